@@ -1,0 +1,1 @@
+"""live-audience: the Faust app, its agents, metrics, web and command."""

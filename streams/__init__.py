@@ -1,0 +1,1 @@
+"""live-audience: the contract, the arithmetic and the streaming layer."""
