@@ -1,0 +1,177 @@
+"""The types of the settings: how each is read from text, and how its allowed values are told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal
+
+import annotated_types
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_settings import NoDecode
+
+from streams.settings.durations import EXAMPLES, format_duration, parse_duration
+
+SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
+# What Kafka takes in topics and group ids; the lengths leave room for what we put around them, for
+# a topic's name ends at 249 characters.
+_PREFIX: Final = re.compile(r"[a-zA-Z0-9._-]{0,64}", re.ASCII)
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,99}", re.ASCII)
+_INSTANCE: Final = re.compile(r"[a-zA-Z0-9._-]{0,200}", re.ASCII)
+_HOST: Final = re.compile(r"[^\s:/,\[\]]+|\[[0-9a-fA-F:.%]+\]")
+_MINUTE: Final = timedelta(minutes=1)
+_DEFAULT_PORT: Final = 9092
+_LAST_PORT: Final = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Says which values a setting may have, for people."""
+
+    text: str
+
+
+def _duration(value: Any) -> Any:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _whole_minutes(value: timedelta) -> timedelta:
+    if value % _MINUTE:
+        raise ValueError("not a whole number of minutes")
+    return value
+
+
+def _brokers(value: Any) -> Any:
+    """`a:9092,b` as ("a:9092", "b:9092")."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        raise TypeError("not a list")
+    return tuple(_broker(str(part).strip()) for part in parts)
+
+
+def _broker(text: str) -> str:
+    bracketed = text.startswith("[")
+    host, colon, port = text.rpartition(":")
+    if not colon or (bracketed and text.endswith("]")):
+        host, port = text, str(_DEFAULT_PORT)
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"`{text}` names no host")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) <= _LAST_PORT):
+        raise ValueError(f"`{text}` has no port from 1 to {_LAST_PORT}")
+    return f"{host}:{int(port)}"
+
+
+def _by_platform(value: Any) -> Any:
+    """`ivs=2h,kick=5m` as {"ivs": 2 h, "kick": 5 min}."""
+    if isinstance(value, str):
+        value = _pairs(value)
+    if not isinstance(value, Mapping):
+        raise TypeError("not pairs of a platform and a duration")
+    found: dict[str, timedelta] = {}
+    for platform, text in value.items():
+        if not SLUG.fullmatch(platform):
+            raise ValueError(f"`{platform}` is not a platform ({SLUG.pattern})")
+        try:
+            duration = parse_duration(text) if isinstance(text, str) else text
+        except ValueError as error:
+            raise ValueError(f"`{platform}` has `{text}`: {error}") from error
+        if duration < _MINUTE or duration % _MINUTE:
+            raise ValueError(
+                f"`{platform}` has {format_duration(duration)}: not whole minutes >= 1"
+            )
+        found[platform] = duration
+    return found
+
+
+def _pairs(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        platform, equals, duration = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise ValueError(f"`{part}` is not platform=duration")
+        if platform in found:
+            raise ValueError(f"`{platform}` is there twice")
+        found[platform] = duration
+    return found
+
+
+def _matching(pattern: re.Pattern[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError("not of that form")
+        return value
+
+    return AfterValidator(check)
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
+_KAFKA_CHARACTERS: Final = "letters, digits, `.`, `_` and `-`"
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), Allowed(EXAMPLES)]
+Minutes = Annotated[
+    timedelta,
+    AfterValidator(_whole_minutes),
+    BeforeValidator(_duration),
+    Allowed("a duration in whole minutes such as 5m or 2h"),
+]
+OptionalDuration = Annotated[
+    timedelta | None,
+    BeforeValidator(_duration),
+    BeforeValidator(_none_if_empty),
+    Allowed(f"{EXAMPLES}, or empty"),
+]
+Brokers = Annotated[
+    tuple[str, ...],
+    annotated_types.MinLen(1),
+    NoDecode,
+    BeforeValidator(_brokers),
+    Allowed("host:port, several of them separated by commas"),
+]
+ByPlatform = Annotated[
+    Mapping[str, timedelta],
+    NoDecode,
+    BeforeValidator(_by_platform),
+    Allowed("platform=duration in whole minutes >= 1, comma-separated, such as ivs=2h,kick=5m"),
+]
+TopicPrefix = Annotated[
+    str,
+    _matching(_PREFIX),
+    Allowed(f"empty or at most 64 {_KAFKA_CHARACTERS}"),
+]
+Group = Annotated[
+    str,
+    _matching(_NAME),
+    Allowed(f"1 to 100 {_KAFKA_CHARACTERS}, the first not `.`"),
+]
+Instance = Annotated[
+    str,
+    _matching(_INSTANCE),
+    Allowed(f"empty or at most 200 {_KAFKA_CHARACTERS}"),
+]
+Security = Annotated[
+    Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"],
+    BeforeValidator(_upper),
+]
+Mechanism = Annotated[
+    Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"],
+    BeforeValidator(_upper),
+]
+Partitioner = Annotated[Literal["murmur2", "crc32", "any"], BeforeValidator(_lower)]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    BeforeValidator(_lower),
+]
+LogFormat = Annotated[Literal["auto", "pretty", "json"], BeforeValidator(_lower)]
