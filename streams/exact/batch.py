@@ -1,0 +1,114 @@
+"""A batch: what an agent gets of a partition, and what it answers with."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from aiokafka import ConsumerRecord
+
+    from streams.exact.rows import Rows
+
+RowT = TypeVar("RowT")
+
+
+class Output(NamedTuple):
+    """A record that goes out in the batch's transaction."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+    partition: int | None
+    timestamp: int | None
+
+
+class Batch(Generic[RowT]):
+    """Records of one partition, to be worked off as one transaction.
+
+    An agent works inside `with batch:`, without awaiting, and leaves what it changed in `changed`
+    (key to row, None deletes it) and what goes out by `send`. When the block ends, the rows, the
+    position in the source and all that was sent become durable together or not at all. An
+    exception in the block ends the session: nothing of the batch stays.
+
+    Attributes:
+        partition: The source's partition.
+        records: aiokafka records in their order; none in a tick.
+        rows: The partition's rows; `rows.get(key)` gives one to change.
+        changed: What this batch changes.
+        caught_up: Whether nothing waited behind these records when they were read.
+        read_at: The clock's time when they were read, in seconds.
+    """
+
+    __slots__ = (
+        "_done",
+        "caught_up",
+        "changed",
+        "outputs",
+        "partition",
+        "read_at",
+        "records",
+        "rows",
+    )
+
+    def __init__(
+        self,
+        partition: int,
+        records: Sequence[ConsumerRecord],
+        rows: Rows[RowT],
+        *,
+        caught_up: bool,
+        read_at: float,
+    ) -> None:
+        self.partition = partition
+        self.records = records
+        self.rows = rows
+        self.caught_up = caught_up
+        self.read_at = read_at
+        self.changed: dict[bytes, RowT | None] = {}
+        self.outputs: list[Output] = []
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]] = (),
+        *,
+        partition: int | None = None,
+        timestamp: int | None = None,
+    ) -> None:
+        """Send a record with the batch; without a partition it lies where murmur2 puts its key."""
+        self.outputs.append(Output(topic, key, value, headers, partition, timestamp))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to make durable."""
+        return not (self.records or self.changed or self.outputs)
+
+    async def worked_off(self) -> None:
+        """Wait until the agent is through with it; raises what the agent raised."""
+        await self._done
+
+    def __enter__(self) -> Batch[RowT]:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if not self._done.done():  # a cancelled session no longer waits
+            if error is None:
+                self._done.set_result(None)
+            else:
+                self._done.set_exception(error)
+        # The source ends the session with the agent's own exception as the reason; letting it
+        # pass here as well would make Faust restart the agent and skip to the next batch.
+        return isinstance(error, Exception)

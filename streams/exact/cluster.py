@@ -1,0 +1,172 @@
+"""What a cluster says of its topics: ids and partition counts, which aiokafka's clients hide."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
+from aiokafka.protocol.admin import ApiVersionRequest
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import (
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Schema,
+    TaggedFields,
+)
+
+from streams.exact.errors import Refusal, SessionLost
+
+if TYPE_CHECKING:
+    from aiokafka.client import AIOKafkaClient
+
+#: The oldest broker that can do all that is asked of it here: topic ids came with 2.8.
+OLDEST_BROKER = "2.8"
+
+
+class _Uuid:
+    @classmethod
+    def encode(cls, value: uuid.UUID) -> bytes:
+        return value.bytes
+
+    @classmethod
+    def decode(cls, data: Any) -> uuid.UUID:
+        return uuid.UUID(bytes=data.read(16))
+
+    @classmethod
+    def repr(cls, value: uuid.UUID) -> str:
+        return str(value)
+
+
+class _MetadataResponse(Response):
+    API_KEY = 3
+    API_VERSION = 12
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "brokers",
+            CompactArray(
+                ("node_id", Int32),
+                ("host", CompactString("utf-8")),
+                ("port", Int32),
+                ("rack", CompactString("utf-8")),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("cluster_id", CompactString("utf-8")),
+        ("controller_id", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("error_code", Int16),
+                ("name", CompactString("utf-8")),
+                ("topic_id", _Uuid),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", CompactArray(Int32)),
+                        ("isr", CompactArray(Int32)),
+                        ("offline", CompactArray(Int32)),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("authorized_operations", Int32),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    )
+
+
+class _MetadataRequestV12(RequestStruct):
+    """Metadata v12, the first that tells topic ids in a form that can be asked by name."""
+
+    FLEXIBLE_VERSION = True
+    API_KEY = 3
+    API_VERSION = 12
+    RESPONSE_TYPE = _MetadataResponse
+    SCHEMA = Schema(
+        (
+            "topics",
+            CompactArray(
+                ("topic_id", _Uuid), ("name", CompactString("utf-8")), ("tags", TaggedFields)
+            ),
+        ),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class _MetadataRequest(Request[_MetadataRequestV12]):
+    API_KEY = 3
+
+    def __init__(self, topics: list[str]) -> None:
+        self._topics = topics
+
+    def build(self, request_struct_class: type[_MetadataRequestV12]) -> _MetadataRequestV12:
+        none = uuid.UUID(int=0)
+        return request_struct_class([(none, name, {}) for name in self._topics], False, False, {})
+
+
+class TopicFacts(NamedTuple):
+    """A topic's id and how many partitions it has."""
+
+    topic_id: str
+    partitions: int
+
+
+async def topic_facts(client: AIOKafkaClient, topics: list[str]) -> dict[str, TopicFacts]:
+    """Ask the cluster about topics; those that do not exist are missing in the answer.
+
+    Raises:
+        Refusal: The broker is too old to tell topic ids.
+        SessionLost: It did not answer.
+    """
+    try:
+        response = await client.send(client.get_random_node(), _MetadataRequest(topics))
+    except NotImplementedError as error:
+        raise Refusal(
+            f"the broker is older than Apache Kafka {OLDEST_BROKER} and cannot tell whether a "
+            "topic was made anew: use a newer one"
+        ) from error
+    except KafkaError as error:
+        raise SessionLost(f"the cluster did not tell about its topics: {error!r}") from error
+    facts = {}
+    for code, name, topic_id, _internal, partitions, _operations, _tags in response.topics:
+        if code == 0:
+            facts[name] = TopicFacts(str(topic_id), len(partitions))
+        elif for_code(code) is not UnknownTopicOrPartitionError:
+            raise SessionLost(f"topic {name} is not ready: {for_code(code).__name__}")
+    return facts
+
+
+#: InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, TxnOffsetCommit.
+_TRANSACTION_APIS = frozenset({22, 24, 25, 26, 28})
+
+
+async def require_transactions(client: AIOKafkaClient) -> None:
+    """Make sure that the broker knows transactions at all.
+
+    Raises:
+        Refusal: It does not.
+        SessionLost: It did not answer.
+    """
+    try:
+        response = await client.send(client.get_random_node(), ApiVersionRequest())
+    except KafkaError as error:
+        raise SessionLost(f"the broker did not tell what it can do: {error!r}") from error
+    missing = _TRANSACTION_APIS - {api[0] for api in response.api_versions}
+    if missing:
+        raise Refusal(
+            "the broker knows no transactions, without which nothing here is exact: use Apache "
+            f"Kafka {OLDEST_BROKER} or newer (missing API keys: {sorted(missing)})"
+        )

@@ -1,0 +1,186 @@
+"""The ledger: one partition's transactional writer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from streams.exact.deadline import bounded, let_go
+from streams.exact.errors import Refusal
+from streams.exact.position import POSITION_KEY, Position, encode_position
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from streams.exact.batch import Output
+    from streams.exact.settings import ExactSettings
+
+#: A record's bytes beside its key, value and headers (format v2, generous).
+_OVERHEAD = 64
+
+
+class _Writer:
+    """Fills batches for one topic and partition, as many as its records need."""
+
+    def __init__(self, producer: AIOKafkaProducer, limit: int) -> None:
+        self._producer = producer
+        self._limit = limit
+        self.batches: list[Any] = []
+        self._room = 0
+
+    def _next(self, size: int) -> Any:
+        batch = self._producer.create_batch()
+        self.batches.append(batch)
+        self._room = self._limit - size
+        return batch
+
+    def append_rows(self, rows: Iterable[tuple[bytes, bytes | None]], timestamp: int) -> None:
+        """Append many records without headers: the hot path."""
+        room = self._room
+        limit = self._limit
+        batch = self.batches[-1] if self.batches else self._next(0)
+        append = batch.append
+        for key, value in rows:
+            size = len(key) + (len(value) if value is not None else 0) + _OVERHEAD
+            room -= size
+            if room < 0 and batch.record_count():
+                batch = self._next(size)
+                append = batch.append
+                room = limit - size
+            if append(timestamp=timestamp, key=key, value=value) is None:
+                batch = self._next(size)
+                append = batch.append
+                room = limit - size
+                if append(timestamp=timestamp, key=key, value=value) is None:
+                    raise Refusal(f"a row of {size} bytes does not fit into a batch")
+        self._room = room
+
+    def append(self, output: Output, timestamp: int) -> None:
+        """Append one record with its headers."""
+        size = sum(len(part) for part in (output.key, output.value) if part is not None)
+        size += sum(len(name) + len(value) for name, value in output.headers) + _OVERHEAD
+        self._room -= size
+        batch = self.batches[-1] if self.batches and self._room >= 0 else self._next(size)
+        for attempt in (batch, None):
+            target = attempt or self._next(size)
+            if (
+                target.append(
+                    timestamp=output.timestamp or timestamp,
+                    key=output.key,
+                    value=output.value,
+                    headers=list(output.headers),
+                )
+                is not None
+            ):
+                return
+        raise Refusal(f"a record of {size} bytes for {output.topic} does not fit into a batch")
+
+
+class Ledger:
+    """Makes batches of one partition durable: rows, position and outputs in one transaction.
+
+    `start` takes the partition over: whoever held its transactional id before is fenced, and what
+    he left open is aborted. After any error the ledger is not used again: aiokafka's producer does
+    not survive a failed transaction (seen), and what became of it only Kafka knows.
+    """
+
+    def __init__(
+        self,
+        settings: ExactSettings,
+        source: TopicPartition,
+        changelog: str,
+        place: Callable[[str, bytes | None], int],
+    ) -> None:
+        self._settings = settings
+        self._source = source
+        self._changelog = TopicPartition(changelog, source.partition)
+        self._place = place
+        self._producer = AIOKafkaProducer(
+            **settings.client,
+            client_id=f"{settings.client_id}-ledger-{source.topic}-{source.partition}",
+            transactional_id=settings.transactional_id(source.topic, source.partition),
+            transaction_timeout_ms=int(settings.transaction_timeout * 1000),
+            acks="all",
+            max_batch_size=settings.max_batch_bytes,
+            max_request_size=2**31 - 1,  # the topics say what is too large, not the client
+            request_timeout_ms=int(settings.deadline * 1000),
+            retry_backoff_ms=20,
+        )
+
+    async def start(self) -> None:
+        """Take the partition over.
+
+        Raises:
+            SessionLost: The broker did not let us in time.
+        """
+        what = (
+            f"starting the transactional producer of {self._source.topic}/{self._source.partition}"
+            " (a broker that cannot replicate its transaction state never answers: see its"
+            " transaction.state.log.replication.factor)"
+        )
+        async with bounded(self._settings.deadline, what):
+            await self._producer.start()
+
+    async def stop(self) -> None:
+        """Let go of the producer, whatever state it is in."""
+        await let_go(2.0, self._producer.stop())
+        await let_go(1.0, self._producer.client.close())
+
+    async def commit(
+        self,
+        rows: dict[bytes, bytes | None],
+        position: Position,
+        outputs: list[Output],
+    ) -> int:
+        """Make one batch durable.
+
+        Args:
+            rows: Encoded rows by key, None to delete.
+            position: How far the source is read with this batch.
+            outputs: What else goes out.
+
+        Returns:
+            The changelog's offset behind the last record written.
+
+        Raises:
+            Fenced: Another worker owns the partition.
+            SessionLost: Its outcome is unknown or it failed; what became of it is in Kafka.
+        """
+        timestamp = int(time.time() * 1000)
+        producer, settings = self._producer, self._settings
+        writers = {self._changelog: (changelog := _Writer(producer, settings.max_batch_bytes))}
+        changelog.append_rows(rows.items(), timestamp)
+        changelog.append_rows([(POSITION_KEY, encode_position(position))], timestamp)
+        for output in outputs:
+            partition = output.partition
+            if partition is None:
+                partition = self._place(output.topic, output.key)
+            target = TopicPartition(output.topic, partition)
+            writer = writers.get(target)
+            if writer is None:
+                writer = writers[target] = _Writer(producer, settings.max_batch_bytes)
+            writer.append(output, timestamp)
+        what = f"the transaction of {self._source.topic}/{self._source.partition}"
+        async with bounded(settings.deadline, what):
+            await producer.begin_transaction()
+            written = asyncio.gather(*(self._write(tp, w.batches) for tp, w in writers.items()))
+            offsets = producer.send_offsets_to_transaction(
+                {self._source: position.offset}, settings.group
+            )
+            # Both are awaited before the commit: aiokafka would commit without a batch that failed.
+            ends, _ = await asyncio.gather(written, offsets)
+            await producer.commit_transaction()
+        return int(ends[0])
+
+    async def _write(self, target: TopicPartition, batches: list[Any]) -> int:
+        end = 0
+        for batch in batches:
+            count = batch.record_count()
+            future = await self._producer.send_batch(
+                batch, target.topic, partition=target.partition
+            )
+            end = (await future).offset + count
+        return end

@@ -1,0 +1,265 @@
+"""One partition at work: take over, restore, then batch by batch."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
+
+from streams.exact.batch import Batch
+from streams.exact.deadline import bounded
+from streams.exact.errors import Refusal, SessionLost
+from streams.exact.ledger import Ledger
+from streams.exact.position import Position
+from streams.exact.restore import Restored, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiokafka import AIOKafkaConsumer
+
+    from streams.exact.cluster import TopicFacts
+    from streams.exact.listener import Listener
+    from streams.exact.rows import Rows
+    from streams.exact.settings import ExactSettings
+
+#: Encoding rows of a large batch lets the loop breathe after so many.
+_ENCODE_CHUNK = 2_000
+
+#: A fetch older than this does not tell whether more is waiting.
+_FRESH_SECONDS = 5.0
+
+
+class Phase(StrEnum):
+    """Where a partition stands."""
+
+    STARTING = "starting"
+    RESTORING = "restoring"
+    RUNNING = "running"
+
+
+@dataclass
+class Kept:
+    """What a partition leaves in memory for the case that it comes back.
+
+    Attributes:
+        rows: Its rows, as committed.
+        restored: Up to where they are known; None before the first restore is through.
+        since: When it was last ours, in monotonic seconds.
+    """
+
+    rows: Rows[Any]
+    restored: Restored | None = None
+    since: float = 0.0
+
+
+class Partition:
+    """Runs one partition while this worker owns it.
+
+    Args:
+        settings: The layer's settings.
+        source: The source's topic and partition.
+        changelog: The changelog topic.
+        facts: What the cluster said of the source topic.
+        kept: The rows, perhaps from an earlier time.
+        consumer: The group's consumer; `run` pauses, seeks and resumes this partition.
+        deliver: Hands a batch to the agent.
+        place: Partitioner for outputs.
+        listener: Who is told.
+        clock: Seconds for `Batch.read_at`.
+    """
+
+    def __init__(
+        self,
+        settings: ExactSettings,
+        source: TopicPartition,
+        changelog: str,
+        facts: TopicFacts,
+        kept: Kept,
+        consumer: AIOKafkaConsumer,
+        deliver: Callable[[Batch[Any]], Awaitable[None]],
+        place: Callable[[str, bytes | None], int],
+        listener: Listener,
+        clock: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._source = source
+        self._changelog = TopicPartition(changelog, source.partition)
+        self._facts = facts
+        self._kept = kept
+        self._consumer = consumer
+        self._deliver = deliver
+        self._listener = listener
+        self._clock = clock
+        self._ledger = Ledger(settings, source, changelog, place)
+        self._stopping = False
+        self._task: asyncio.Task[Any] | None = None
+        self._in_batch = False
+        self._offset = 0
+        self._oldest: int | None = None
+        self._last_timestamp: int | None = None
+        self.phase = Phase.STARTING
+
+    def stop(self) -> None:
+        """Ask for an end after the batch in flight; whatever else is under way is broken off.
+
+        (A fetch must be: while the group reassigns, aiokafka's `getmany` waits for the next
+        assignment, which waits for this partition's end.)
+        """
+        self._stopping = True
+        if self._task is not None and not self._in_batch:
+            self._task.cancel()
+
+    async def run(self) -> None:
+        """Work until stopped; returns with nothing in flight.
+
+        Raises:
+            Refusal: Going on would lie.
+            SessionLost: A new session is needed.
+        """
+        number = self._source.partition
+        told = False
+        self._task = asyncio.current_task()
+        try:
+            await self._ledger.start()
+            self.phase = Phase.RESTORING
+            began = time.monotonic()
+            self._kept.restored = await restore(
+                self._settings,
+                self._changelog,
+                self._kept.rows,
+                self._kept.restored,
+                lambda done, total: self._listener.restoring(number, done, total),
+            )
+            self._offset = await self._check(self._kept.restored.position)
+            told = True
+            self._listener.restored(number, self._kept.rows, time.monotonic() - began)
+            self._consumer.seek(self._source, self._offset)
+            self._consumer.resume(self._source)
+            self.phase = Phase.RUNNING
+            while not self._stopping:
+                await self._batch()
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+        finally:
+            self._kept.since = time.monotonic()
+            self.phase = Phase.STARTING
+            if told:
+                self._listener.lost(number)
+            await self._ledger.stop()
+
+    async def _check(self, position: Position | None) -> int:
+        """Say where to read on, or refuse where that would lie."""
+        topic, number = self._source
+        async with bounded(self._settings.deadline, f"asking for the offsets of {topic}/{number}"):
+            begin = (await self._consumer.beginning_offsets([self._source]))[self._source]
+            end = (await self._consumer.end_offsets([self._source]))[self._source]
+        if position is None:
+            return int(begin)
+        anew = (
+            "start under another group (it rebuilds everything from what the topic holds), "
+            "or delete the changelog topics of this one"
+        )
+        if position.topic_id != self._facts.topic_id:
+            raise Refusal(
+                f"topic {topic} was made anew since its rows were written (id "
+                f"{self._facts.topic_id}, they are of {position.topic_id}): {anew}"
+            )
+        if position.partitions != self._facts.partitions:
+            raise Refusal(
+                f"topic {topic} has {self._facts.partitions} partitions, its rows were written "
+                f"when it had {position.partitions}; keys lie elsewhere now: {anew}"
+            )
+        if not begin <= position.offset <= end:
+            where = "lost to retention" if position.offset < begin else "no longer in the topic"
+            raise Refusal(
+                f"the rows of {topic}/{number} stand at offset {position.offset}, the topic holds "
+                f"{begin} to {end}: records between are {where}, and going on would leave them "
+                f"out silently; {anew}"
+            )
+        return position.offset
+
+    async def _batch(self) -> None:
+        settings, source, consumer = self._settings, self._source, self._consumer
+        try:
+            async with bounded(settings.deadline, f"fetching from {source.topic}"):
+                fetched = await consumer.getmany(
+                    source, timeout_ms=int(settings.tick * 1000), max_records=settings.batch_records
+                )
+                records = fetched.get(source, [])
+        except SessionLost as error:
+            if isinstance(error.__cause__, OffsetOutOfRangeError):
+                raise Refusal(
+                    f"offset {self._offset} of {source.topic}/{source.partition} is no longer in "
+                    "the topic: the worker is further behind than the topic's retention; raise "
+                    "the retention, then start under another group"
+                ) from error
+            raise
+        if records:
+            self._oldest = records[0].timestamp
+        batch = Batch(
+            source.partition,
+            records,
+            self._kept.rows,
+            caught_up=self._is_caught_up(records),
+            read_at=self._clock(),
+        )
+        began = time.monotonic()
+        self._in_batch = True
+        try:
+            await self._deliver(batch)
+            await batch.worked_off()
+            worked = time.monotonic()
+            if not batch.is_empty:
+                await self._commit(batch)
+            self._listener.committed(batch, worked - began, time.monotonic() - worked)
+        except BaseException:
+            self._kept.rows.rollback(batch.changed)
+            raise
+        finally:
+            self._in_batch = False
+
+    async def _commit(self, batch: Batch[Any]) -> None:
+        encode = self._kept.rows.encode
+        encoded: dict[bytes, bytes | None] = {}
+        for count, (key, row) in enumerate(batch.changed.items(), 1):
+            encoded[key] = None if row is None else encode(row)
+            if not count % _ENCODE_CHUNK:
+                await asyncio.sleep(0)
+        offset = batch.records[-1].offset + 1 if batch.records else self._offset
+        position = Position(offset, self._facts.topic_id, self._facts.partitions)
+        end = await self._ledger.commit(encoded, position, batch.outputs)
+        self._kept.rows.commit(batch.changed, encoded)
+        self._kept.restored = Restored(position, end, 0)
+        self._offset = offset
+        if batch.records:
+            self._last_timestamp = batch.records[-1].timestamp
+        self._oldest = None
+
+    def _is_caught_up(self, records: list[Any]) -> bool:
+        end = self._consumer.highwater(self._source)
+        polled = self._consumer.last_poll_timestamp(self._source)
+        if end is None or polled is None or time.time() - polled / 1000 > _FRESH_SECONDS:
+            return False
+        return bool((records[-1].offset + 1 if records else self._offset) >= end)
+
+    def lag(self) -> tuple[int, float]:
+        """Return how many records wait, and the age of the oldest of them in seconds.
+
+        Between two batches the oldest waiting record is not known; its age is then taken from the
+        last one read, which is as old or older.
+        """
+        if self.phase is not Phase.RUNNING:
+            return 0, 0.0
+        end = self._consumer.highwater(self._source)
+        waiting = max(0, end - self._offset) if end is not None else 0
+        if not waiting:
+            return 0, 0.0
+        oldest = self._oldest if self._oldest is not None else self._last_timestamp
+        return waiting, max(0.0, time.time() - oldest / 1000) if oldest is not None else 0.0

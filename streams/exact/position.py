@@ -1,0 +1,54 @@
+"""The record that says how far a partition's rows have come, beside them in the changelog."""
+
+from __future__ import annotations
+
+import msgspec
+
+from streams.exact.errors import NewerFormat
+from streams.exact.rows import RESERVED
+
+#: The key it is stored under; compaction keeps the last one.
+POSITION_KEY = RESERVED + b"position"
+
+FORMAT = 1
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far the rows have come.
+
+    Attributes:
+        offset: The source's next offset to be applied.
+        topic_id: The source topic's id, so that a topic made anew is not taken for the old one.
+            Empty where the broker tells none.
+        partitions: How many partitions the source had: with another number keys lie elsewhere.
+        format: Version of this record.
+    """
+
+    offset: int
+    topic_id: str
+    partitions: int
+    format: int = FORMAT
+
+
+_decoder = msgspec.json.Decoder(Position)
+_encoder = msgspec.json.Encoder()
+
+
+def encode_position(position: Position) -> bytes:
+    """Return the changelog's bytes."""
+    return _encoder.encode(position)
+
+
+def decode_position(value: bytes) -> Position:
+    """Read the changelog's bytes.
+
+    Raises:
+        NewerFormat: A newer version of the program wrote them.
+    """
+    position = _decoder.decode(value)
+    if position.format > FORMAT:
+        raise NewerFormat(
+            f"the changelog's position has format {position.format}, this version reads up to "
+            f"{FORMAT}: start the version that wrote it, or a newer one"
+        )
+    return position

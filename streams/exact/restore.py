@@ -1,0 +1,104 @@
+"""Reading a partition's rows back from its changelog."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.exact.deadline import bounded, let_go
+from streams.exact.position import POSITION_KEY, Position, decode_position
+
+if TYPE_CHECKING:
+    from streams.exact.rows import Rows
+    from streams.exact.settings import ExactSettings
+
+#: Told (records read, records to read) about once a second.
+Progress = Callable[[int, int], None]
+
+
+class Restored(NamedTuple):
+    """What was read.
+
+    Attributes:
+        position: How far the rows have come, None where nothing was ever committed.
+        end: The changelog offset up to which the rows are known.
+        records: How many records were read.
+    """
+
+    position: Position | None
+    end: int
+    records: int
+
+
+async def restore(
+    settings: ExactSettings,
+    changelog: TopicPartition,
+    rows: Rows[Any],
+    known: Restored | None,
+    progress: Progress,
+) -> Restored:
+    """Bring rows up to what the changelog holds now.
+
+    The partition's producer has been taken over before, so nobody else's transaction can end
+    behind the end that is read to.
+
+    Args:
+        settings: The layer's settings.
+        changelog: Which partition to read.
+        rows: Filled in place.
+        known: What an earlier restore or commit left in `rows`: only what is new is read then.
+        progress: Told how far it is.
+
+    Raises:
+        SessionLost: Kafka did not answer in time.
+        NewerFormat: A newer version of the program wrote the position.
+    """
+    consumer = AIOKafkaConsumer(
+        **settings.client,
+        client_id=f"{settings.client_id}-restore-{changelog.topic}-{changelog.partition}",
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        fetch_max_bytes=4 * settings.fetch_bytes,
+        max_partition_fetch_bytes=settings.fetch_bytes,
+        fetch_max_wait_ms=100,
+    )
+    what = f"reading {changelog.topic}/{changelog.partition}"
+    try:
+        async with bounded(settings.deadline, what):
+            await consumer.start()
+            # Asked for by offset: after seek_to_beginning the end was seen as the position.
+            begin = (await consumer.beginning_offsets([changelog]))[changelog]
+            end = (await consumer.end_offsets([changelog]))[changelog]
+        position = known.position if known else None
+        start = known.end if known else begin
+        if known and not begin <= known.end <= end:
+            # The changelog lost what we were reading on from: begin anew.
+            known, position, start = None, None, begin
+        if known is None:
+            rows.clear()
+        consumer.assign([changelog])
+        consumer.seek(changelog, start)
+        count = 0
+        told = time.monotonic()
+        at = start
+        while at < end:
+            async with bounded(settings.deadline, what):
+                fetched = await consumer.getmany(changelog, timeout_ms=1000, max_records=10_000)
+                at = await consumer.position(changelog)
+            for record in fetched.get(changelog, ()):
+                if record.key == POSITION_KEY:
+                    position = decode_position(record.value)
+                else:
+                    rows.load(record.key, record.value)
+            count += len(fetched.get(changelog, ()))
+            if time.monotonic() - told >= 1:
+                told = time.monotonic()
+                progress(at - start, end - start)
+        return Restored(position, end, count)
+    finally:
+        await let_go(2.0, consumer.stop())

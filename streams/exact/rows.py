@@ -1,0 +1,99 @@
+"""The rows of one partition: what Kafka holds, and a cache of what it means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RowT = TypeVar("RowT")
+
+#: Keys that begin so are the layer's own (see `position.py`).
+RESERVED = b"\x00"
+
+
+class Rows(Generic[RowT]):
+    """Rows of one partition by key.
+
+    `committed` maps each key to its encoded row exactly as the changelog holds it: it changes only
+    when a transaction is through. Decoded rows are a bounded cache beside it. So a batch that
+    fails is forgotten by dropping what it touched from the cache, and a million rows at rest cost
+    their bytes and no objects.
+
+    Args:
+        decode: From the changelog's bytes to a row.
+        encode: The reverse.
+        hot: How many decoded rows are kept.
+    """
+
+    __slots__ = ("_hot", "_limit", "committed", "decode", "encode")
+
+    def __init__(
+        self,
+        decode: Callable[[bytes], RowT],
+        encode: Callable[[RowT], bytes],
+        hot: int = 50_000,
+    ) -> None:
+        self.committed: dict[bytes, bytes] = {}
+        self.decode = decode
+        self.encode = encode
+        self._hot: dict[bytes, RowT] = {}
+        self._limit = hot
+
+    def __len__(self) -> int:
+        return len(self.committed)
+
+    def get(self, key: bytes) -> RowT | None:
+        """Return the row of a key as a batch may change it, or None.
+
+        The batch that changes it must say so in its `changed`; nobody else may change it.
+        """
+        row = self._hot.get(key)
+        if row is None:
+            encoded = self.committed.get(key)
+            if encoded is None:
+                return None
+            row = self._hot[key] = self.decode(encoded)
+        return row
+
+    def read(self, key: bytes) -> RowT | None:
+        """Return a copy of a key's committed row, for readers beside the batches, or None."""
+        encoded = self.committed.get(key)
+        return None if encoded is None else self.decode(encoded)
+
+    def forget(self, key: bytes) -> None:
+        """Drop what is cached of a key: the next `get` gives the committed row again."""
+        self._hot.pop(key, None)
+
+    def commit(self, changed: dict[bytes, RowT | None], encoded: dict[bytes, bytes | None]) -> None:
+        """Take over what a transaction has made durable."""
+        committed, hot = self.committed, self._hot
+        if len(hot) + len(changed) > self._limit:
+            hot.clear()
+        for key, value in encoded.items():
+            if value is None:
+                committed.pop(key, None)
+                hot.pop(key, None)
+            else:
+                committed[key] = value
+        if len(changed) <= self._limit:
+            hot.update((key, row) for key, row in changed.items() if row is not None)
+
+    def rollback(self, changed: dict[bytes, RowT | None]) -> None:
+        """Forget a batch that did not become durable."""
+        for key in changed:
+            self._hot.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget everything, before a restore from the beginning."""
+        self.committed.clear()
+        self._hot.clear()
+
+    def load(self, key: bytes, value: bytes | None) -> None:
+        """Apply one changelog record while restoring."""
+        self._hot.pop(key, None)
+        if value is None:
+            self.committed.pop(key, None)
+        else:
+            self.committed[key] = value

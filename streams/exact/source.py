@@ -1,0 +1,333 @@
+"""The source: a Kafka topic as batches, with one task a partition."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import mode
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.partitioner import murmur2
+
+from streams.exact.cluster import TopicFacts, require_transactions, topic_facts
+from streams.exact.deadline import bounded, let_go
+from streams.exact.errors import Fenced, Refusal, SessionLost
+from streams.exact.listener import Listener
+from streams.exact.partition import Kept, Partition, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from streams.exact.batch import Batch
+    from streams.exact.rows import Rows
+    from streams.exact.settings import ExactSettings
+
+logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 5.0
+
+
+@lru_cache(maxsize=100_000)
+def _hash(key: bytes) -> int:
+    return int(murmur2(key)) & 0x7FFFFFFF
+
+
+class Source(mode.Service):
+    """A topic whose records reach one agent as batches, with rows that move with them.
+
+    Declare it as you would a topic in Faust, and the agent on its `channel`:
+
+        words = Source(app, "words", changelog="counts", rows=lambda: Rows(int, str), …)
+
+        @app.agent(words.channel)
+        async def count(batches): …
+
+    Args:
+        app: The Faust app; its BootStrategy starts the source (see `boot.py`).
+        topic: What is read.
+        changelog: Where the rows are kept: a compacted topic with as many partitions as `topic`.
+        outputs: What topics batches send to.
+        rows: Makes an empty `Rows` for one partition.
+        settings: The layer's settings.
+        listener: Who is told of what becomes durable.
+        clock: Seconds, for `Batch.read_at`.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        topic: str,
+        *,
+        changelog: str,
+        outputs: Sequence[str] = (),
+        rows: Callable[[], Rows[Any]],
+        settings: ExactSettings,
+        listener: Listener | None = None,
+        clock: Callable[[], float] = time.time,
+        **kwargs: Any,
+    ) -> None:
+        self.app = app
+        self.topic = topic
+        self.changelog = changelog
+        self.outputs = tuple(outputs)
+        self.channel = app.channel(value_type=None, maxsize=64)
+        self.partitions: dict[int, Partition] = {}
+        self.is_member = False
+        self._new_rows = rows
+        self._settings = settings
+        self._listener = listener or Listener()
+        self._clock = clock
+        self._kept: dict[int, Kept] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._broken: asyncio.Future[None] | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+        self._facts: dict[str, TopicFacts] = {}
+        self._progress = time.monotonic()
+        super().__init__(**kwargs)
+
+    # -- what others may ask -------------------------------------------------------------------
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether we are a member of the group and every partition of ours is at work."""
+        return self.is_member and all(
+            partition.phase is Phase.RUNNING for partition in self.partitions.values()
+        )
+
+    def why_not_ready(self) -> str | None:
+        """Return what is still missing, or None."""
+        if not self.is_member:
+            return f"not a member of group {self._settings.group} yet"
+        waiting = {
+            number: partition.phase.value
+            for number, partition in self.partitions.items()
+            if partition.phase is not Phase.RUNNING
+        }
+        return f"partitions of {self.topic} not at work yet: {waiting}" if waiting else None
+
+    @property
+    def _topics(self) -> list[str]:
+        return [self.topic, self.changelog, *self.outputs]
+
+    def partition_count(self, topic: str | None = None) -> int | None:
+        """Return how many partitions a topic has, None before that is known."""
+        facts = self._facts.get(topic or self.topic)
+        return facts.partitions if facts else None
+
+    # -- life ----------------------------------------------------------------------------------
+
+    @mode.Service.task
+    async def _work(self) -> None:
+        pause = _FIRST_PAUSE
+        self._progress = time.monotonic()
+        while not self.should_stop:
+            before = self._progress
+            try:
+                await self._session()
+            except SessionLost as error:
+                self._listener.session_lost(error)
+                if self._progress != before:
+                    pause = _FIRST_PAUSE
+                failing = time.monotonic() - self._progress
+                if failing > self._settings.patience:
+                    raise Refusal(
+                        f"nothing could be done for {failing:.0f} s, last because of: {error}"
+                    ) from error
+                logger.warning(
+                    "%s: %s; a new session follows in %.1f s",
+                    "fenced" if isinstance(error, Fenced) else "session lost",
+                    error,
+                    pause,
+                )
+                await self.sleep(pause)
+                pause = min(_LONGEST_PAUSE, 2 * pause)
+
+    async def on_stop(self) -> None:
+        """Let the batches in flight become durable, for a bounded time."""
+        if self._broken is not None and not self._broken.done():
+            self._broken.set_result(None)
+        if self._work_done is not None:
+            await asyncio.wait({self._work_done}, timeout=self._settings.drain)
+
+    _work_done: asyncio.Future[None] | None = None
+
+    async def _session(self) -> None:
+        """One membership in the group, from joining it to leaving it."""
+        loop = asyncio.get_running_loop()
+        self._broken = broken = loop.create_future()
+        self._work_done = done = loop.create_future()
+        consumer = None
+        try:
+            await self._survey()
+            consumer = self._consumer = self._new_consumer()
+            consumer.subscribe([self.topic], listener=_Rebalance(self))
+            async with bounded(self._settings.deadline, "joining the group"):
+                await consumer.start()
+            self.app.flow_control.resume()  # Faust's own consumer would; without it channels wait
+            await broken
+        finally:
+            self.is_member = False
+            await self._release()
+            if consumer is not None:
+                await let_go(3.0, consumer.stop())
+            if not done.done():
+                done.set_result(None)
+            if broken.done() and not broken.cancelled():
+                broken.exception()
+
+    async def _survey(self) -> None:
+        """Look at the cluster before anything is touched."""
+        settings = self._settings
+        client = AIOKafkaClient(**settings.client, client_id=f"{settings.client_id}-survey")
+        try:
+            async with bounded(settings.deadline, "connecting to the brokers"):
+                await client.bootstrap()
+                await require_transactions(client)
+                self._facts = await topic_facts(client, self._topics)
+        finally:
+            await let_go(1.0, client.close())
+        for topic in self._topics:
+            if topic not in self._facts:
+                raise Refusal(f"topic {topic} does not exist: create it first")
+        source, changelog = self._facts[self.topic], self._facts[self.changelog]
+        if source.partitions != changelog.partitions:
+            raise Refusal(
+                f"{self.topic} has {source.partitions} partitions and {self.changelog} has "
+                f"{changelog.partitions}: rows lie in the changelog's partition of the same "
+                "number, so both must have as many"
+            )
+
+    def _new_consumer(self) -> AIOKafkaConsumer:
+        settings = self._settings
+        return AIOKafkaConsumer(
+            **settings.client,
+            client_id=f"{settings.client_id}-source-{self.topic}",
+            group_id=settings.group,
+            group_instance_id=settings.instance,
+            enable_auto_commit=False,
+            auto_offset_reset="none",  # never jump: what is missing is refused (see Partition)
+            isolation_level="read_committed",
+            partition_assignment_strategy=[StickyPartitionAssignor],
+            session_timeout_ms=int(settings.session_timeout * 1000),
+            heartbeat_interval_ms=int(settings.session_timeout * 1000 / 3),
+            rebalance_timeout_ms=int(settings.rebalance_timeout * 1000),
+            max_poll_interval_ms=24 * 3600 * 1000,  # a long restore is not idleness
+            fetch_max_bytes=4 * settings.fetch_bytes,
+            max_partition_fetch_bytes=settings.fetch_bytes,
+            fetch_max_wait_ms=100,
+            metadata_max_age_ms=60_000,
+        )
+
+    # -- rebalances ----------------------------------------------------------------------------
+
+    async def _assigned(self, assigned: set[TopicPartition]) -> None:
+        """Start the partitions' tasks; no heartbeat goes out before this returns."""
+        numbers = {tp.partition for tp in assigned}
+        logger.info("assigned partitions %s of %s", sorted(numbers), self.topic)
+        horizon = time.monotonic() - self._settings.keep_state
+        self._kept = {
+            number: kept
+            for number, kept in self._kept.items()
+            if number in numbers and kept.since > horizon
+        }
+        consumer = self._consumer
+        assert consumer is not None
+        for tp in sorted(assigned):
+            consumer.pause(tp)
+            consumer.seek(tp, 0)  # not read from: so that no committed offset is asked for
+            kept = self._kept.setdefault(tp.partition, Kept(self._new_rows()))
+            partition = Partition(
+                self._settings,
+                tp,
+                self.changelog,
+                self._facts[self.topic],
+                kept,
+                consumer,
+                self._deliver,
+                self._place,
+                _Progressing(self, self._listener),
+                self._clock,
+            )
+            self.partitions[tp.partition] = partition
+            task = asyncio.create_task(partition.run(), name=f"{tp.topic}/{tp.partition}")
+            task.add_done_callback(self._ended)
+            self._tasks[tp.partition] = task
+        self.is_member = True
+
+    async def _release(self) -> None:
+        """End the partitions' tasks: after the batch in flight, or when the time is up.
+
+        A batch cut short leaves an open transaction that the next owner aborts.
+        """
+        for partition in self.partitions.values():
+            partition.stop()
+        tasks = set(self._tasks.values())
+        if tasks:
+            # While a rebalance waits for us no heartbeat goes out: stay within the session.
+            limit = min(self._settings.drain, self._settings.session_timeout / 2)
+            _, late = await asyncio.wait(tasks, timeout=limit)
+            for task in late:
+                task.cancel()
+            if late:
+                logger.warning("cut short after %.1f s: %s", limit, [t.get_name() for t in late])
+                await asyncio.wait(late, timeout=5.0)
+        self.partitions.clear()
+        self._tasks.clear()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """End the session with a partition's error."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if self._broken is not None and not self._broken.done():
+            self._broken.set_exception(error)
+        elif not isinstance(error, SessionLost):
+            logger.error("%s: %s", task.get_name(), error)
+
+    # -- what partitions need ------------------------------------------------------------------
+
+    async def _deliver(self, batch: Batch[Any]) -> None:
+        await self.channel.send(value=batch)
+
+    def _place(self, topic: str, key: bytes | None) -> int:
+        """Return the partition of an output: where murmur2 puts its key."""
+        count = self.partition_count(topic)
+        if count is None:
+            raise Refusal(f"topic {topic} is written to but was not declared as an output")
+        return _hash(key or b"") % count
+
+
+class _Rebalance(ConsumerRebalanceListener):
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        del revoked  # always all of them: aiokafka rebalances eagerly
+        self._source.is_member = False
+        await self._source._release()  # noqa: SLF001  # the two are one object in two halves
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        await self._source._assigned(assigned)  # noqa: SLF001  # as above
+
+
+class _Progressing(Listener):
+    """Passes on what is told and notes that something was achieved."""
+
+    def __init__(self, source: Source, inner: Listener) -> None:
+        self._source = source
+        self._inner = inner
+        self.restoring = inner.restoring  # type: ignore[method-assign]  # passed on as it is
+        self.lost = inner.lost  # type: ignore[method-assign]  # passed on as it is
+
+    def restored(self, partition: int, rows: Rows[Any], seconds: float) -> None:
+        self._source._progress = time.monotonic()  # noqa: SLF001  # as above
+        self._inner.restored(partition, rows, seconds)
+
+    def committed(self, batch: Batch[Any], work_seconds: float, commit_seconds: float) -> None:
+        self._source._progress = time.monotonic()  # noqa: SLF001  # as above
+        self._inner.committed(batch, work_seconds, commit_seconds)
