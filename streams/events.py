@@ -1,0 +1,221 @@
+"""Viewer events as they come from Kafka: read, checked, and refused with the reason.
+
+Two paths give the same answer. The quick one takes what is plainly right, at the speed of msgspec's
+decoder; whatever it is in doubt about goes to the exact one, which alone refuses.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final, get_args
+
+import msgspec
+
+from streams import rfc3339, strict_json
+from streams.refusals import Reason, Refused
+from streams.viewer_event import (
+    LARGEST_JOINS,
+    LARGEST_REVISION,
+    LARGEST_VIEWERS,
+    LARGEST_VIEWS,
+    LONGEST_BROADCAST,
+    LONGEST_PLATFORM,
+    LONGEST_SLUG,
+    LONGEST_TITLE,
+    Kind,
+    ViewerEvent,
+)
+
+__all__ = ["LARGEST_VALUE", "ViewerEvent", "read"]
+
+LARGEST_VALUE: Final = 65_536
+"""Bytes that the value of a record may have at most."""
+
+_decode = msgspec.json.Decoder(ViewerEvent).decode
+_MINUTES: Final = rfc3339.MINUTES
+_TAILS: Final = rfc3339.TAILS
+
+_KEPT_SLUGS: Final = 100_000
+_platforms: Final[set[str]] = set()
+_slugs: Final[set[str | None]] = {None}
+"""Venues and programmes known to be right; None is one of them, for both may be absent."""
+
+_SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+"""Unicode's control characters (Cc): these 65, and by its stability policy never others."""
+
+
+def read(value: bytes | None) -> tuple[ViewerEvent, int]:
+    """The event that a record's value holds.
+
+    Args:
+        value: the record's value as Kafka gave it.
+
+    Returns:
+        The event, its `viewers` None where they are unknown, and its `at` in microseconds since
+        1970 UTC.
+
+    Raises:
+        Refused: it is malformed or invalid; the detail says why and names the field.
+    """
+    if value is None or len(value) > LARGEST_VALUE:
+        return _read_exactly(value)
+    try:
+        if not value.isascii():
+            value.decode()  # msgspec lets bytes that are not UTF-8 pass in what it skips
+        event = _decode(value)
+        at = event.at
+        try:
+            at_us = _MINUTES[at[:16]] + _TAILS[at[16:]]
+        except KeyError:
+            at_us = rfc3339.microseconds(at)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _read_exactly(value)
+    if not (
+        event.platform in _platforms and event.venue in _slugs and event.programme in _slugs
+    ) and not _learn_slugs(event):
+        return _read_exactly(value)
+    if not event.broadcast.isprintable():  # perhaps a control character, perhaps only a rare space
+        return _read_exactly(value)
+    if event.viewers == -1:
+        event.viewers = None
+    return event, at_us
+
+
+def _learn_slugs(event: ViewerEvent) -> bool:
+    """Whether all slugs of an event are right; remembers them if so."""
+    if not _is_slug(event.platform, LONGEST_PLATFORM):
+        return False
+    for slug in (event.venue, event.programme):
+        if slug is not None and not _is_slug(slug, LONGEST_SLUG):
+            return False
+    if len(_platforms) + len(_slugs) > _KEPT_SLUGS:
+        _platforms.clear()
+        _slugs.clear()
+        _slugs.add(None)
+    _platforms.add(event.platform)
+    _slugs.add(event.venue)
+    _slugs.add(event.programme)
+    return True
+
+
+def _is_slug(text: str, longest: int) -> bool:
+    return len(text) <= longest and _SLUG.fullmatch(text) is not None
+
+
+def _read_exactly(value: bytes | None) -> tuple[ViewerEvent, int]:
+    if value is None:
+        raise Refused(Reason.MALFORMED, "the value is null, must be a JSON object")
+    if len(value) > LARGEST_VALUE:
+        raise Refused(
+            Reason.MALFORMED, f"the value has {len(value)} bytes, over the {LARGEST_VALUE} allowed"
+        )
+    try:
+        document = strict_json.loads(value)
+    except ValueError as error:
+        raise Refused(Reason.MALFORMED, str(error)) from None
+    if not isinstance(document, dict):
+        raise Refused(Reason.MALFORMED, f"must be a JSON object, got {_shown(document)}")
+    # In the order of the contract's table: the first field that is wrong is the one named.
+    platform = _slug(document, "platform", LONGEST_PLATFORM)
+    if platform is None:
+        raise _invalid(document, "platform", "must be a string")
+    broadcast = _broadcast(document)
+    at, at_us = _at(document)
+    kind = _kind(document)
+    viewers = _integer(document, "viewers", -1, LARGEST_VIEWERS)
+    event = ViewerEvent(
+        platform=platform,
+        broadcast=broadcast,
+        at=at,
+        kind=kind,
+        viewers=None if viewers == -1 else viewers,
+        joins=_integer(document, "joins", 0, LARGEST_JOINS),
+        views=_integer(document, "views", 0, LARGEST_VIEWS),
+        venue=_slug(document, "venue", LONGEST_SLUG),
+        programme=_slug(document, "programme", LONGEST_SLUG),
+        title=_title(document),
+        revision=_integer(document, "revision", 0, LARGEST_REVISION) or 0,
+    )
+    return event, at_us
+
+
+def _slug(document: Mapping[str, Any], name: str, longest: int) -> str | None:
+    given = document.get(name)
+    if given is None or (isinstance(given, str) and _is_slug(given, longest)):
+        return given
+    raise _invalid(
+        document,
+        name,
+        f"must be 1 to {longest} of a-z, 0-9 and -, not beginning with -",
+    )
+
+
+def _broadcast(document: Mapping[str, Any]) -> str:
+    given = document.get("broadcast")
+    if isinstance(given, str) and 1 <= len(given) <= LONGEST_BROADCAST:
+        if not _CONTROL.search(given):
+            return given
+        raise _invalid(document, "broadcast", "must hold no control characters")
+    raise _invalid(
+        document, "broadcast", f"must be a string of 1 to {LONGEST_BROADCAST} characters"
+    )
+
+
+def _at(document: Mapping[str, Any]) -> tuple[str, int]:
+    given = document.get("at")
+    why = ""
+    if isinstance(given, str):
+        try:
+            return given, rfc3339.microseconds(given)
+        except ValueError as error:
+            why = f" ({error})"
+    raise _invalid(document, "at", f"must be a time of RFC 3339 with its offset{why}")
+
+
+def _kind(document: Mapping[str, Any]) -> Kind:
+    given = document.get("kind")
+    if given is None:
+        return "sample"
+    if given in get_args(Kind):
+        return given  # type: ignore[no-any-return]  # one of Kind's own values
+    raise _invalid(document, "kind", "must be sample, started or ended (or null: sample)")
+
+
+def _integer(document: Mapping[str, Any], name: str, least: int, most: int) -> int | None:
+    given = document.get(name)
+    # Not isinstance: True is an int to Python.
+    if given is None or (type(given) is int and least <= given <= most):
+        return given
+    also = {"viewers": "-1 or null: unknown", "revision": "null: 0"}.get(name, "null: not given")
+    raise _invalid(document, name, f"must be an integer from 0 to {most} (or {also})")
+
+
+def _title(document: Mapping[str, Any]) -> str | None:
+    given = document.get("title")
+    if given is None or (isinstance(given, str) and len(given) <= LONGEST_TITLE):
+        return given
+    raise _invalid(document, "title", f"must be a string of up to {LONGEST_TITLE} characters")
+
+
+def _invalid(document: Mapping[str, Any], name: str, rule: str) -> Refused:
+    got = f"got {_shown(document[name])}" if name in document else "is missing"
+    return Refused(Reason.INVALID, f"{name}: {rule}, {got}")
+
+
+_LONGEST_SHOWN: Final = 60
+_LARGEST_SHOWN: Final = 2**53
+
+
+def _shown(given: Any) -> str:
+    """What was given, for a detail: one short line of printable ASCII."""
+    if isinstance(given, dict):
+        return "an object"
+    if isinstance(given, list):
+        return "an array"
+    if isinstance(given, float) and abs(given) >= _LARGEST_SHOWN:
+        return "a number beyond all bounds"  # its digits did not all survive
+    shown = json.dumps(given).replace("\x7f", "\\u007f")
+    if len(shown) > _LONGEST_SHOWN:
+        shown = shown[:_LONGEST_SHOWN] + f"... ({len(given)} characters)"
+    return shown

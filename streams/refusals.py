@@ -1,0 +1,40 @@
+"""Why a record of viewer-events is refused (contract, section 2)."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The reasons, in the order in which they are looked for: the first that applies is given."""
+
+    MALFORMED = "malformed"
+    """Not JSON, not UTF-8, not an object, larger than 65,536 bytes, or null."""
+    INVALID = "invalid"
+    """A field is missing, of another type, or out of range; the detail names the field."""
+    MISROUTED = "misrouted"
+    """The key is not `platform:broadcast`, or lies in another partition than it should."""
+    FUTURE = "future"
+    """`at` is too far after the record's Kafka timestamp."""
+    LATE = "late"
+    """Its minute is already sealed, or its broadcast is final."""
+    ERROR = "error"
+    """Our own code failed on it: a defect of this system."""
+
+
+class Refused(Exception):  # noqa: N818 - an outcome of a record, not an error of this system
+    """A record is refused.
+
+    Args:
+        reason: one of the contract's reasons (its text does as well).
+        detail: one line for people, of printable characters; names the field or the setting.
+
+    Raises:
+        ValueError: there is no such reason.
+    """
+
+    def __init__(self, reason: Reason | str, detail: str) -> None:
+        self.reason = Reason(reason)
+        self.detail = detail
+        super().__init__(self.reason, detail)
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"

@@ -1,0 +1,137 @@
+"""Which partition a key belongs to, and whether a record lies where it should.
+
+All records of a broadcast must lie in one partition; the producers' partitioner decides which.
+"""
+
+import struct
+import zlib
+from collections import defaultdict
+from typing import Final, Literal, get_args
+
+from streams.refusals import Reason, Refused
+
+Partitioner = Literal["murmur2", "crc32", "any"]
+"""`murmur2`: Java clients, aiokafka, kafka-python, franz-go, KafkaJS. `crc32`: librdkafka's default
+(`consistent_random`), so confluent-kafka's and kcat's. `any`: the producers promise by themselves
+that a key stays in one partition."""
+
+SETTING: Final = "AUDIENCE_PARTITIONER"
+
+_SEED: Final = 0x9747B28C
+_WORDS: Final = tuple(struct.Struct(f"<{words}I").unpack_from for words in range(64))
+"""By how many: reads that many little-endian words of 32 bits from the front of a key."""
+
+
+def murmur2(key: bytes) -> int:
+    """MurmurHash2 (32 bits) with the seed of Kafka's Java client, as an unsigned number."""
+    length = len(key)
+    words = length >> 2
+    # Only the low 32 bits ever matter: products are cut once a word, not after every step.
+    h = _SEED ^ length
+    for word in (
+        _WORDS[words](key) if words < 64 else struct.unpack_from(f"<{words}I", key)  # noqa: PLR2004 - as many as _WORDS has
+    ):
+        k = word * 0x5BD1E995 & 0xFFFFFFFF
+        h = (h * 0x5BD1E995 ^ (k ^ k >> 24) * 0x5BD1E995) & 0xFFFFFFFF
+    if length & 3:
+        h = (h ^ int.from_bytes(key[length & ~3 :], "little")) * 0x5BD1E995 & 0xFFFFFFFF
+    h = (h ^ h >> 13) * 0x5BD1E995 & 0xFFFFFFFF
+    return h ^ h >> 15
+
+
+def partition_for(key: bytes, partitions: int, partitioner: Partitioner = "murmur2") -> int:
+    """The partition in which a partitioner puts a key.
+
+    Args:
+        key: not empty (librdkafka puts those anywhere).
+        partitions: how many the topic has.
+        partitioner: `murmur2` or `crc32`.
+
+    Raises:
+        ValueError: the partitioner is `any` or unknown, so nobody can tell.
+    """
+    if partitioner == "murmur2":
+        return (murmur2(key) & 0x7FFFFFFF) % partitions
+    if partitioner == "crc32":
+        return zlib.crc32(key) % partitions
+    raise ValueError(f"no partition follows from the partitioner {partitioner!r}")
+
+
+class Router:
+    """Checks that records of one topic have the right key and lie in the right partition.
+
+    A key is looked at in full once a partition, then it is known. A hot loop may do the look-up by
+    itself, and call `check` for the rest:
+
+        known = router.known[partition]
+        if known.get(key) != (event.platform, event.broadcast):
+            router.check(key, partition, event.platform, event.broadcast)
+
+    Args:
+        partitioner: the setting `AUDIENCE_PARTITIONER`.
+        partitions: how many partitions the topic has; when that changes, a new router is due.
+
+    Attributes:
+        known: by partition, the keys found right there, with their platform and broadcast.
+
+    Raises:
+        ValueError: there is no such partitioner.
+    """
+
+    def __init__(self, partitioner: Partitioner, partitions: int) -> None:
+        if partitioner not in get_args(Partitioner):
+            raise ValueError(f"no such partitioner: {partitioner!r}")
+        self.partitioner: Final = partitioner
+        self.partitions: Final = partitions
+        self.known: Final[defaultdict[int, dict[bytes, tuple[str, str]]]] = defaultdict(dict)
+        self._most = max(1_000_000 // partitions, 10_000)
+
+    def check(self, key: bytes | None, partition: int, platform: str, broadcast: str) -> None:
+        """Does nothing for a record that is where it belongs.
+
+        Args:
+            key: the record's key as Kafka gave it.
+            partition: where the record lies.
+            platform: its event's platform.
+            broadcast: its event's broadcast.
+
+        Raises:
+            Refused: it is misrouted; the detail says what was expected and names the setting.
+        """
+        known = self.known[partition]
+        owner = (platform, broadcast)
+        if key is not None and known.get(key) == owner:
+            return
+        wanted = f"{platform}:{broadcast}".encode()
+        if key != wanted:
+            raise Refused(
+                Reason.MISROUTED,
+                f"the key must be {_shown(wanted)} (platform:broadcast), got {_shown(key)}",
+            )
+        if self.partitioner != "any":
+            expected = partition_for(key, self.partitions, self.partitioner)
+            if partition != expected:
+                raise Refused(
+                    Reason.MISROUTED,
+                    f"the key {_shown(key)} must lie in partition {expected} of {self.partitions}, "
+                    f"where {SETTING}={self.partitioner} puts it, got {partition}",
+                )
+        if len(known) >= self._most:
+            known.clear()
+        known[key] = owner
+
+    def forget(self, partition: int) -> None:
+        """Drops what is known of a partition that this worker no longer reads."""
+        self.known.pop(partition, None)
+
+
+_LONGEST_SHOWN: Final = 200
+
+
+def _shown(key: bytes | None) -> str:
+    """A key for a detail: one line of printable ASCII, however it looks."""
+    if key is None:
+        return "none"
+    cut = key[:_LONGEST_SHOWN]
+    shown = ascii(cut.decode(errors="backslashreplace"))
+    return shown if cut == key else f"{shown}... ({len(key)} bytes)"
