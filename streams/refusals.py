@@ -20,7 +20,7 @@ class Reason(StrEnum):
     """Our own code failed on it: a defect of this system."""
 
 
-class Refused(Exception):  # noqa: N818 - an outcome of a record, not an error of this system
+class Refused(Exception):
     """A record is refused.
 
     Args:

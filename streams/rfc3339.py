@@ -59,7 +59,7 @@ def microseconds(text: str) -> int:
         minute = _minute(head)
     rest = TAILS.get(tail)
     if rest is None:
-        rest = _rest(tail)
+        rest = _rest(tail) if tail[3:4] != "." else _fractional(tail)
     at = minute + rest
     if not 0 <= at < END:
         raise ValueError("outside the years 1970 to 9999 in UTC")
@@ -95,6 +95,16 @@ def _minute(head: str) -> int:
             MINUTES.clear()
         MINUTES[head] = at
     return at
+
+
+def _fractional(tail: str) -> int:
+    # With six digits, as Python writes its times, the tail without them is most likely known.
+    digits = tail[4:10]
+    if len(digits) == 6 and digits.isascii() and digits.isdigit() and tail[10:11] in "Zz+-":  # noqa: PLR2004 - microseconds
+        whole = tail[:3] + tail[10:]
+        rest = TAILS.get(whole)
+        return (_rest(whole) if rest is None else rest) + int(digits)
+    return _rest(tail)
 
 
 def _rest(tail: str) -> int:
