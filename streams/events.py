@@ -32,8 +32,8 @@ LARGEST_VALUE: Final = 65_536
 """Bytes that the value of a record may have at most."""
 
 _decode = msgspec.json.Decoder(ViewerEvent).decode
-_MINUTES: Final = rfc3339.MINUTES
-_TAILS: Final = rfc3339.TAILS
+_minute = rfc3339.MINUTES.get
+_rest = rfc3339.TAILS.get
 
 _KEPT_SLUGS: Final = 100_000
 _platforms: Final[set[str]] = set()
@@ -65,10 +65,8 @@ def read(value: bytes | None) -> tuple[ViewerEvent, int]:
             value.decode()  # msgspec lets bytes that are not UTF-8 pass in what it skips
         event = _decode(value)
         at = event.at
-        try:
-            at_us = _MINUTES[at[:16]] + _TAILS[at[16:]]
-        except KeyError:
-            at_us = rfc3339.microseconds(at)
+        minute, rest = _minute(at[:16]), _rest(at[16:])
+        at_us = rfc3339.microseconds(at) if minute is None or rest is None else minute + rest
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _read_exactly(value)
     if not (

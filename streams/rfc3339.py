@@ -1,10 +1,10 @@
 """Times as RFC 3339 (section 5.6) writes them, to whole microseconds since 1970 UTC and back.
 
 Events of a stream name few distinct minutes and few distinct tails (`:34Z`), so each half is parsed
-once and then looked up: `MINUTES[text[:16]] + TAILS[text[16:]]` is the time of a text both of whose
-halves are known, and a hot loop may write just that. Every pair of halves in the two makes a
-right time: minutes within a day of either end of the range are left out, for there the tail's
-offset decides.
+once and then looked up: the sum of `MINUTES[text[:16]]` and `TAILS[text[16:]]` is the time of a
+text both of whose halves are known, and a hot loop may write just that. Every pair of halves in the
+two makes a right time: minutes within a day of either end of the range are left out, for there the
+tail's offset decides.
 """
 
 import re

@@ -104,7 +104,9 @@ class ViewerEvent(msgspec.Struct, gc=False):
     platform: Platform
     broadcast: Broadcast
     at: At
-    kind: Kind = "sample"
+    kind: Annotated[
+        Kind, Meta(description="What it tells of; `started` and `ended` may carry viewers too.")
+    ] = "sample"
     viewers: Viewers | None = None
     joins: Joins | None = None
     views: Views | None = None
