@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,12 +42,14 @@ class Batch(Generic[RowT]):
         changed: What this batch changes.
         caught_up: Whether nothing waited behind these records when they were read.
         read_at: The clock's time when they were read, in seconds.
+        notes: What the agent wants its `Listener` to be told with the batch, once it is durable.
     """
 
     __slots__ = (
         "_done",
         "caught_up",
         "changed",
+        "notes",
         "outputs",
         "partition",
         "read_at",
@@ -71,6 +73,7 @@ class Batch(Generic[RowT]):
         self.read_at = read_at
         self.changed: dict[bytes, RowT | None] = {}
         self.outputs: list[Output] = []
+        self.notes: Any = None
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def send(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import time
 from functools import lru_cache
@@ -147,6 +148,10 @@ class Source(mode.Service):
                 )
                 await self.sleep(pause)
                 pause = min(_LONGEST_PAUSE, 2 * pause)
+            except Exception as error:
+                # Faust logs much on its way out; whoever looks at night reads the last line.
+                atexit.register(logger.critical, "the worker has ended: %s", _told(error))
+                raise
 
     async def on_stop(self) -> None:
         """Let the batches in flight become durable, for a bounded time."""
@@ -300,6 +305,11 @@ class Source(mode.Service):
         if count is None:
             raise Refusal(f"topic {topic} is written to but was not declared as an output")
         return _hash(key or b"") % count
+
+
+def _told(error: Exception) -> str:
+    """A refusal speaks for itself; of anything else the kind matters too."""
+    return str(error) if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
 
 
 class _Rebalance(ConsumerRebalanceListener):

@@ -1,0 +1,121 @@
+"""When a broadcast becomes final: the one place where the worker's clock decides.
+
+A broadcast is final when no record of it was read for its lateness and a margin since it ended, or
+for the silence time and that margin since its last record. A restart begins to wait anew, so it
+may delay this, never hasten it. What is final leaves a tombstone, and that expires in turn.
+
+Pure but for the time it is told: no clock is read here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from streams.audience import Row, Tombstone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+#: Deadlines are kept in buckets of so many seconds: one is looked at up to so much later.
+GRANULARITY = 5.0
+
+
+class Lifecycle:
+    """Knows for each key of one partition when to look at it next.
+
+    Each key lies in one bucket; being read again does not move it. When its bucket is due and the
+    key turns out to have been read since, it goes to the bucket of its new deadline. So a record
+    costs one dictionary entry, and nothing is ever searched.
+
+    Args:
+        wait: Seconds without a record after which a row is final.
+        first_wait: The shortest such wait, for rows whose state is not looked at yet.
+    """
+
+    def __init__(self, wait: Callable[[Row], float], first_wait: float) -> None:
+        self._wait = wait
+        self._first_wait = first_wait
+        self._read_at: dict[bytes, float] = {}
+        self._bucket: dict[bytes, int] = {}
+        self._due: defaultdict[int, list[bytes]] = defaultdict(list)
+
+    def __len__(self) -> int:
+        return len(self._bucket)
+
+    def restored(self, keys: Iterable[bytes], now: float) -> None:
+        """Begin to wait for all of a partition's keys."""
+        bucket = int((now + self._first_wait) // GRANULARITY) + 1
+        for key in keys:
+            self._read_at[key] = now
+            self._bucket[key] = bucket
+        self._due[bucket].extend(self._read_at)
+
+    def committed(
+        self, changed: Mapping[bytes, Row | Tombstone | None], read: Iterable[bytes], now: float
+    ) -> None:
+        """Take note of what a batch has changed.
+
+        Args:
+            changed: What has become durable.
+            read: Keys of which it read a record.
+            now: When it was read.
+        """
+        for key in read:
+            self._read_at[key] = now
+        for key, row in changed.items():
+            if isinstance(row, Row):
+                if key not in self._bucket or row.ended_at is not None:
+                    # An end may bring the deadline forward.
+                    self._put(key, self._read_at.setdefault(key, now) + self._wait(row))
+            elif row is None:
+                self._drop(key)
+            else:
+                self._read_at.pop(key, None)
+                self._put(key, row.expires / 1000)
+
+    def due(self, now: float, most: int) -> Iterator[bytes]:
+        """Give up to `most` keys whose time may have come; each is given until it is put anew."""
+        current = int(now // GRANULARITY)
+        for bucket in sorted(number for number in self._due if number <= current):
+            for key in self._due[bucket]:
+                if self._bucket.get(key) == bucket:
+                    if most <= 0:
+                        return
+                    most -= 1
+                    yield key
+
+    def is_final(self, key: bytes, row: Row, now: float) -> bool:
+        """Say whether a row's time has come; if not, it is looked at again when it may have."""
+        deadline = self._read_at.get(key, now) + self._wait(row)
+        if now >= deadline:
+            return True
+        self._put(key, deadline)
+        return False
+
+    def is_expired(self, key: bytes, tombstone: Tombstone, now: float) -> bool:
+        """Say whether a tombstone may go; if not, it is looked at again when it may."""
+        if now * 1000 >= tombstone.expires:
+            return True
+        self._put(key, tombstone.expires / 1000)
+        return False
+
+    def tidy(self, now: float) -> None:
+        """Let go of buckets that are through."""
+        current = int(now // GRANULARITY)
+        for bucket in [number for number in self._due if number <= current]:
+            left = [key for key in self._due[bucket] if self._bucket.get(key) == bucket]
+            if left:
+                self._due[bucket] = left
+            else:
+                del self._due[bucket]
+
+    def _put(self, key: bytes, deadline: float) -> None:
+        bucket = int(deadline // GRANULARITY) + 1
+        if self._bucket.get(key) != bucket:
+            self._bucket[key] = bucket
+            self._due[bucket].append(key)
+
+    def _drop(self, key: bytes) -> None:
+        self._read_at.pop(key, None)
+        self._bucket.pop(key, None)

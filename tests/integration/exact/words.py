@@ -1,0 +1,70 @@
+"""A Faust app that counts words exactly: what the tests of the exact layer run as workers.
+
+Its rows are counts by word, its output repeats each new count. Settings come as JSON in WORDS.
+"""
+
+import json
+import logging
+import os
+import sys
+
+import faust
+
+from streams.exact import ExactApp, ExactSettings, Listener, Rows, Source
+
+logging.getLogger("aiokafka").setLevel(logging.ERROR)
+options = json.loads(os.environ["WORDS"])
+
+
+class Say(Listener):
+    """Tells the test by lines on standard output."""
+
+    def restored(self, partition, rows, seconds):
+        print(f"restored {partition} {len(rows)}", flush=True)
+
+    def lost(self, partition):
+        print(f"lost {partition}", flush=True)
+
+    def session_lost(self, reason):
+        print(f"session lost: {type(reason).__name__}: {reason}", flush=True)
+
+
+app = ExactApp(f"words-{os.getpid()}", broker=f"kafka://{options['brokers']}")
+words = Source(
+    app,
+    options["source"],
+    changelog=options["changelog"],
+    outputs=[options["output"]],
+    rows=lambda: Rows(int, lambda count: b"%d" % count),
+    settings=ExactSettings(
+        client={"bootstrap_servers": options["brokers"]},
+        group=options["group"],
+        batch_records=options.get("batch", 500),
+        session_timeout=options.get("session", 6.0),
+        deadline=options.get("deadline", 10.0),
+        patience=options.get("patience", 60.0),
+        drain=options.get("drain", 5.0),
+        max_batch_bytes=options.get("max_batch_bytes", 900_000),
+        tick=0.1,
+    ),
+    listener=Say(),
+)
+app.sources.append(words)
+
+
+@app.agent(words.channel)
+async def count(batches):
+    async for batch in batches:
+        with batch:
+            for record in batch.records:
+                word = record.value
+                if word == b"poison":
+                    raise ValueError("a word that the agent cannot bear")
+                batch.changed[word] = (batch.changed.get(word) or batch.rows.get(word) or 0) + 1
+            for word, total in batch.changed.items():
+                batch.send(options["output"], word, b"%d" % total)
+
+
+if __name__ == "__main__":
+    worker = faust.Worker(app, loglevel="info", redirect_stdouts=False, stdout=sys.stderr)
+    worker.execute_from_commandline()
