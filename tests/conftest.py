@@ -1,0 +1,80 @@
+"""Fixtures of all tests: a real Apache Kafka, and no error that goes unseen."""
+
+import gc
+import inspect
+import logging
+import re
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from agents.broker import Broker
+
+# Test folders are no packages; this lets every test say `from kafka_tools import ...`. At the
+# end of the path, so that tests/agents never stands before the package agents.
+sys.path.append(str(Path(__file__).parent))
+
+from kafka_tools import admin_client  # found by the line above
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory):
+    """One Apache Kafka for the whole session, started when a test first asks for it.
+
+    For tests that leave it running. One that kills or restarts it starts a `Broker` of its own.
+    """
+    with Broker(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture
+def brokers(broker):
+    """The address of the session's Apache Kafka, as AUDIENCE_BROKERS takes it."""
+    if not broker.running:
+        pytest.fail("Apache Kafka ended during the tests:\n" + "\n".join(broker.last_lines()))
+    return broker.bootstrap
+
+
+@pytest.fixture
+def topic_prefix(request):
+    """A prefix for the topics and groups of this test alone, ending in a dot."""
+    name = re.sub(r"[^a-zA-Z0-9]+", "-", request.node.name).strip("-")[:60]
+    return f"{name}-{uuid.uuid4().hex[:8]}."
+
+
+class _Errors(logging.Handler):
+    """Keeps the messages that asyncio logs about errors nobody has looked at."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.messages = []
+
+    def emit(self, record):
+        self.messages.append(self.format(record))
+
+
+@pytest.fixture(autouse=True)
+def asyncio_errors(request):
+    """Fail a test whose tasks failed unseen, or that left a client of Kafka open.
+
+    asyncio only logs these: "Task exception was never retrieved", "Unclosed AIOKafkaConsumer". A
+    test that provokes them takes this fixture's list and clears it.
+    """
+    errors = _Errors()
+    logger = logging.getLogger("asyncio")
+    logger.addHandler(errors)
+    yield errors.messages
+    if inspect.iscoroutinefunction(getattr(request, "function", None)):
+        gc.collect()  # they are logged when the task or the client is collected
+    logger.removeHandler(errors)
+    if errors.messages:
+        pytest.fail("errors that nobody looked at:\n" + "\n".join(errors.messages))
+
+
+@pytest.fixture
+async def admin(brokers):
+    """A started AIOKafkaAdminClient."""
+    async with admin_client(brokers) as client:
+        yield client

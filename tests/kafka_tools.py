@@ -1,0 +1,88 @@
+"""What tests on a real Kafka do again and again, by aiokafka."""
+
+import asyncio
+import contextlib
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+
+@contextlib.asynccontextmanager
+async def admin_client(brokers):
+    """A started AIOKafkaAdminClient that is closed in the end."""
+    client = AIOKafkaAdminClient(bootstrap_servers=brokers)
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def create_topic(brokers, topic, partitions=1, **config):
+    """Make a topic; `cleanup_policy="compact"` becomes the setting `cleanup.policy`."""
+    configs = {name.replace("_", "."): str(value) for name, value in config.items()}
+    async with admin_client(brokers) as client:
+        new = NewTopic(topic, partitions, 1, topic_configs=configs)
+        answer = await client.create_topics([new])
+    failed = [error for error in answer.topic_errors if error[1]]
+    assert not failed, failed
+
+
+async def produce_all(brokers, topic, records, partition=None):
+    """Send (key, value) pairs of bytes in order, and wait until all are stored.
+
+    Without a partition they are placed by murmur2 of the key, as Java's client does.
+    """
+    async with AIOKafkaProducer(bootstrap_servers=brokers, linger_ms=5) as producer:
+        sent = [
+            await producer.send(topic, key=key, value=value, partition=partition)
+            for key, value in records
+        ]
+        return await asyncio.gather(*sent)
+
+
+async def ends(brokers, topic):
+    """The end of every partition: TopicPartition -> next offset."""
+    async with AIOKafkaConsumer(bootstrap_servers=brokers) as consumer:
+        partitions = await _partitions(consumer, topic)
+        return await consumer.end_offsets(partitions)
+
+
+async def consume_all(brokers, topic, *, committed=True, seconds=30.0):
+    """All records that are in a topic now, by partition and offset.
+
+    Args:
+        committed: only those of committed transactions (read_committed).
+        seconds: the most for all of it; a transaction that is left open takes longer.
+    """
+    records = []
+    isolation = "read_committed" if committed else "read_uncommitted"
+    async with (
+        asyncio.timeout(seconds),
+        AIOKafkaConsumer(
+            bootstrap_servers=brokers,
+            isolation_level=isolation,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+        ) as consumer,
+    ):
+        partitions = await _partitions(consumer, topic)
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        end = await consumer.end_offsets(partitions)
+        # The position passes the markers of transactions too, which are no records.
+        waiting = {partition for partition in partitions if end[partition]}
+        while waiting:
+            for batch in (await consumer.getmany(*waiting, timeout_ms=200)).values():
+                records.extend(batch)
+            waiting = {p for p in waiting if await consumer.position(p) < end[p]}
+    return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+async def _partitions(consumer, topic):
+    numbers = None
+    while not numbers:  # the topic may be so new that the broker does not tell of it yet
+        await consumer._client.force_metadata_update()
+        await consumer.topics()
+        numbers = consumer.partitions_for_topic(topic)
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
