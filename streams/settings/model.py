@@ -144,7 +144,7 @@ class Settings(BaseSettings):
         20_000, ge=1, le=1_000_000, description="most records of one batch and transaction"
     )
     fetch_bytes: int = Field(
-        4 * 1024 * 1024,
+        8 * 1024 * 1024,
         ge=1024,
         le=1024 * 1024 * 1024,
         description="most bytes fetched of one partition at a time",
@@ -160,6 +160,12 @@ class Settings(BaseSettings):
     )
     drain: Duration = Field(
         10 * _SECOND, le=_HOUR, description="time to finish open batches when told to stop"
+    )
+    patience: Duration = Field(
+        5 * _MINUTE,
+        ge=_SECOND,
+        le=_DAY,
+        description="how long a partition may fail again and again before the worker ends",
     )
     restore_deadline: Duration = Field(
         10 * _MINUTE, ge=_SECOND, le=_DAY, description="for reading back one partition's state"

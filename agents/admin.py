@@ -1,0 +1,177 @@
+"""Makes the topics, and looks at those that are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.admin import NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import (
+    InvalidReplicationFactorError,
+    PolicyViolationError,
+    TopicAlreadyExistsError,
+    for_code,
+)
+
+from agents import kafka
+from agents.findings import Finding, Found, findings
+from streams.errors import BrokerUnfitError, BrokerUnreachableError, TopicsError
+from streams.exact.cluster import require_transactions
+from streams.exact.errors import ExactError
+from streams.topics import Topic, Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """What became of a topic that was to be made.
+
+    Attributes:
+        topic: the topic.
+        created: false if it was there already; then nothing about it was changed.
+    """
+
+    topic: Topic
+    created: bool
+
+
+async def create_topics(settings: Settings) -> list[Creation]:
+    """Make the topics that are missing; those that are there are left as they are.
+
+    Raises:
+        TopicsError: one or more could not be made; the others were.
+        LiveAudienceError: the broker cannot be reached, is too old or does not allow it.
+    """
+    topics = list(Topics.of(settings))
+    wanted = [
+        NewTopic(topic.name, topic.partitions, topic.replication, topic_configs=dict(topic.config))
+        for topic in topics
+    ]
+    async with kafka.admin(settings) as client:
+        response = await client.create_topics(wanted)
+    # An older broker's answer has no message.
+    answers = {name: (code, *rest) for name, code, *rest in response.topic_errors}
+    problems = []
+    creations = []
+    for topic in topics:
+        code, *rest = answers[topic.name]
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            problems.append(f"{topic.name}: {_refusal(error, rest, settings)}")
+        else:
+            creations.append(Creation(topic, created=not code))
+    if problems:
+        raise TopicsError("these topics could not be made:\n  " + "\n  ".join(problems))
+    return creations
+
+
+def _refusal(error: type[Exception], rest: list[str | None], settings: Settings) -> str:
+    said = (rest[0] if rest else None) or error.__name__
+    if error is InvalidReplicationFactorError:
+        return (
+            f"{said} (AUDIENCE_REPLICATION={settings.replication}: "
+            "no more copies than the cluster has brokers)"
+        )
+    if error is PolicyViolationError:
+        return f"{said} (the cluster's own policy for topics)"
+    return said
+
+
+async def check_topics(settings: Settings) -> list[Finding]:
+    """What is wrong with the topics, or with the broker as far as it can be told.
+
+    Raises:
+        LiveAudienceError: the broker cannot be reached, is too old or does not allow it.
+    """
+    topics = Topics.of(settings)
+    async with kafka.admin(settings) as client:
+        try:
+            # The public client has no way to ask for it.
+            await require_transactions(client._client)  # noqa: SLF001 - see above
+        except ExactError as error:
+            raise BrokerUnfitError(str(error)) from error
+        found = await _found(client, [topic.name for topic in topics])
+    unfit = await _transactions(settings)
+    return [*unfit, *findings(settings, topics, found)]
+
+
+async def partitions_of(settings: Settings, names: Iterable[str]) -> dict[str, int]:
+    """How many partitions each of these topics has.
+
+    Raises:
+        TopicsError: one of them is missing.
+        LiveAudienceError: the broker cannot be reached or does not allow it.
+    """
+    async with kafka.admin(settings) as client:
+        described = await _described(client)
+    counts = {}
+    for name in names:
+        if name not in described:
+            raise TopicsError(
+                f"there is no topic {name} at AUDIENCE_BROKERS={','.join(settings.brokers)}: "
+                "make the topics with `live-audience topics create`, or set AUDIENCE_TOPIC_PREFIX"
+            )
+        counts[name] = len(described[name])
+    return counts
+
+
+async def _described(client: AIOKafkaAdminClient) -> dict[str, list[Mapping[str, Any]]]:
+    """The partitions of every topic: asked for by name, a missing one might be made by that."""
+    return {
+        topic["topic"]: topic["partitions"]
+        for topic in await client.describe_topics()
+        if not topic["error_code"]
+    }
+
+
+async def _found(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, Found]:
+    described = await _described(client)
+    present = [name for name in names if name in described]
+    if not present:
+        return {}
+    responses = await client.describe_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, name) for name in present]
+    )
+    configs = {
+        name: {entry[0]: entry[1] for entry in entries}
+        for response in responses
+        for code, _, _, name, entries in response.resources
+        if not code
+    }
+    return {
+        name: Found(
+            partitions=len(described[name]),
+            replication=min(len(partition["replicas"]) for partition in described[name]),
+            config=configs.get(name),
+        )
+        for name in present
+    }
+
+
+async def _transactions(settings: Settings) -> list[Finding]:
+    """Begin a transaction for good: that a broker knows how does not say that it can."""
+    try:
+        async with kafka.producer(
+            settings,
+            transactional_id=f"{settings.topic_prefix}{settings.group}-check",
+        ):
+            return []
+    except BrokerUnreachableError:
+        # It was reached a moment ago.
+        return [
+            Finding(
+                "transactions",
+                "error",
+                f"the broker began none within {kafka.REACH_SECONDS:g} s",
+                "look at the broker's log; a cluster of fewer than 3 brokers needs "
+                "transaction.state.log.replication.factor and transaction.state.log.min.isr to be "
+                "no more than it has",
+            )
+        ]

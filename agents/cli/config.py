@@ -1,0 +1,82 @@
+"""`live-audience config`: the settings in force."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agents.cli.settings import loaded, set_option
+from streams.settings import Loaded, Settings
+from streams.settings.allowed import allowed
+from streams.settings.loading import DEFAULT, is_secret
+from streams.settings.showing import outside_name, shown
+
+
+@click.command("config")
+@set_option
+@click.option("--json", "form", flag_value="json", help="As JSON: each with value and origin.")
+@click.option("--env", "form", flag_value="env", help="As lines for a .env file.")
+@click.pass_context
+def command(ctx: click.Context, form: str | None) -> None:
+    r"""Print the settings in force, where each is from, and what it may be.
+
+    Secrets are hidden. With wrong settings it says which and ends with 2.
+
+    \b
+    Examples:
+      live-audience config
+      live-audience --set AUDIENCE_LATENESS_BY_PLATFORM=ivs=2h,kick=5m config
+      live-audience config --env > .env
+    """
+    found = loaded(ctx)
+    if form == "json":
+        click.echo(_json(found))
+    elif form == "env":
+        click.echo(_env(found))
+    elif sys.stdout.isatty():
+        Console().print(_table(found))
+    else:
+        for field in Settings.model_fields:
+            click.echo(
+                f"{outside_name(field)}={shown(found.settings, field)} ({found.origins[field]})"
+            )
+
+
+def _json(found: Loaded) -> str:
+    values = {
+        outside_name(field): {"value": shown(found.settings, field), "from": found.origins[field]}
+        for field in Settings.model_fields
+    }
+    return orjson.dumps(values, option=orjson.OPT_INDENT_2).decode()
+
+
+def _env(found: Loaded) -> str:
+    lines = []
+    for field, info in Settings.model_fields.items():
+        value = shown(found.settings, field)
+        # What is hidden here must not end up as the value of a setting.
+        mark = "# " if is_secret(field) and value else ""
+        lines.extend(
+            [f"# {info.description}: {allowed(field)}", f"{mark}{outside_name(field)}={value}"]
+        )
+    return "\n".join(lines)
+
+
+def _table(found: Loaded) -> Table:
+    table = Table("setting", "value", "from", "what it is", "allowed")
+    for field, info in Settings.model_fields.items():
+        origin = found.origins[field]
+        style = "" if origin == DEFAULT else "bold"
+        table.add_row(
+            Text(outside_name(field), style),
+            Text(shown(found.settings, field), style),
+            Text(origin, style),
+            Text(info.description or ""),
+            Text(allowed(field), "dim"),
+        )
+    return table

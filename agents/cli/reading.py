@@ -1,0 +1,54 @@
+"""Reads all that is in a topic now."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from aiokafka import TopicPartition
+
+from agents.kafka import unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiokafka import AIOKafkaConsumer
+    from aiokafka.structs import ConsumerRecord
+
+    from streams.settings import Settings
+
+_POLL_MS: Final = 500
+
+
+async def read_to_end(
+    settings: Settings, consumer: AIOKafkaConsumer, topic: str, partitions: int
+) -> AsyncIterator[ConsumerRecord]:
+    """Give the records from the start of a topic to where it ends at the moment of the call.
+
+    With `read_committed` that end is where the oldest open transaction begins. Afterwards the
+    consumer stands there and can go on.
+
+    Raises:
+        BrokerUnreachableError: nothing was read for AUDIENCE_DEADLINE.
+    """
+    assigned = [TopicPartition(topic, number) for number in range(partitions)]
+    consumer.assign(assigned)
+    # Offsets are asked for and sought: after seek_to_beginning, aiokafka may stand at the end.
+    starts = await consumer.beginning_offsets(assigned)
+    ends = await consumer.end_offsets(assigned)
+    for partition in assigned:
+        consumer.seek(partition, starts[partition])
+    waiting = {partition for partition in assigned if starts[partition] < ends[partition]}
+    loop = asyncio.get_running_loop()
+    heard = loop.time()
+    while waiting:
+        batches = await consumer.getmany(*waiting, timeout_ms=_POLL_MS)
+        for partition, records in batches.items():
+            heard = loop.time()
+            for record in records:
+                if record.offset < ends[partition]:
+                    yield record
+        # The position passes the marks of transactions too, which are no records.
+        waiting = {each for each in waiting if await consumer.position(each) < ends[each]}
+        if waiting and loop.time() - heard > settings.deadline.total_seconds():
+            raise unreachable(settings, f"nothing more came of {topic}")

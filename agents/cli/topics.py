@@ -1,0 +1,79 @@
+"""`live-audience topics`: makes the topics, or says what is wrong with them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from agents.admin import check_topics, create_topics
+from agents.cli.settings import with_settings
+from streams.errors import TopicsError
+
+if TYPE_CHECKING:
+    from agents.findings import Finding
+    from streams.settings import Settings
+
+
+@click.group("topics")
+def command() -> None:
+    r"""Make the topics, or say what is wrong with them.
+
+    \b
+    Examples:
+      live-audience topics create
+      live-audience topics check
+      live-audience --set AUDIENCE_REPLICATION=3 topics create
+    """
+
+
+@command.command()
+@with_settings
+def create(settings: Settings) -> None:
+    r"""Make the topics that are missing.
+
+    Those that are there are left as they are, also where the settings ask for something else: more
+    partitions, above all, would move keys to other partitions, away from what is known of them.
+
+    \b
+    Example:
+      live-audience topics create --set AUDIENCE_PARTITIONS=16
+    """
+    creations = asyncio.run(create_topics(settings))
+    for creation in creations:
+        topic = creation.topic
+        if creation.created:
+            click.echo(f"created  {topic.name}: {topic.holds}, {topic.partitions} partitions")
+        else:
+            click.echo(f"exists   {topic.name}")
+    if not all(creation.created for creation in creations):
+        click.echo("What exists was left as it is: `live-audience topics check` looks at it.")
+
+
+@command.command()
+@with_settings
+def check(settings: Settings) -> None:
+    r"""Say what is wrong with the topics, and what to do about it.
+
+    Ends with 1 if the pipeline would not work or lose something; warnings alone end with 0.
+
+    \b
+    Example:
+      live-audience topics check --set AUDIENCE_BROKERS=kafka-1:9092,kafka-2:9092
+    """
+    findings = asyncio.run(check_topics(settings))
+    for finding in findings:
+        _show(finding)
+    errors = sum(finding.severity == "error" for finding in findings)
+    if errors:
+        raise TopicsError(f"{errors} of {len(findings)} findings must be mended")
+    click.echo("The topics will do." if findings else "The topics are as they should be.")
+
+
+def _show(finding: Finding) -> None:
+    color = "red" if finding.severity == "error" else "yellow"
+    click.echo(
+        f"{click.style(f'{finding.severity:8}', fg=color)} {finding.topic} {finding.what}\n"
+        f"         -> {finding.remedy}"
+    )

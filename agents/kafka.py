@@ -1,0 +1,241 @@
+"""Kafka clients made from the settings, and their errors in words."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    IncompatibleBrokerVersion,
+    InvalidTimestampError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+    UnsupportedVersionError,
+)
+from aiokafka.helpers import create_ssl_context
+
+from streams.errors import (
+    BrokerUnfitError,
+    BrokerUnreachableError,
+    LiveAudienceError,
+    SettingsError,
+)
+from streams.exact.deadline import let_go
+from streams.topics import REJECTED_BYTES
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Iterator
+
+    from streams.settings import Settings
+
+CLIENT_ID: Final = "live-audience"
+# How long a command waits for a broker before it says that there is none.
+REACH_SECONDS: Final = 10.0
+_SSL_NAMES: Final = ", ".join(
+    f"AUDIENCE_SECURITY_{part}" for part in ("CA", "CERTIFICATE", "KEY", "KEY_PASSWORD")
+)
+_UNREACHABLE: Final = (
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+    TimeoutError,
+)
+_TOO_OLD: Final = (IncompatibleBrokerVersion, UnsupportedVersionError, NotImplementedError)
+_FORBIDDEN: Final = (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """What every aiokafka client takes: brokers and security.
+
+    Raises:
+        SettingsError: a certificate, a key or the password cannot be read.
+    """
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(settings.brokers),
+        "client_id": CLIENT_ID,
+        "security_protocol": settings.security,
+    }
+    if settings.security.endswith("SSL"):
+        options["ssl_context"] = _ssl_context(settings)
+    if settings.security.startswith("SASL"):
+        options["sasl_mechanism"] = settings.security_mechanism
+        options["sasl_plain_username"] = settings.security_user
+        options["sasl_plain_password"] = settings.password()
+    return options
+
+
+def _ssl_context(settings: Settings) -> ssl.SSLContext:
+    try:
+        context: ssl.SSLContext = create_ssl_context(
+            cafile=settings.security_ca,
+            certfile=settings.security_certificate,
+            keyfile=settings.security_key,
+            # A text even if there is none: else OpenSSL asks for it on the terminal.
+            password=settings.security_key_password.get_secret_value(),
+        )
+    except (OSError, ValueError) as error:
+        raise SettingsError([f"{_SSL_NAMES}: cannot be used as they are: {error}"]) from error
+    return context
+
+
+@asynccontextmanager
+async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client, started; its errors, and those of the body, in words.
+
+    Raises:
+        LiveAudienceError: what went wrong with the broker.
+    """
+    # Its requests wait no longer than people do.
+    client = AIOKafkaAdminClient(
+        **client_options(settings), request_timeout_ms=int(REACH_SECONDS * 1000)
+    )
+    async with _running(settings, client, client.close):
+        yield client
+
+
+@asynccontextmanager
+async def producer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
+    """An idempotent producer, started; stopped (and so flushed) at the end.
+
+    Args:
+        settings: brokers and security.
+        options: aiokafka's own, on top.
+
+    Raises:
+        LiveAudienceError: what went wrong with the broker.
+    """
+    client = AIOKafkaProducer(
+        **client_options(settings),
+        **{"enable_idempotence": True, "max_request_size": REJECTED_BYTES, **options},
+    )
+    async with _running(settings, client, client.stop):
+        yield client
+
+
+@asynccontextmanager
+async def reader(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of no group that reads what is committed, started.
+
+    Args:
+        settings: brokers and security.
+        options: aiokafka's own, on top.
+
+    Raises:
+        LiveAudienceError: what went wrong with the broker.
+    """
+    client = AIOKafkaConsumer(
+        **client_options(settings),
+        **{
+            "group_id": None,
+            "enable_auto_commit": False,
+            "isolation_level": "read_committed",
+            "auto_offset_reset": "earliest",
+            "max_partition_fetch_bytes": settings.fetch_bytes,
+            **options,
+        },
+    )
+    async with _running(settings, client, client.stop):
+        yield client
+
+
+@asynccontextmanager
+async def _running(settings: Settings, client: Any, close: Any) -> AsyncIterator[None]:
+    with in_words(settings):
+        try:
+            await _start(settings, client)
+            yield
+        finally:
+            # A producer that never began its transaction would wait for that when it stops.
+            await let_go(REACH_SECONDS, close())
+
+
+async def _start(settings: Settings, client: Any) -> None:
+    with _listening() as heard:
+        try:
+            async with asyncio.timeout(REACH_SECONDS):
+                await client.start()
+        except (*_UNREACHABLE, OSError) as error:
+            # aiokafka logs why it could not connect and raises an error that does not say.
+            raise unreachable(settings, heard[-1] if heard else "") from error
+
+
+def unreachable(settings: Settings, why: str = "") -> BrokerUnreachableError:
+    """The error that no broker answers, naming the settings that say which."""
+    brokers = ",".join(settings.brokers)
+    detail = f": {why}" if why else f" within {REACH_SECONDS:g} s"
+    return BrokerUnreachableError(
+        f"no broker can be reached at AUDIENCE_BROKERS={brokers} "
+        f"(AUDIENCE_SECURITY={settings.security}){detail}"
+    )
+
+
+@contextmanager
+def in_words(settings: Settings) -> Iterator[None]:
+    """Turn the errors of Kafka clients into such as are shown to people.
+
+    Raises:
+        LiveAudienceError: for any error of aiokafka.
+    """
+    try:
+        yield
+    except _UNREACHABLE as error:
+        raise unreachable(settings, _said(error)) from error
+    except _TOO_OLD as error:
+        raise BrokerUnfitError(
+            f"the broker at AUDIENCE_BROKERS={','.join(settings.brokers)} is too old for this: "
+            f"{_said(error)}; use Apache Kafka 2.8 or newer"
+        ) from error
+    except _FORBIDDEN as error:
+        raise LiveAudienceError(f"the broker does not allow it: {_said(error)}") from error
+    except InvalidTimestampError as error:
+        raise LiveAudienceError(
+            "the broker refuses timestamps so far ahead of its clock (its setting "
+            "message.timestamp.after.max.ms): send with a lower --speed"
+        ) from error
+    except KafkaError as error:
+        raise LiveAudienceError(f"the broker did not do it: {_said(error)}") from error
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__} {error}".strip()
+
+
+class _Heard(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    """Keep what aiokafka logs to itself, for the one line that is shown in its place."""
+    logger = logging.getLogger("aiokafka")
+    heard = _Heard()
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(heard)
+    try:
+        yield heard.lines
+    finally:
+        logger.removeHandler(heard)
+        logger.propagate = propagate
