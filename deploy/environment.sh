@@ -1,0 +1,70 @@
+# Sourced by tests/run, deploy/demo and deploy/lock, from the project's folder.
+#
+#   environment run|dev    makes .venv, or brings it up to date, with the locked packages:
+#                          `run` what the system needs, `dev` what tests and linters need too.
+#                          Does nothing where that is done already.
+#
+# Needs a Python of 3.11 or newer and a way to PyPI (pip's own settings hold), and nothing else.
+# Sets VENV, the folder of the environment.
+
+VENV=.venv
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+    say "error: $*"
+    exit 1
+}
+
+# Prints the first Python that is new enough: $PYTHON if it is set, else what is on the path.
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11 python}; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    die "no Python of 3.11 or newer was found (looked for: ${PYTHON:-python3, python3.11 to python3.14}).
+Install one, or name it: PYTHON=/path/to/python3.12 $0"
+}
+
+# The state of .venv as one line: what was asked for, and what that meant at the time.
+stamp() {
+    "$VENV/bin/python" - "$1" pyproject.toml requirements.lock requirements-dev.lock <<'PYTHON'
+import hashlib, pathlib, sys
+sums = [hashlib.sha256(pathlib.Path(name).read_bytes()).hexdigest() for name in sys.argv[2:]]
+# The folder too, for an environment holds absolute paths and cannot be moved.
+print(sys.argv[1], hashlib.sha256(" ".join([*sums, sys.prefix, str(pathlib.Path.cwd())]).encode()).hexdigest())
+PYTHON
+}
+
+environment() {
+    local kind=$1 python have='' lock=requirements.lock started=$SECONDS
+    [[ -f $VENV/stamp ]] && have=$(<"$VENV/stamp")
+    if "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        # An environment for development serves for running too.
+        if [[ -n $have ]] && { [[ $have == "$(stamp dev)" ]] || [[ $have == "$(stamp "$kind")" ]]; }; then
+            return
+        fi
+    else
+        python=$(find_python) || exit
+        "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+            die "$python cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv"
+        say "Making $VENV with $("$python" --version) ($python)"
+        "$python" -m venv --clear "$VENV" || die "$python could not make $PWD/$VENV"
+    fi
+    # Once for development, always for development: `run` takes nothing away.
+    if [[ $kind == dev || $have == dev* ]]; then
+        kind=dev lock=requirements-dev.lock
+    fi
+    rm -f "$VENV/stamp"
+    say "Installing the packages of $lock into $VENV"
+    local pip=("$VENV/bin/python" -m pip --disable-pip-version-check install --quiet)
+    "${pip[@]}" --require-hashes -r "$lock" ||
+        die "pip could not install the packages. Is PyPI within reach? (pip's own settings name a mirror.)"
+    "${pip[@]}" --no-deps --no-build-isolation --editable . ||
+        die "pip could not install the project itself"
+    stamp "$kind" >"$VENV/stamp"
+    say "$VENV is ready ($((SECONDS - started)) s)"
+}
