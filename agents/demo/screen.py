@@ -1,0 +1,100 @@
+"""What the demo says: spinners and bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    #: Takes how much is done, and of how much.
+    Tell = Callable[[int, int], None]
+
+#: Wide enough for the tables where no terminal says how wide it is.
+_PLAIN_WIDTH: Final = 128
+#: Before that many seconds, plain lines say nothing of how far a step is.
+_SOON: Final = 2.0
+
+
+class Screen:
+    """Prints steps, each with the time that it took, and tables.
+
+    Args:
+        console: Where to; None is standard output.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False)
+        if not self._console.is_terminal:
+            self._console.width = max(self._console.width, _PLAIN_WIDTH)
+
+    @property
+    def right(self) -> str:
+        """The mark of what is right, as far as the output's encoding goes."""
+        return "✓" if self._speaks("✓") else "ok"
+
+    @property
+    def wrong(self) -> str:
+        """The mark of what is wrong."""
+        return "✗" if self._speaks("✗") else "WRONG"
+
+    def say(self, what: Any = "") -> None:
+        """Print a line or a table."""
+        self._console.print(what, markup=False)
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[Tell]:
+        """Say what is being done while it is, and then how long it took.
+
+        What it yields takes how far the step is; a step need not say.
+        """
+        began = time.monotonic()
+        terminal = self._console.is_terminal
+        try:
+            with self._bar(what) if terminal else self._lines(what) as tell:
+                yield tell
+        except BaseException:
+            self.say(f"{self.wrong} {what}: broken off after {time.monotonic() - began:.1f} s")
+            raise
+        self.say(f"{self.right} {what}: {time.monotonic() - began:.1f} s")
+
+    @contextmanager
+    def _bar(self, what: str) -> Iterator[Tell]:
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        ) as bar:
+            task = bar.add_task(what, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+    @contextmanager
+    def _lines(self, what: str) -> Iterator[Tell]:
+        self.say(f"  {what} ...")
+        began = time.monotonic()
+        told = 0
+
+        def tell(done: int, total: int) -> None:
+            """Say each quarter once, if the step takes long enough for someone to wonder."""
+            nonlocal told
+            quarter = 4 * done // total if total else 0
+            if quarter > told and time.monotonic() - began > _SOON:
+                told = quarter
+                self.say(f"    {done:,} of {total:,}")
+
+        yield tell
+
+    def _speaks(self, text: str) -> bool:
+        try:
+            text.encode(self._console.encoding)
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True

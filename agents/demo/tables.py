@@ -1,0 +1,152 @@
+"""The tables of the demo: what came out, what had been published, what was refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from agents.demo import trace
+from agents.demo.input import refused
+from agents.demo.mistakes import mistakes
+from agents.demo.museums import museums
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agents.demo.compare import Comparison
+    from agents.demo.results import Results
+    from agents.demo.screen import Screen
+    from streams.summaries import BroadcastSummary
+
+_NONE: Final = "-"
+_MINUTES_AN_HOUR: Final = 60
+
+
+def figures(summaries: Mapping[bytes, BroadcastSummary]) -> Table:
+    """Return the table of the computed figures, a row for each broadcast."""
+    table = _table("What came out of the pipeline")
+    for name in ("broadcast", "venue", "platform"):
+        table.add_column(name, overflow="fold")
+    for name in (
+        "first\nminute",
+        "peak",
+        "at (UTC)",
+        "average",
+        "viewer-\nhours",
+        "views",
+        "cover-\nage",
+    ):
+        table.add_column(name, justify="right")
+    for key in (*(museum.key for museum in museums()), trace.KEY):
+        summary = summaries.get(key)
+        platform, _, broadcast = key.decode().partition(":")
+        if summary is None:
+            table.add_row(broadcast, "?", platform, *["?"] * 7)
+            continue
+        table.add_row(
+            broadcast,
+            summary.venue,
+            platform,
+            _count(summary.first_minute),
+            _count(summary.peak),
+            _minute(summary.peak_at),
+            _count(None if summary.average is None else round(summary.average)),
+            _count(round(summary.viewer_minutes / _MINUTES_AN_HOUR)),
+            _count(summary.views),
+            f"{summary.coverage:.0%}",
+        )
+    return table
+
+
+def published(comparisons: Sequence[Comparison], screen: Screen) -> Table:
+    """Return the table of the published figures beside the computed ones."""
+    table = _table("What was published of them, and what was computed")
+    table.add_column("broadcast", overflow="fold")
+    table.add_column("platform")
+    table.add_column("figure")
+    for name in ("published", "computed"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for museum in museums():
+        mine = [comparison for comparison in comparisons if comparison.museum is museum]
+        for comparison in mine:
+            mark = (
+                Text(screen.right, "green")
+                if comparison.same
+                else Text(f"{screen.wrong} {comparison.difference}", "bold red")
+            )
+            table.add_row(
+                museum.broadcast,
+                museum.platform,
+                comparison.figure,
+                _shown(comparison.published),
+                _shown(comparison.computed),
+                mark,
+            )
+        if not mine:
+            table.add_row(museum.broadcast, museum.platform, "none was published", _NONE, "", "")
+    return table
+
+
+def scopes(results: Results) -> Table:
+    """Return the table of the world and the simulcast: the peak of a sum is not a sum of peaks."""
+    table = _table("Scopes: sums over broadcasts, minute by minute")
+    table.add_column("scope")
+    for name in ("peak of the sum", "at (UTC)", "sum of the peaks", "viewer-hours", "broadcasts"):
+        table.add_column(name, justify="right")
+    programmes = sorted({museum.programme for museum in museums() if museum.programme})
+    for scope in ("world", *(f"programme:{programme}" for programme in programmes)):
+        summary = results.scopes.get(scope.encode())
+        if summary is None:
+            table.add_row(scope, *["?"] * 5)
+            continue
+        table.add_row(
+            scope,
+            _count(summary.peak),
+            _minute(summary.peak_at),
+            _count(summary.peak_sum),
+            _count(round(summary.viewer_minutes / _MINUTES_AN_HOUR)),
+            _count(summary.broadcasts),
+        )
+    return table
+
+
+def refusals(results: Results, screen: Screen) -> Table:
+    """Return the table of the refused records by reason, and what is wrong with those sent."""
+    table = _table("Wrong records: sent on purpose, refused, kept with the reason")
+    table.add_column("reason")
+    for name in ("sent", "refused"):
+        table.add_column(name, justify="right")
+    table.add_column("what is wrong with them")
+    expected = refused()
+    reasons = [*expected, *(reason for reason in results.refused if reason not in expected)]
+    for reason in reasons:
+        what = ", ".join(mistake.what for mistake in mistakes() if mistake.reason == reason)
+        right = expected[reason] == results.refused[reason]
+        table.add_row(
+            Text(reason, "" if right else "bold red"),
+            _count(expected[reason]),
+            f"{results.refused[reason]:,} {screen.right if right else screen.wrong}",
+            what,
+        )
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+
+
+def _count(value: int | None) -> str:
+    return _NONE if value is None else f"{value:,}"
+
+
+def _minute(text: str | None) -> str:
+    """Return a minute without its seconds, which are none: `2018-06-28 03:42`."""
+    return _NONE if text is None else text[:16].replace("T", " ")
+
+
+def _shown(value: int | str | None) -> str:
+    return value if isinstance(value, str) else _count(value)

@@ -1,0 +1,190 @@
+"""The demo's worker: the real one, as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import sysconfig
+from collections import deque
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+from pydantic import SecretStr
+
+import agents
+from agents.demo.errors import DemoError
+from streams.settings import PREFIX
+from streams.settings.showing import outside_name, shown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from streams.settings import Settings
+
+#: The real worker, of the very code that runs the demo.
+COMMAND: Final = (sys.executable, "-m", "agents.cli", "worker")
+_LAST_LINES: Final = 25
+_ASK_EVERY: Final = 0.1
+_KILL_AFTER: Final = 5.0
+
+
+class Worker:
+    """A running worker.
+
+    Attributes:
+        log: The file that holds what it says.
+        url: Where its HTTP is.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path, url: str) -> None:
+        self._process = process
+        self.log = log
+        self.url = url
+
+    def check(self) -> None:
+        """Do nothing while the worker runs.
+
+        Raises:
+            DemoError: It has ended; with its last words.
+        """
+        if self._process.returncode is not None:
+            raise DemoError(
+                f"The worker has ended with {self._process.returncode}. {self.last_words()}"
+            )
+
+    def last_words(self) -> str:
+        """Return the last lines of its log."""
+        with self.log.open(encoding="utf-8", errors="replace") as lines:
+            last = "".join(deque(lines, maxlen=_LAST_LINES))
+        return f"The last lines of {self.log}:\n{last or '(it is empty)'}"
+
+    async def ready(self, patience: float) -> None:
+        """Wait until the worker says that it is ready.
+
+        Args:
+            patience: For how long, in seconds.
+
+        Raises:
+            DemoError: It ended, or was not ready in time.
+        """
+        said = "no answer"
+        timeout = aiohttp.ClientTimeout(total=2)
+        try:
+            async with asyncio.timeout(patience), aiohttp.ClientSession(timeout=timeout) as session:
+                while True:
+                    self.check()
+                    try:
+                        async with session.get(f"{self.url}/readyz") as answer:
+                            said = f"{answer.status} {await answer.text()}"
+                            if answer.status == 200:  # noqa: PLR2004 - HTTP's OK
+                                return
+                    except (aiohttp.ClientError, TimeoutError) as error:
+                        said = str(error) or "no answer in time"
+                    await asyncio.sleep(_ASK_EVERY)
+        except TimeoutError:
+            raise DemoError(
+                f"The worker was not ready after {patience:.0f} s ({said}). {self.last_words()}"
+            ) from None
+
+    async def ended(self) -> int:
+        """Wait for its end and return its exit code."""
+        return await self._process.wait()
+
+    async def stop(self, patience: float) -> None:
+        """Tell it to stop; kill it if it has not after `patience` seconds."""
+        if self._process.returncode is not None:
+            return
+        self._process.terminate()
+        try:
+            async with asyncio.timeout(patience):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, folder: Path, command: Sequence[str] = COMMAND
+) -> AsyncIterator[Worker]:
+    """Run a worker with exactly these settings; it is gone when the block is left.
+
+    Args:
+        settings: In full: nothing else of this process's settings reaches it.
+        folder: Where it runs and logs.
+        command: The program and its arguments.
+    """
+    log = folder / "worker.log"
+    others = {name: text for name, text in os.environ.items() if not _ours(name)}
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            # A `.env` where the demo was called has been read already.
+            cwd=folder,
+            env=others | environment(settings) | _import_path(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=asyncio.subprocess.STDOUT,
+            # A Ctrl-C is for the demo: it stops the worker before the broker.
+            start_new_session=True,
+        )
+    worker = Worker(process, log, _url(settings.http_host, settings.http_port))
+    try:
+        yield worker
+    finally:
+        await worker.stop(settings.drain.total_seconds() + _KILL_AFTER)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return settings as the environment that gives the same ones again."""
+    given = {outside_name(name): _text(settings, name) for name in type(settings).model_fields}
+    return {name: text for name, text in given.items() if text}
+
+
+def _url(host: str, port: int) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - bound by the worker if so set, here asked
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def free_port(host: str, wanted: int) -> int:
+    """Return the wanted port, or any free one where it is taken or 0."""
+    for port in (wanted, 0):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            if os.name != "nt":
+                # As servers do: a port whose last connections are still closing is free.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise DemoError(f"No port is free on {host}.")
+
+
+def _ours(name: str) -> bool:
+    return name.upper().startswith(PREFIX)
+
+
+def _text(settings: Settings, name: str) -> str:
+    match getattr(settings, name):
+        case SecretStr() as secret:
+            return secret.get_secret_value()
+        case Path() as path:
+            # The worker runs in another folder.
+            return str(path.absolute())
+        case _:
+            return shown(settings, name)
+
+
+def _import_path() -> dict[str, str]:
+    """Return what the worker needs to find this very code, if it is not installed."""
+    root = Path(agents.__file__).resolve().parents[1]
+    if root == Path(sysconfig.get_path("purelib")).resolve():
+        return {}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))}

@@ -1,0 +1,61 @@
+"""What the demo prints, on a terminal and elsewhere."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from agents.demo.screen import Screen
+
+
+def plain(encoding="utf-8"):
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding, write_through=True)
+    return Screen(Console(file=file, width=80, highlight=False)), raw
+
+
+def test_a_step_is_told_with_its_time():
+    screen, raw = plain()
+    with screen.step("making [tea]") as tell:
+        tell(1, 4)
+    first, last = raw.getvalue().decode().splitlines()
+    assert first == "  making [tea] ..."
+    assert last == "✓ making [tea]: 0.0 s"
+
+
+def test_a_step_that_fails_is_told_as_such():
+    screen, raw = plain()
+    with pytest.raises(KeyError), screen.step("making tea"):
+        raise KeyError
+    assert raw.getvalue().decode().splitlines()[-1] == "✗ making tea: broken off after 0.0 s"
+
+
+def test_an_output_that_has_no_marks_gets_words():
+    screen, raw = plain("ascii")
+    with screen.step("making tea"):
+        pass
+    assert raw.getvalue().decode("ascii").splitlines()[-1] == "ok making tea: 0.0 s"
+
+
+def test_a_long_step_tells_its_quarters_once(monkeypatch):
+    monkeypatch.setattr("agents.demo.screen._SOON", -1)
+    screen, raw = plain()
+    with screen.step("counting") as tell:
+        for done in range(1001):
+            tell(done, 1000)
+    lines = raw.getvalue().decode().splitlines()[1:-1]
+    assert [line.split()[0] for line in lines] == ["250", "500", "750", "1,000"]
+
+
+def test_on_a_terminal_only_the_result_stays():
+    file = io.StringIO()
+    screen = Screen(Console(file=file, force_terminal=True, width=80, highlight=False))
+    with screen.step("making tea") as tell:
+        tell(2, 4)
+    assert file.getvalue().splitlines()[-1].endswith("making tea: 0.0 s")
+
+
+def test_lines_are_never_folded_narrower_than_the_tables_where_there_is_no_terminal():
+    screen, raw = plain()
+    screen.say("x" * 119)
+    assert raw.getvalue().decode() == "x" * 119 + "\n"
