@@ -125,6 +125,15 @@ class Source(mode.Service):
 
     @mode.Service.task
     async def _work(self) -> None:
+        try:
+            await self._sessions()
+        except Exception as error:
+            # Faust logs much on its way out; whoever looks at night reads the last line.
+            atexit.register(logger.critical, "the worker has ended: %s", _told(error))
+            raise
+
+    async def _sessions(self) -> None:
+        """Keep up a session with Kafka; after one is lost, begin another."""
         pause = _FIRST_PAUSE
         self._progress = time.monotonic()
         while not self.should_stop:
@@ -148,10 +157,6 @@ class Source(mode.Service):
                 )
                 await self.sleep(pause)
                 pause = min(_LONGEST_PAUSE, 2 * pause)
-            except Exception as error:
-                # Faust logs much on its way out; whoever looks at night reads the last line.
-                atexit.register(logger.critical, "the worker has ended: %s", _told(error))
-                raise
 
     async def on_stop(self) -> None:
         """Let the batches in flight become durable, for a bounded time."""
