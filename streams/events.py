@@ -117,7 +117,7 @@ def _read_exactly(value: bytes | None) -> tuple[ViewerEvent, int]:
     # In the order of the contract's table: the first field that is wrong is the one named.
     platform = _slug(document, "platform", LONGEST_PLATFORM)
     if platform is None:
-        raise _invalid(document, "platform", "must be a string")
+        raise _wrong_slug(document, "platform", LONGEST_PLATFORM)
     broadcast = _broadcast(document)
     at, at_us = _at(document)
     kind = _kind(document)
@@ -142,10 +142,12 @@ def _slug(document: Mapping[str, Any], name: str, longest: int) -> str | None:
     given = document.get(name)
     if given is None or (isinstance(given, str) and _is_slug(given, longest)):
         return given
-    raise _invalid(
-        document,
-        name,
-        f"must be 1 to {longest} of a-z, 0-9 and -, not beginning with -",
+    raise _wrong_slug(document, name, longest)
+
+
+def _wrong_slug(document: Mapping[str, Any], name: str, longest: int) -> Refused:
+    return _invalid(
+        document, name, f"must be 1 to {longest} of a-z, 0-9 and -, not beginning with -"
     )
 
 

@@ -1,0 +1,611 @@
+# ruff: noqa: E501, RUF001 - tables of cases, one a line, with odd characters on purpose
+"""`read` against a reader written apart from it, by the contract's words alone."""
+
+import json
+import re
+import unicodedata
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from streams import events, strict_json
+from streams.events import ViewerEvent, read
+from streams.refusals import Reason, Refused
+
+# --- the reference -------------------------------------------------------------------------------
+
+FRACTIONAL = object()
+"""Stands for every number with a fraction or an exponent."""
+TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[tT](\d\d):(\d\d):(\d\d)(\.\d+)?([zZ]|([+-])(\d\d):(\d\d))", re.ASCII
+)
+FIRST = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+class WrongError(Exception):
+    pass
+
+
+def reference(value: bytes | None) -> tuple[Any, ...]:
+    """("malformed",), ("invalid", field), or the eleven fields and the time."""
+    if value is None or len(value) > 65_536:
+        return ("malformed",)
+    try:
+        text = value.decode("utf-8", "strict")
+        document = json.loads(
+            text,
+            object_pairs_hook=reference_object,
+            parse_int=lambda digits: int(digits) if len(digits) < 100 else 10**100,
+            parse_float=lambda _: FRACTIONAL,
+            parse_constant=reference_constant,
+        )
+    except (ValueError, WrongError):
+        return ("malformed",)
+    if not isinstance(document, dict):
+        return ("malformed",)
+    out: list[Any] = []
+    for name, check, required in REFERENCE_FIELDS:
+        given_value = document.get(name)
+        if given_value is None:
+            if required:
+                return ("invalid", name)
+            out.append({"kind": "sample", "revision": 0}.get(name))
+            continue
+        try:
+            out.append(check(given_value))
+        except WrongError:
+            return ("invalid", name)
+    return (*out, reference_time(document["at"]))
+
+
+def reference_constant(name: str) -> None:
+    raise WrongError(name)
+
+
+def reference_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    for name, given_value in pairs:
+        reference_surrogates(name)
+        reference_surrogates(given_value)
+    return dict(pairs)
+
+
+def reference_surrogates(given_value: Any) -> None:
+    if isinstance(given_value, str):
+        if any(0xD800 <= ord(character) <= 0xDFFF for character in given_value):
+            raise WrongError
+    elif isinstance(given_value, list):
+        for part in given_value:
+            reference_surrogates(part)
+
+
+def reference_slug(longest: int) -> Any:
+    def check(given_value: Any) -> str:
+        if not isinstance(given_value, str) or not 1 <= len(given_value) <= longest:
+            raise WrongError
+        if given_value[0] not in FIRST or set(given_value) - set(FIRST + "-"):
+            raise WrongError
+        return given_value
+
+    return check
+
+
+def reference_text(least: int, most: int, *, control: bool) -> Any:
+    def check(given_value: Any) -> str:
+        if not isinstance(given_value, str) or not least <= len(given_value) <= most:
+            raise WrongError
+        if not control and any(unicodedata.category(c) == "Cc" for c in given_value):
+            raise WrongError
+        return given_value
+
+    return check
+
+
+def reference_integer(most: int, *, unknown: bool = False) -> Any:
+    def check(given_value: Any) -> int | None:
+        if not isinstance(given_value, int) or isinstance(given_value, bool):
+            raise WrongError
+        if unknown and given_value == -1:
+            return None
+        if not 0 <= given_value <= most:
+            raise WrongError
+        return given_value
+
+    return check
+
+
+def reference_kind(given_value: Any) -> str:
+    if given_value == "sample" or given_value == "started" or given_value == "ended":  # noqa: PLR1714 - it may be unhashable
+        return given_value
+    raise WrongError
+
+
+def reference_at(given_value: Any) -> str:
+    reference_time(given_value)
+    return given_value
+
+
+def reference_time(given_value: Any) -> int:
+    found = TIME.fullmatch(given_value) if isinstance(given_value, str) else None
+    if found is None:
+        raise WrongError
+    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+    try:
+        local = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the offset follows
+    except ValueError:
+        raise WrongError from None
+    total = (local - datetime(1970, 1, 1)) // timedelta(microseconds=1)  # noqa: DTZ001
+    total += int(Fraction("0" + (found[7] or ".0")) * 1_000_000)
+    if found[9]:
+        hours, minutes = int(found[10]), int(found[11])
+        if hours > 23 or minutes > 59:
+            raise WrongError
+        total -= int(found[9] + "1") * (hours * 60 + minutes) * 60_000_000
+    if not 0 <= total < 253_402_300_800_000_000:
+        raise WrongError
+    return total
+
+
+REFERENCE_FIELDS = (
+    ("platform", reference_slug(32), True),
+    ("broadcast", reference_text(1, 128, control=False), True),
+    ("at", reference_at, True),
+    ("kind", reference_kind, False),
+    ("viewers", reference_integer(10**10, unknown=True), False),
+    ("joins", reference_integer(10**10), False),
+    ("views", reference_integer(10**12), False),
+    ("venue", reference_slug(64), False),
+    ("programme", reference_slug(64), False),
+    ("title", reference_text(0, 200, control=True), False),
+    ("revision", reference_integer(10**6), False),
+)
+
+
+def refusal_as_answer(refused: Refused) -> tuple[str, ...]:
+    assert refused.detail
+    assert refused.detail.isprintable()
+    assert len(refused.detail) < 400
+    if refused.reason is Reason.MALFORMED:
+        return ("malformed",)
+    return (str(refused.reason), refused.detail.split(":")[0])
+
+
+def answer(value: bytes | None) -> tuple[Any, ...]:
+    try:
+        event, at = read(value)
+    except Refused as refused:
+        return refusal_as_answer(refused)
+    fields = tuple(getattr(event, name) for name, _, _ in REFERENCE_FIELDS)
+    assert all(type(field) in (str, int, type(None)) for field in fields)
+    return (*fields, at)
+
+
+# --- what is generated ---------------------------------------------------------------------------
+
+SLUGS = (
+    "fliggy",
+    "a",
+    "0-",
+    "a" * 32,
+    "a" * 33,
+    "a" * 64,
+    "a" * 65,
+    "-a",
+    "A",
+    "",
+    "a\n",
+    "é",
+    "a_b",
+)
+TEXTS = ("x", "", "直播 1", "x" * 128, "x" * 129, "😀" * 128, "😀" * 200, "y" * 201, "a\tb", "\x7f",
+         "\x85", "a\u2028b", "\ufeff", "\xa0", "\u200b", "\ud7ff\ue000\U0010ffff", 'q"\\/', "null")  # fmt: skip
+TIMES = (
+    "2020-03-01T20:15:34Z", "2020-03-01t20:15:34z", "2020-03-01T20:15:34.5Z", "2020-03-01T20:15:34.Z",
+    "2020-03-01T20:15:34.1234567899Z", "2020-03-01T20:15:34.123456+08:00", "2020-03-01 20:15:34Z",
+    "2020-03-01T20:15:34", "2020-03-01T20:15:34+0800", "2020-03-01T20:15:34+08", "2020-03-01T20:15Z",
+    "2020-03-01T20:15:34-00:00", "2020-03-01T20:15:34+24:00", "2020-03-01T20:15:34+23:59",
+    "2020-03-01T20:15:34+23:60", "2020-03-01T24:00:00Z", "2020-03-01T20:60:00Z", "2020-02-30T00:00:00Z",
+    "2020-02-29T00:00:00Z", "2021-02-29T00:00:00Z", "2016-12-31T23:59:60Z", "2016-12-31T23:59:61Z",
+    "1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59-00:01",
+    "1970-01-01T00:00:00+00:01", "9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59-00:01",
+    "9999-12-31T23:59:59+00:01", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "2020-3-01T20:15:34Z",
+    "2020-03-01T20:15:34Z\n", " 2020-03-01T20:15:34Z", "2020-03-01T20:15:34.123456.5Z", "٢020-03-01T20:15:34Z",
+    "2020-03-01T20:15:34.12345٢Z", "2020-03-01T20:15:34.+1234Z", "2020-03-01T20:15:34,5Z",
+    "2020-03-01T20:15:34.123456", "2020-03-01T20:15:34−08:00", "+020-03-01T20:15:34Z", "",
+    "2020-03-01T20:15: 4Z", "2020-W09-7T20:15:34Z", "20200301T201534Z",
+)  # fmt: skip
+NUMBERS = (
+    "0", "-0", "1", "-1", "-2", "10000000000", "10000000001", "1000000000000", "1000000000001", "1000000",
+    "1000001", "1.5", "1.0", "-1.0", "1e3", "1E3", "0e0", "1e400", "-1e400", "1e-400", "0.0e999",
+    "18446744073709551616", "9" * 400, "-" + "9" * 5000, "01", "-01", "1.", ".5", "+1", "--1", "-", "1e",
+    "1e+", "0x1", "1_0", "01e400", "1.e400", "00e400", "1e400.5", "1e-" + "9" * 310, "0." + "1" * 400,
+    "0." + "1" * 400 + ".1", "1" * 310 + ".", "1" * 310 + "e", "9" * 250 + "e99", "٣", "1 2",
+)  # fmt: skip
+TOKENS = (
+    *NUMBERS, "true", "false", "null", "True", "nul", "nulll", "NaN", "Infinity", "-Infinity", "undefined",
+    "[]", "[1,]", "[,]", "[1 2]", "{}", "{,}", '{"a":1,}', '{"a" 1}', "{1:2}", "{'a':1}", "[[[{}]]]",
+    '{"a":{"b":[null,1e400,"1e400"]}}', "[", "]", "{", "}", '"', '"a', "'a'", '"\\x"', '"\\u12g4"', '"\\u123"',
+    '"\\ud800"', '"\\udc00"', '"\\ud83d\\ude00"', '"\\ud83d\\ud83d"', '"\\udc00\\ud800"', '"\\ud83dx"',
+    '"\\ud83d\\n1234"', '"\\u0000"', '"\\u0041"', '"\x00"', '"\n"', '"\t"', '"\x1f"', '"\x7f"', '"\\/\\b\\f\\n\\r\\t"',
+    '"1e400"', '"\\"1e400"', '["\\ud800"]', '{"\\ud800":1}', "/**/1", "\x0c1", "\xa01", "\ufeff1", "",
+    '"sample"', '"started"', '"ended"', '"12"', '"1"',
+)  # fmt: skip
+
+slugs = st.sampled_from(SLUGS) | st.from_regex(r"[a-z0-9][a-z0-9-]{0,31}", fullmatch=True)
+texts = st.sampled_from(TEXTS) | st.text(max_size=12)
+times = (
+    st.sampled_from(TIMES)
+    | st.builds(
+        "{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}{}{}".format,
+        st.sampled_from((1969, 1970, 1999, 2020, 2100, 9999)) | st.integers(1960, 9999),
+        st.integers(0, 13),
+        st.integers(0, 32),
+        st.sampled_from("TTTt "),
+        st.integers(0, 24),
+        st.integers(0, 60),
+        st.integers(0, 61),
+        st.just("") | st.from_regex(r"\.[0-9]{1,9}", fullmatch=True),
+        st.sampled_from(("Z", "z", "", "+00:00", "-00:00", "+08:00", "-23:59", "+24:00", "+1:00")),
+    )
+    | st.text("0123456789-+:.TZtz ", max_size=30)
+)
+fields: dict[str, st.SearchStrategy[str]] = {
+    "platform": slugs,
+    "broadcast": texts,
+    "at": times,
+    "kind": st.sampled_from(("sample", "started", "ended", "stopped", "")),
+    "venue": slugs,
+    "programme": slugs,
+    "title": texts,
+}
+tokens = st.sampled_from(TOKENS) | st.integers().map(str) | st.floats(allow_nan=False).map(repr)
+right = {
+    "platform": st.sampled_from(("fliggy", "kuaishou", "a" * 32)),
+    "broadcast": st.sampled_from(("louvre-1", "直播 1", "x" * 128, "a\u2028b")),
+    "at": st.sampled_from(TIMES[:3] + TIMES[4:6])
+    | st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30)).map(  # noqa: DTZ001
+        lambda at: at.isoformat() + "+08:00"
+    ),
+    "kind": st.sampled_from(("sample", "started", "ended")),
+    "venue": st.sampled_from(("louvre", "a" * 64)),
+    "programme": st.just("night-at-the-louvre"),
+    "title": st.sampled_from(("", "卢浮宫之夜", 'q"\\/\x00', "😀" * 200)),
+}
+right_numbers = {
+    "viewers": (-1, 10**10),
+    "joins": (0, 10**10),
+    "views": (0, 10**12),
+    "revision": (0, 10**6),
+}
+names = st.sampled_from([*fields, *right_numbers, "extra", "Platform", "vi\\u0065wers", "\\u0061t"])
+
+
+@st.composite
+def right_fields(draw: Any) -> dict[str, str]:
+    """By name, each value as JSON text: an event as it should be."""
+    members = {}
+    for name, strategy in right.items():
+        if name in ("platform", "broadcast", "at") or draw(st.booleans()):
+            members[name] = json.dumps(draw(strategy), ensure_ascii=draw(st.booleans()))
+    for name, (least, most) in right_numbers.items():
+        if draw(st.booleans()):
+            members[name] = str(draw(st.integers(least, most)))
+    return members
+
+
+@st.composite
+def documents(draw: Any) -> bytes:
+    """Events with a few things done to them, right ones among them."""
+    members = list(draw(right_fields()).items())
+    for _ in range(draw(st.integers(0, 2))):
+        name = draw(names)
+        if name in fields and draw(st.booleans()):
+            token = json.dumps(draw(fields[name]), ensure_ascii=draw(st.booleans()))
+        else:
+            token = draw(tokens)
+        if draw(st.booleans()):
+            members = [member for member in members if member[0] != name]
+        members.insert(draw(st.integers(0, len(members))), (name, token))
+    if draw(st.booleans()):
+        members = draw(st.permutations(members))
+    space = draw(st.sampled_from(("", "", " ", "\r\n\t")))
+    text = ("," + space).join(f'"{name}"{space}:{space}{token}' for name, token in members)
+    value = f"{space}{{{text}}}{space}".encode()
+    return draw(st.sampled_from((b"", b"", b"", b"", b"\xef\xbb\xbf", b"[", b"{}"))) + value
+
+
+@st.composite
+def damaged(draw: Any) -> bytes:
+    """Documents of which single bytes are changed, left out or put in."""
+    value = bytearray(draw(documents()))
+    wild = st.sampled_from(
+        b'"\\{}[]:,0123456789eE+-.tTzZnul \n\x00\x1f\x7f\x80\xc0\xc2\xed\xa0\xf0\xff'
+    )
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.integers(0, len(value)))
+        value[place : place + draw(st.integers(0, 2))] = draw(st.lists(wild, max_size=2).map(bytes))
+    return bytes(value)
+
+
+# --- properties ----------------------------------------------------------------------------------
+
+
+@settings(max_examples=1000, deadline=None)
+@given(documents())
+def test_documents_are_read_as_the_reference_reads_them(value: bytes) -> None:
+    assert answer(value) == reference(value)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(damaged())
+def test_damaged_documents_are_read_as_the_reference_reads_them(value: bytes) -> None:
+    assert answer(value) == reference(value)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=40) | st.text(max_size=20).map(str.encode))
+def test_anything_is_read_as_the_reference_reads_it(value: bytes) -> None:
+    assert answer(value) == reference(value)
+
+
+@settings(max_examples=500, deadline=None)
+@given(times)
+@example("2020-03-01T20:15:34Z")
+def test_times_are_read_alike_the_first_time_and_again(text: str) -> None:
+    value = document(at=text)
+    assert answer(value) == answer(value) == reference(value)
+
+
+@settings(max_examples=300, deadline=None)
+@given(right_fields())
+def test_a_right_event_is_read_and_both_paths_agree(members: dict[str, str]) -> None:
+    value = ("{" + ",".join(f'"{name}":{token}' for name, token in members.items()) + "}").encode()
+    event, at = read(value)
+    assert (event, at) == events._read_exactly(value)
+
+
+# --- cases by name -------------------------------------------------------------------------------
+
+RIGHT: dict[str, Any] = {
+    "platform": "fliggy",
+    "broadcast": "louvre-1",
+    "at": "2020-03-01T20:15:34Z",
+    "viewers": 380_000,
+}
+AT = 1_583_093_734_000_000
+
+
+def document(**changed: Any) -> bytes:
+    return json.dumps(RIGHT | changed, ensure_ascii=False).encode()
+
+
+def with_member(text: str) -> bytes:
+    """The right event and one more member, as it stands."""
+    return document()[:-1] + b"," + text.encode("utf-8", "surrogatepass") + b"}"
+
+
+def refusal(value: bytes | None) -> Refused:
+    with pytest.raises(Refused) as caught:
+        read(value)
+    return caught.value
+
+
+def test_an_event_with_everything() -> None:
+    value = document(
+        kind="started",
+        joins=7,
+        views=8,
+        venue="louvre",
+        programme="night",
+        title="卢浮宫",
+        revision=2,
+    )
+    assert read(value) == (
+        ViewerEvent(
+            platform="fliggy",
+            broadcast="louvre-1",
+            at="2020-03-01T20:15:34Z",
+            kind="started",
+            viewers=380_000,
+            joins=7,
+            views=8,
+            venue="louvre",
+            programme="night",
+            title="卢浮宫",
+            revision=2,
+        ),
+        AT,
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(document(), id="plain"),
+        pytest.param(document(title="卢浮宫"), id="not ASCII"),
+        pytest.param(with_member('"title":"\\u5362"'), id="escapes"),
+        pytest.param(with_member('"extra":{"a":[1,2.5,null]}'), id="unknown fields"),
+        pytest.param(document(at="2020-03-01T20:15:34.123456+00:00"), id="as Python writes times"),
+    ],
+)
+def test_usual_events_take_the_quick_path(value: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = events._read_exactly(value)
+    monkeypatch.setattr(events, "_read_exactly", None)
+    assert read(value) == exact
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2020-03-01T20:15:34z", AT),
+        ("2020-03-01t20:15:34Z", AT),
+        ("2020-03-02T04:15:34+08:00", AT),
+        ("2020-03-01T20:15:34-00:00", AT),
+        ("2020-03-01T20:15:34.5Z", AT + 500_000),
+        ("2020-03-01T20:15:34.1234569Z", AT + 123_456),
+        ("2020-03-01T20:15:34.9999999Z", AT + 999_999),
+        ("2020-03-01T20:15:34." + "0" * 50 + "1Z", AT),
+        ("1969-12-31T23:59:59-00:01", 59_000_000),
+        ("1970-01-01T00:00:00Z", 0),
+        ("9999-12-31T23:59:59.999999999Z", 253_402_300_799_999_999),
+    ],
+)
+def test_times(text: str, at: int) -> None:
+    assert read(document(at=text))[1] == at
+    assert read(document(at=text))[1] == at
+
+
+@pytest.mark.parametrize("text", [text for text in TIMES if len(reference(document(at=text))) == 2])
+def test_what_is_no_time(text: str) -> None:
+    assert refusal(document(at=text)).detail.startswith("at: must be a time of RFC 3339")
+
+
+def test_a_leap_second_is_refused_clearly() -> None:
+    assert "leap second" in refusal(document(at="2016-12-31T23:59:60Z")).detail
+
+
+def test_halves_of_times_seen_do_not_make_a_wrong_whole() -> None:
+    for text in ("1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2020-03-01T20:15:00+08:00",
+                 "2020-03-01T20:15:59-08:00"):  # fmt: skip
+        read(document(at=text))
+    for text in ("1970-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"):
+        assert "1970 to 9999" in refusal(document(at=text)).detail
+
+
+@pytest.mark.parametrize(
+    ("value", "detail"),
+    [
+        (None, "the value is null, must be a JSON object"),
+        (b"", "not JSON: "),
+        (b"[]", "must be a JSON object, got an array"),
+        (b"null", "must be a JSON object, got null"),
+        (b'"\\u0007"', 'must be a JSON object, got "\\u0007"'),
+        (b"\xef\xbb\xbf" + document(), "not JSON: "),
+        (document() + b"\xff", "not UTF-8: invalid start byte at byte "),
+        (with_member('"x":"\ud800"'), "not UTF-8: "),
+        (with_member('"x":"\\ud800"'), "not JSON: "),
+        (with_member('"x":NaN'), "not JSON: "),
+        (with_member('"x":01'), "not JSON: "),
+        (with_member('"x":"\n"'), "not JSON: "),
+        (document(platform=1)[:-1], "not JSON: "),
+        (b" " * 65_537, "the value has 65537 bytes, over the 65536 allowed"),
+        (document() + b" " * 65_536, "the value has "),
+        (with_member('"x":' + "[" * 30_000 + "]" * 30_000), "not JSON: "),
+        (b"[" * 65_536, "not JSON: "),
+    ],
+)
+def test_malformed(value: bytes | None, detail: str) -> None:
+    refused = refusal(value)
+    assert refused.reason is Reason.MALFORMED
+    assert refused.detail.startswith(detail)
+    assert str(refused) == f"malformed: {refused.detail}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "detail"),
+    [
+        ({"platform": None}, "platform: must be 1 to 32 of a-z, 0-9 and -, not beginning with -, got null"),
+        ({"platform": "Fliggy"}, 'platform: must be 1 to 32 of a-z, 0-9 and -, not beginning with -, got "Fliggy"'),
+        ({"broadcast": ""}, 'broadcast: must be a string of 1 to 128 characters, got ""'),
+        ({"broadcast": "a\x7f"}, 'broadcast: must hold no control characters, got "a\\u007f"'),
+        ({"broadcast": 7}, "broadcast: must be a string of 1 to 128 characters, got 7"),
+        ({"at": 7}, "at: must be a time of RFC 3339 with its offset, got 7"),
+        ({"kind": ["sample"]}, "kind: must be sample, started or ended (or null: sample), got an array"),
+        ({"viewers": True}, "viewers: must be an integer from 0 to 10000000000 (or -1 or null: unknown), got true"),
+        ({"viewers": -2}, "viewers: must be an integer from 0 to 10000000000 (or -1 or null: unknown), got -2"),
+        ({"viewers": 1.0}, "viewers: must be an integer from 0 to 10000000000 (or -1 or null: unknown), got 1.0"),
+        ({"viewers": 10**30}, "viewers: must be an integer from 0 to 10000000000 (or -1 or null: unknown), got a number beyond all bounds"),
+        ({"joins": "12"}, 'joins: must be an integer from 0 to 10000000000 (or null: not given), got "12"'),
+        ({"joins": -1}, "joins: must be an integer from 0 to 10000000000 (or null: not given), got -1"),
+        ({"views": {}}, "views: must be an integer from 0 to 1000000000000 (or null: not given), got an object"),
+        ({"venue": ""}, 'venue: must be 1 to 64 of a-z, 0-9 and -, not beginning with -, got ""'),
+        ({"title": "t" * 201}, f'title: must be a string of up to 200 characters, got "{"t" * 59}... (201 characters)'),
+        ({"revision": 1_000_001}, "revision: must be an integer from 0 to 1000000 (or null: 0), got 1000001"),
+        ({"viewers": "x", "joins": "x"}, "viewers: must"),
+        ({"title": 1, "platform": "-"}, "platform: must"),
+    ],
+)  # fmt: skip
+def test_invalid(changed: dict[str, Any], detail: str) -> None:
+    refused = refusal(document(**changed))
+    assert refused.reason is Reason.INVALID
+    assert refused.detail.startswith(detail)
+
+
+@pytest.mark.parametrize("name", ["platform", "broadcast", "at"])
+def test_a_required_field_is_missing(name: str) -> None:
+    value = json.dumps({key: part for key, part in RIGHT.items() if key != name}).encode()
+    refused = refusal(value)
+    assert refused.detail.startswith(f"{name}: must be ")
+    assert refused.detail.endswith(", is missing")
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "wanted"),
+    [
+        ({"viewers": None}, "viewers", None),
+        ({"viewers": -1}, "viewers", None),
+        ({"kind": None}, "kind", "sample"),
+        ({"revision": None}, "revision", 0),
+        ({"venue": None}, "venue", None),
+        ({"title": "😀" * 200}, "title", "😀" * 200),
+        ({"title": "a\tb"}, "title", "a\tb"),
+        ({"broadcast": "😀" * 128}, "broadcast", "😀" * 128),
+        ({"broadcast": "a\xa0\u2028b"}, "broadcast", "a\xa0\u2028b"),
+    ],
+)
+def test_accepted(changed: dict[str, Any], field: str, wanted: object) -> None:
+    assert getattr(read(document(**changed))[0], field) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('"viewers":1', 1),
+        ('"viewers":"x","viewers":2', 2),
+        ('"viewers":null', None),
+        ('"viewers":-0', 0),
+        ('"\\u0076iewers":3', 3),
+        ('"x":1e400,"y":"1e400","viewers":4', 4),
+        ('"x":' + "9" * 5_000, 380_000),
+        ('"x":' + "[" * 1_000 + "]" * 1_000, 380_000),
+        ('"Viewers":"x"', 380_000),
+    ],
+)
+def test_the_last_of_a_repeated_field_counts_and_unknown_ones_do_not(
+    text: str, wanted: int | None
+) -> None:
+    assert read(with_member(text))[0].viewers == wanted
+
+
+def test_a_repeated_field_whose_last_value_is_wrong_is_invalid() -> None:
+    assert refusal(with_member('"viewers":"x"')).reason is Reason.INVALID
+
+
+def test_a_value_of_just_the_largest_size_is_read() -> None:
+    value = document()
+    assert read(value + b" " * (65_536 - len(value)))[1] == AT
+
+
+def test_nesting_has_the_same_limit_however_deep_the_caller() -> None:
+    most = strict_json.DEEPEST - 1
+    deepest = with_member('"x":' + "[" * most + "]" * most)
+    beyond = with_member('"x":' + "[" * (most + 1) + "]" * (most + 1))
+
+    def descend(levels: int) -> None:
+        assert read(deepest)[1] == AT
+        assert refusal(beyond).reason is Reason.MALFORMED
+        if levels:
+            descend(levels - 1)
+
+    descend(200)
+
+
+def test_slugs_seen_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "_KEPT_SLUGS", 5)
+    for number in range(20):
+        read(document(platform=f"p{number}", venue=f"v{number}"))
+        read(document())
+        assert len(events._platforms) + len(events._slugs) <= 9
