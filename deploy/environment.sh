@@ -39,6 +39,20 @@ print(sys.argv[1], hashlib.sha256(" ".join([*sums, sys.prefix, str(pathlib.Path.
 PYTHON
 }
 
+# Installs by uv, which takes seconds, or by pip where uv does not get through: pip's settings may
+# name a mirror that uv does not know of.
+install() {
+    local python=$VENV/bin/python pip
+    pip=("$python" -m pip --disable-pip-version-check install --quiet)
+    if [[ ! -x $VENV/bin/uv ]]; then
+        "${pip[@]}" --require-hashes -r <(awk '/^[a-z]/ { on = /^uv==/ } on' requirements.lock) ||
+            return
+    fi
+    "$VENV/bin/uv" pip install --quiet --python "$python" "$@" && return
+    say "uv did not get through; trying pip, which is slower"
+    "${pip[@]}" "$@"
+}
+
 environment() {
     local kind=$1 python have='' lock=requirements.lock started=$SECONDS
     [[ -f $VENV/stamp ]] && have=$(<"$VENV/stamp")
@@ -60,11 +74,10 @@ environment() {
     fi
     rm -f "$VENV/stamp"
     say "Installing the packages of $lock into $VENV"
-    local pip=("$VENV/bin/python" -m pip --disable-pip-version-check install --quiet)
-    "${pip[@]}" --require-hashes -r "$lock" ||
-        die "pip could not install the packages. Is PyPI within reach? (pip's own settings name a mirror.)"
-    "${pip[@]}" --no-deps --no-build-isolation --editable . ||
-        die "pip could not install the project itself"
+    install --require-hashes -r "$lock" ||
+        die "the packages could not be installed. Is PyPI within reach? (pip's own settings name a mirror.)"
+    install --no-deps --no-build-isolation --editable . ||
+        die "the project itself could not be installed"
     stamp "$kind" >"$VENV/stamp"
     say "$VENV is ready ($((SECONDS - started)) s)"
 }
