@@ -16,8 +16,8 @@ class Sent(NamedTuple):
     Attributes:
         key: `platform:broadcast`.
         value: A viewer event, JSON.
-        sent: When the producer sent it, in microseconds since 1970: as a rule a moment after the
-            event's own `at`.
+        sent: When a producer would have sent it, in microseconds since 1970: as a rule a moment
+            after the event's own `at`. It gives their order.
     """
 
     key: bytes

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Wide enough for the tables where no terminal says how wide it is.
 _PLAIN_WIDTH: Final = 128
+#: Quarters in a whole; the last is not told, for then the step is done.
+_ALL: Final = 4
 #: Before that many seconds, plain lines say nothing of how far a step is.
 _SOON: Final = 2.0
 
@@ -85,8 +87,8 @@ class Screen:
         def tell(done: int, total: int) -> None:
             """Say each quarter once, if the step takes long enough for someone to wonder."""
             nonlocal told
-            quarter = 4 * done // total if total else 0
-            if quarter > told and time.monotonic() - began > _SOON:
+            quarter = _ALL * done // total if total else 0
+            if told < quarter < _ALL and time.monotonic() - began > _SOON:
                 told = quarter
                 self.say(f"    {done:,} of {total:,}")
 

@@ -20,14 +20,9 @@ if TYPE_CHECKING:
 
     from agents.demo.screen import Screen
 
-#: The events are years old. Their records carry the time at which they were sent, as in a replay,
-#: and a retention of a week deletes such records at the broker's next look (seen: all 10,336 of
-#: them were gone 3 s after it; it looks every 5 min). This one reaches back to 1972.
-_RETENTION: Final = timedelta(days=20_000)
-#: Settings that must be longer than the retention. The history of the scopes must also span the
-#: years from the trace to the museums, else the peak of the world would depend on the order in
-#: which the partitions are read.
-_LONGER: Final = timedelta(days=20_001)
+#: The history of the scopes must span the years from the trace to the museums, else the peak of the
+#: world would depend on the order in which the partitions are read.
+_HISTORY: Final = timedelta(days=20_000)
 _LATENESS: Final = timedelta(minutes=15)
 _CLEAN_UP: Final = 10.0
 
@@ -49,9 +44,7 @@ def settings_for(settings: Settings, brokers: str | None) -> Settings:
         "group": name,
         "instance": "",
         "partitioner": "murmur2",
-        "retention": _RETENTION,
-        "tombstone": _LONGER,
-        "scope_history": _LONGER,
+        "scope_history": _HISTORY,
         "lateness": _LATENESS,
         "lateness_by_platform": {},
         "carry": timedelta(minutes=2),

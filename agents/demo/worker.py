@@ -26,7 +26,12 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 #: The real worker, of the very code that runs the demo.
-COMMAND: Final = (sys.executable, "-m", "agents.cli", "worker")
+COMMAND: Final = (
+    sys.executable,
+    "-c",
+    "from agents.cli import main; main(prog_name='live-audience')",
+    "worker",
+)
 _LAST_LINES: Final = 25
 _ASK_EVERY: Final = 0.1
 _KILL_AFTER: Final = 5.0
