@@ -1,0 +1,25 @@
+"""The arithmetic: what the events of a broadcast mean. Pure: no Kafka, no clock, no asyncio."""
+
+from streams.audience.broadcast import Row, Rules, Tombstone
+from streams.audience.codec import NewerFormat, decode, encode
+from streams.audience.difference import Difference, Standing, difference, retire, standing
+from streams.audience.figures import Figures, figures, summary
+from streams.audience.minute import MINUTE
+
+__all__ = [
+    "MINUTE",
+    "Difference",
+    "Figures",
+    "NewerFormat",
+    "Row",
+    "Rules",
+    "Standing",
+    "Tombstone",
+    "decode",
+    "difference",
+    "encode",
+    "figures",
+    "retire",
+    "standing",
+    "summary",
+]
