@@ -17,8 +17,6 @@ from aiokafka.errors import (
 from agents import kafka
 from agents.findings import Finding, Found, findings
 from streams.errors import BrokerUnfitError, BrokerUnreachableError, TopicsError
-from streams.exact.cluster import require_transactions
-from streams.exact.errors import ExactError
 from streams.topics import Topic, Topics
 
 if TYPE_CHECKING:
@@ -90,6 +88,10 @@ async def check_topics(settings: Settings) -> list[Finding]:
     Raises:
         LiveAudienceError: the broker cannot be reached, is too old or does not allow it.
     """
+    # Imported here: it brings all of Faust along, which the other commands need not wait for.
+    from streams.exact.cluster import require_transactions  # noqa: PLC0415 - see above
+    from streams.exact.errors import ExactError  # noqa: PLC0415 - see above
+
     topics = Topics.of(settings)
     async with kafka.admin(settings) as client:
         try:

@@ -31,15 +31,15 @@ from streams.errors import (
     LiveAudienceError,
     SettingsError,
 )
-from streams.exact.deadline import let_go
 from streams.topics import REJECTED_BYTES
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
 
     from streams.settings import Settings
 
+_log: Final = logging.getLogger(__name__)
 CLIENT_ID: Final = "live-audience"
 # How long a command waits for a broker before it says that there is none.
 REACH_SECONDS: Final = 10.0
@@ -163,8 +163,18 @@ async def _running(settings: Settings, client: Any, close: Any) -> AsyncIterator
             await _start(settings, client)
             yield
         finally:
-            # A producer that never began its transaction would wait for that when it stops.
-            await let_go(REACH_SECONDS, close())
+            await _let_go(close())
+
+
+async def _let_go(closing: Coroutine[Any, Any, None]) -> None:
+    """Close a client, for a bounded time: one that began no transaction would wait for that."""
+    task = asyncio.create_task(closing)
+    done, _ = await asyncio.wait({task}, timeout=REACH_SECONDS)
+    if not done:
+        task.cancel()
+    elif error := task.exception():
+        # What had to be stored was waited for before; there is nothing left to lose.
+        _log.debug("a client did not close in order: %r", error)
 
 
 async def _start(settings: Settings, client: Any) -> None:
@@ -174,7 +184,7 @@ async def _start(settings: Settings, client: Any) -> None:
                 await client.start()
         except (*_UNREACHABLE, OSError) as error:
             # aiokafka logs why it could not connect and raises an error that does not say.
-            raise unreachable(settings, heard[-1] if heard else "") from error
+            raise unreachable(settings, heard[-1].rstrip(": ") if heard else "") from error
 
 
 def unreachable(settings: Settings, why: str = "") -> BrokerUnreachableError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agents.cli.helping import Command
 from agents.cli.progress import Steps
 from agents.cli.settings import with_settings
 
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 
-@click.command("broker")
+@click.command(
+    "broker",
+    cls=Command,
+    examples=[
+        "live-audience broker",
+        "live-audience broker --port 0 --set AUDIENCE_DATA=/tmp/audience",
+    ],
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
@@ -31,15 +39,10 @@ if TYPE_CHECKING:
 )
 @with_settings
 def command(settings: Settings, port: int, heap: str) -> None:
-    r"""Run an Apache Kafka on this machine, until Ctrl-C.
+    """Run an Apache Kafka on this machine, until Ctrl-C.
 
     For trying things out and for tests: it needs no Java and no Docker, only the extra
     `live-audience[broker]`. Its data is kept in AUDIENCE_DATA.
-
-    \b
-    Examples:
-      live-audience broker
-      live-audience broker --port 0 --set AUDIENCE_DATA=/tmp/audience
     """
     # Imported here: other commands run without the extra that it needs.
     from agents.broker import serve  # noqa: PLC0415 - see above

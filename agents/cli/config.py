@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agents.cli.helping import Command
 from agents.cli.settings import loaded, set_option
 from streams.settings import Loaded, Settings
 from streams.settings.allowed import allowed
@@ -17,21 +18,23 @@ from streams.settings.loading import DEFAULT, is_secret
 from streams.settings.showing import outside_name, shown
 
 
-@click.command("config")
+@click.command(
+    "config",
+    cls=Command,
+    examples=[
+        "live-audience config",
+        "live-audience --set AUDIENCE_LATENESS_BY_PLATFORM=ivs=2h,kick=5m config",
+        "live-audience config --env > .env",
+    ],
+)
 @set_option
 @click.option("--json", "form", flag_value="json", help="As JSON: each with value and origin.")
 @click.option("--env", "form", flag_value="env", help="As lines for a .env file.")
 @click.pass_context
 def command(ctx: click.Context, form: str | None) -> None:
-    r"""Print the settings in force, where each is from, and what it may be.
+    """Print the settings in force, where each is from, and what it may be.
 
     Secrets are hidden. With wrong settings it says which and ends with 2.
-
-    \b
-    Examples:
-      live-audience config
-      live-audience --set AUDIENCE_LATENESS_BY_PLATFORM=ivs=2h,kick=5m config
-      live-audience config --env > .env
     """
     found = loaded(ctx)
     if form == "json":

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import TYPE_CHECKING
+
 import click
 
-from agents.cli.settings import loaded, set_option
+from agents.cli.helping import Command
+from agents.cli.settings import with_settings
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
 
 
-@click.command("demo")
-@click.option("--once", is_flag=True, help="Exit when all events are in the figures.")
-@set_option
-@click.pass_context
-def command(ctx: click.Context, *, once: bool) -> None:
-    r"""Run the whole system on this machine, with a broker of its own.
+@click.command(
+    "demo",
+    cls=Command,
+    examples=[
+        "live-audience demo",
+        "live-audience demo --once",
+        "live-audience demo --brokers localhost:9092 --keep",
+    ],
+)
+@click.option("--once", is_flag=True, help="Exit when the figures are there.")
+@click.option("--brokers", metavar="LIST", help="Use these brokers instead of one of its own.")
+@click.option("--keep", is_flag=True, help="Leave the topics of this run at its end.")
+@with_settings
+def command(settings: Settings, *, once: bool, brokers: str | None, keep: bool) -> None:
+    """Run the whole system on this machine, with a broker of its own, until Ctrl-C.
 
     It shows the museums' broadcasts of 2020 and a real trace. What it keeps is in AUDIENCE_DATA.
-
-    \b
-    Examples:
-      live-audience demo
-      live-audience demo --once
+    Ends with 1 if a published figure did not come out.
     """
-    settings = loaded(ctx).settings
     # Imported here: it brings all of Faust along, which `--help` needs not wait for.
     from agents.demo import run  # noqa: PLC0415 - see above
 
-    run(settings, once=once)
+    code = asyncio.run(run(settings, once=once, brokers=brokers, keep=keep))
+    click.get_current_context().exit(code)

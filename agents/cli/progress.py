@@ -66,7 +66,7 @@ class Steps:
             return
         self._what, self._shown_at = what, now
         if self._bar is None:
-            share = f" {done / of:.0%}" if of else ""
+            share = f" {done / of:.0%}" if of > 1 else ""
             click.echo(f"{what}{share}{f': {detail}' if detail else ''}", err=True)
             return
         if new:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from agents.cli.feed import Feed, Options
+from agents.cli.helping import Command
 from agents.cli.progress import Steps
 from agents.cli.resend import resend
 from agents.cli.settings import with_settings
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
 _SHOWN_BAD: Final = 20
 
 
-@click.command("replay")
+@click.command(
+    "replay",
+    cls=Command,
+    examples=[
+        "live-audience replay events.jsonl",
+        "live-audience replay events.jsonl --now --speed 10",
+        "zcat events.jsonl.gz | live-audience replay -",
+        "live-audience replay --rejected --reason error --reason misrouted",
+    ],
+)
 @click.argument(
     "file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
 )
@@ -55,7 +65,7 @@ def command(
     rejected: bool,
     reasons: tuple[str, ...],
 ) -> None:
-    r"""Send the viewer events of FILE (JSONL, one event a line; `-` reads standard input).
+    """Send the viewer events of FILE (JSONL, one event a line; `-` reads standard input).
 
     Each goes where AUDIENCE_PARTITIONER puts its key. Its Kafka timestamp is the time of sending;
     with --now it is the event's own where that is ahead of the clock, as with a --speed over 1.
@@ -66,13 +76,6 @@ def command(
 
     --rejected sends again what is in viewer-events-rejected at its start: after a defect is mended,
     or the settings. A record that was cut off there (over 512 KiB) cannot be.
-
-    \b
-    Examples:
-      live-audience replay events.jsonl
-      live-audience replay events.jsonl --now --speed 10
-      zcat events.jsonl.gz | live-audience replay -
-      live-audience replay --rejected --reason error --reason misrouted
     """
     if rejected:
         if file is not None or speed is not None or now or raw:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from agents.cli.helping import Group
 from agents.cli.settings import set_option
 from streams.errors import LiveAudienceError
 
@@ -31,7 +32,7 @@ class _ShownError(click.ClickException):
         self.exit_code = error.exit_code
 
 
-class Root(click.Group):
+class Root(Group):
     """The group of all subcommands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -65,21 +66,20 @@ def _version() -> str:
 @click.group(
     cls=Root,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    examples=[
+        "live-audience broker",
+        "live-audience topics create",
+        "live-audience worker",
+        "live-audience replay events.jsonl --now",
+    ],
 )
 @set_option
 @click.version_option(_version(), prog_name="live-audience")
 def main() -> None:
-    r"""How many people are watching live broadcasts, right now and in all.
+    """How many people are watching live broadcasts, right now and in all.
 
     Settings come from the environment (AUDIENCE_...), a file .env in the current folder, or --set,
     here or after the subcommand; `live-audience config` shows them all.
-
-    \b
-    Try it out, each in a terminal of its own:
-      live-audience broker
-      live-audience topics create
-      live-audience worker
-      live-audience replay events.jsonl --now
 
     Exit codes: 0 done, 1 failed, 2 misuse (a wrong option or setting).
     """

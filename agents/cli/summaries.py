@@ -15,6 +15,7 @@ from rich.text import Text
 
 from agents import kafka
 from agents.admin import partitions_of
+from agents.cli.helping import Command
 from agents.cli.progress import Steps
 from agents.cli.reading import read_to_end
 from agents.cli.settings import with_settings
@@ -37,7 +38,16 @@ _PIPE_WIDTH: Final = 200
 _MINUTES_PER_HOUR: Final = 60
 
 
-@click.command("summaries")
+@click.command(
+    "summaries",
+    cls=Command,
+    examples=[
+        "live-audience summaries",
+        "live-audience summaries --platform fliggy --venue louvre",
+        "live-audience summaries --jsonl > summaries.jsonl",
+        "live-audience summaries --scopes",
+    ],
+)
 @click.option("--jsonl", is_flag=True, help="As JSON, one summary a line.")
 @click.option("--follow", is_flag=True, help="Go on with each new one, as JSONL, until Ctrl-C.")
 @click.option("--scopes", is_flag=True, help="Of the scopes instead of the broadcasts.")
@@ -52,16 +62,9 @@ def command(
     platform: str | None,
     venue: str | None,
 ) -> None:
-    r"""Print the latest summary of each broadcast, the largest peak first.
+    """Print the latest summary of each broadcast, the largest peak first.
 
     Broadcasts that have not ended yet have none; /v1/broadcasts of the workers shows them.
-
-    \b
-    Examples:
-      live-audience summaries
-      live-audience summaries --platform fliggy --venue louvre
-      live-audience summaries --jsonl > summaries.jsonl
-      live-audience summaries --scopes
     """
     if scopes and platform and venue:
         raise click.UsageError("no scope is of a platform and of a venue: give one of them")

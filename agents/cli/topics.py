@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agents.admin import check_topics, create_topics
+from agents.cli.helping import Command, Group
 from agents.cli.settings import with_settings
 from streams.errors import TopicsError
 
@@ -16,29 +17,26 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 
-@click.group("topics")
+@click.group(
+    "topics",
+    cls=Group,
+    examples=[
+        "live-audience topics create",
+        "live-audience topics check",
+        "live-audience --set AUDIENCE_REPLICATION=3 topics create",
+    ],
+)
 def command() -> None:
-    r"""Make the topics, or say what is wrong with them.
-
-    \b
-    Examples:
-      live-audience topics create
-      live-audience topics check
-      live-audience --set AUDIENCE_REPLICATION=3 topics create
-    """
+    """Make the topics, or say what is wrong with them."""
 
 
-@command.command()
+@command.command(cls=Command, examples=["live-audience topics create --set AUDIENCE_PARTITIONS=16"])
 @with_settings
 def create(settings: Settings) -> None:
-    r"""Make the topics that are missing.
+    """Make the topics that are missing.
 
     Those that are there are left as they are, also where the settings ask for something else: more
     partitions, above all, would move keys to other partitions, away from what is known of them.
-
-    \b
-    Example:
-      live-audience topics create --set AUDIENCE_PARTITIONS=16
     """
     creations = asyncio.run(create_topics(settings))
     for creation in creations:
@@ -51,16 +49,15 @@ def create(settings: Settings) -> None:
         click.echo("What exists was left as it is: `live-audience topics check` looks at it.")
 
 
-@command.command()
+@command.command(
+    cls=Command,
+    examples=["live-audience topics check --set AUDIENCE_BROKERS=kafka-1:9092,kafka-2:9092"],
+)
 @with_settings
 def check(settings: Settings) -> None:
-    r"""Say what is wrong with the topics, and what to do about it.
+    """Say what is wrong with the topics, and what to do about it.
 
     Ends with 1 if the pipeline would not work or lose something; warnings alone end with 0.
-
-    \b
-    Example:
-      live-audience topics check --set AUDIENCE_BROKERS=kafka-1:9092,kafka-2:9092
     """
     findings = asyncio.run(check_topics(settings))
     for finding in findings:

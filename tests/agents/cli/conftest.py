@@ -1,0 +1,51 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from agents.cli import main
+from streams.settings import Settings
+from streams.settings.showing import outside_name
+
+_MAIN = "from agents.cli import main; main(prog_name='live-audience')"
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch, tmp_path):
+    """No setting comes from the environment or a file of this machine; logging stays as it is."""
+    monkeypatch.chdir(tmp_path)
+    for field in Settings.model_fields:
+        monkeypatch.delenv(outside_name(field), raising=False)
+    monkeypatch.setattr("agents.logs.configure", lambda settings: None)
+
+
+@pytest.fixture
+def call():
+    """Call the command within this process."""
+
+    def invoke(*arguments):
+        return CliRunner().invoke(main, arguments)
+
+    return invoke
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run the command as a process of its own."""
+    root = os.path.dirname(os.path.dirname(sys.modules["agents"].__file__))
+
+    def start(*arguments, **options):
+        environment = {**os.environ, "PYTHONPATH": root, **options.pop("env", {})}
+        return subprocess.run(
+            [sys.executable, "-c", _MAIN, *arguments],
+            check=False,
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment,
+            timeout=60,
+            **options,
+        )
+
+    return start

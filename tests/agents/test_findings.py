@@ -1,0 +1,212 @@
+import pytest
+
+from agents.findings import Found, findings
+from streams.settings import Settings
+from streams.topics import Topics
+
+
+def as_they_should_be(settings):
+    return {
+        topic.name: Found(topic.partitions, topic.replication, dict(topic.config))
+        for topic in Topics.of(settings)
+    }
+
+
+def check(settings, **changes):
+    """Findings where these topics (by attribute) have these settings, or are missing (None)."""
+    topics = Topics.of(settings)
+    found = as_they_should_be(settings)
+    for name, change in changes.items():
+        topic = getattr(topics, name)
+        if change is None:
+            del found[topic.name]
+        elif isinstance(change, Found):
+            found[topic.name] = change
+        else:
+            found[topic.name] = Found(
+                topic.partitions, topic.replication, {**topic.config, **change}
+            )
+    return findings(settings, topics, found)
+
+
+NAMES = [
+    "events",
+    "rejected",
+    "broadcast_summaries",
+    "scope_summaries",
+    "broadcasts_changelog",
+    "scope_sums",
+    "scopes_changelog",
+]
+
+
+@pytest.mark.parametrize("replication", [1, 2, 3])
+def test_nothing_is_found_where_nothing_is_wrong(replication):
+    settings = Settings(replication=replication)
+    assert findings(settings, Topics.of(settings), as_they_should_be(settings)) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_missing_one_is_an_error(name):
+    (finding,) = check(Settings(), **{name: None})
+    assert finding.severity == "error"
+    assert "is missing" in finding.what
+    assert "topics create" in finding.remedy
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_other_cleanup_is_an_error(name):
+    config = getattr(Topics.of(Settings()), name).config
+    other = "compact" if config["cleanup.policy"] == "delete" else "compact,delete"
+    (finding,) = check(Settings(), **{name: {"cleanup.policy": other}})
+    assert finding.severity == "error"
+    assert f"cleanup.policy={other}" in finding.what
+    assert f"--add-config cleanup.policy={config['cleanup.policy']}" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "severity"),
+    [
+        ("rejected", "warning"),
+        ("broadcast_summaries", "warning"),
+        ("scope_summaries", "warning"),
+        ("broadcasts_changelog", "error"),
+        ("scopes_changelog", "error"),
+    ],
+)
+def test_other_partitions(name, severity):
+    config = dict(getattr(Topics.of(Settings()), name).config)
+    (finding,) = check(Settings(), **{name: Found(4, 1, config)})
+    assert finding.severity == severity
+    assert "has 4 partitions" in finding.what
+
+
+def test_other_partitions_of_the_source_are_the_source_s_and_its_changelog_s():
+    config = dict(Topics.of(Settings()).events.config)
+    source, changelog = check(Settings(), events=Found(12, 1, config))
+    assert source.severity == changelog.severity == "error"
+    assert source.topic == "viewer-events"
+    assert source.remedy.startswith("set AUDIENCE_PARTITIONS=12; partitions are not added")
+    assert "viewer-events has 12" in changelog.what
+
+
+def test_source_and_changelog_that_agree_are_one_finding_away_from_the_setting():
+    topics = Topics.of(Settings())
+    (finding,) = check(
+        Settings(),
+        events=Found(12, 1, dict(topics.events.config)),
+        broadcasts_changelog=Found(12, 1, dict(topics.broadcasts_changelog.config)),
+    )
+    assert finding.topic == "viewer-events"
+
+
+def test_fewer_copies_are_a_warning():
+    settings = Settings(replication=3)
+    config = {**Topics.of(settings).events.config, "min.insync.replicas": "1"}
+    (finding,) = check(settings, events=Found(8, 2, config))
+    assert finding.severity == "warning"
+    assert "AUDIENCE_REPLICATION=2" in finding.remedy
+
+
+def test_more_copies_in_step_than_there_are_is_an_error():
+    (finding,) = check(Settings(), events={"min.insync.replicas": "2"})
+    assert finding.severity == "error"
+    assert "nothing can be written" in finding.what
+
+
+def test_fewer_copies_in_step_is_a_warning():
+    (finding,) = check(Settings(replication=3), events={"min.insync.replicas": "1"})
+    assert finding.severity == "warning"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_small_messages_are_an_error(name):
+    (finding,) = check(Settings(), **{name: {"max.message.bytes": "65536"}})
+    assert finding.severity == "error"
+    assert "max.message.bytes" in finding.what
+
+
+def test_producers_may_be_held_to_smaller_batches_of_events():
+    assert check(Settings(), events={"max.message.bytes": "100000"}) == []
+
+
+def test_larger_events_need_room_where_they_are_refused():
+    (finding,) = check(Settings(), events={"max.message.bytes": str(8 * 1024 * 1024)})
+    assert finding.topic == "viewer-events-rejected"
+    assert finding.severity == "error"
+
+
+@pytest.mark.parametrize(
+    ("retention", "severity"),
+    [("3600000", "warning"), ("691199999", "warning"), ("691200000", "error"), ("-1", "error")],
+)
+def test_retention_of_events(retention, severity):
+    finding, *others = check(Settings(), events={"retention.ms": retention})
+    assert finding.severity == severity
+    assert finding.topic == "viewer-events"
+    # What outlives the tombstones outlives the history of the scopes, which is as long.
+    assert [each.severity for each in others] == (["warning"] if severity == "error" else [])
+
+
+def test_events_that_outlive_the_history_of_the_scopes():
+    settings = Settings(tombstone="30d")
+    found = check(settings, events={"retention.ms": str(9 * 86_400_000)})
+    assert [(each.severity, "AUDIENCE_SCOPE_HISTORY" in each.what) for each in found] == [
+        ("warning", False),
+        ("warning", True),
+    ]
+
+
+def test_retention_of_the_others_may_be_longer():
+    longer = {"retention.ms": "-1"}
+    assert check(Settings(), rejected=longer, scope_sums=longer) == []
+
+
+@pytest.mark.parametrize("name", ["rejected", "scope_sums"])
+def test_shorter_retention_of_the_others_is_a_warning(name):
+    (finding,) = check(Settings(), **{name: {"retention.ms": "1000"}})
+    assert finding.severity == "warning"
+    assert "keeps its records 1s" in finding.what
+
+
+def test_retention_by_size_is_a_warning():
+    (finding,) = check(Settings(), events={"retention.bytes": "1000000"})
+    assert finding.severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("segment.bytes", "1073741824"),
+        ("segment.ms", "604800000"),
+        ("min.cleanable.dirty.ratio", "0.5"),
+        ("max.compaction.lag.ms", "9223372036854775807"),
+        ("delete.retention.ms", "1000"),
+    ],
+)
+def test_late_cleaning_is_a_warning(setting, value):
+    (finding,) = check(Settings(), broadcasts_changelog={setting: value})
+    assert finding.severity == "warning"
+    assert setting in finding.what
+    assert f"--add-config {setting}=" in finding.remedy
+
+
+def test_kafka_s_own_defaults_of_compaction_are_one_finding():
+    defaults = {"segment.bytes": "1073741824", "segment.ms": "604800000"}
+    (finding,) = check(Settings(), scopes_changelog=defaults)
+    assert "segment.bytes=16777216,segment.ms=3600000" in finding.remedy
+
+
+def test_earlier_cleaning_is_fine():
+    assert check(Settings(), scopes_changelog={"segment.ms": "60000"}) == []
+
+
+def test_broker_s_own_timestamps_are_a_warning():
+    (finding,) = check(Settings(), events={"message.timestamp.type": "LogAppendTime"})
+    assert finding.severity == "warning"
+
+
+def test_settings_that_may_not_be_read_are_a_warning():
+    (finding,) = check(Settings(), events=Found(8, 1, None))
+    assert finding.severity == "warning"
+    assert "DescribeConfigs" in finding.remedy
