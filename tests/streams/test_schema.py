@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,11 @@ def test_the_documents_are_written_where_asked(
     assert [Path(line).read_text(encoding="utf-8") for line in written] == list(
         schema.documents().values()
     )
+
+
+def test_the_module_writes_them_from_the_command_line(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "streams.schema", tmp_path], check=True, timeout=60)
+    assert {path.name for path in tmp_path.iterdir()} == set(schema.documents())
 
 
 RIGHT: dict[str, Any] = {"platform": "fliggy", "broadcast": "b", "at": "2020-03-01T20:15:34Z"}
