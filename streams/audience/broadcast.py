@@ -85,10 +85,10 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
         watched_at: Latest `at` of an event with viewers > 0, of any revision; -1 without one.
         cells: Minutes after `folded`, those of which something was said.
         folded: The last minute that is in the sums below.
-        peak: Greatest `high`; None without one.
+        peak: Greatest viewers; None if none were ever known.
         peak_minute: The earliest minute that reached it; None without one.
-        recent: Highs that may yet be the peak of a window: by ascending minute, each greater than
-            all that follow, none older than `LONGEST_WINDOW`.
+        recent: Greatest viewers of minutes that may yet be the peak of a window: by ascending
+            minute, each greater than all that follow, none older than `LONGEST_WINDOW`.
         observed: How many minutes were observed.
         carried: How many were carried.
         viewer_minutes: Sum of the audience, observed or carried.
@@ -171,7 +171,7 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
     def accept(self, event: ViewerEvent, at: int, timestamp: int) -> bool:
         """Take in an event of this broadcast, or refuse it as late.
 
-        The hot path: once for every record, so the usual case calls no function but `Cell`.
+        The hot path: once for every record, so the usual case calls nothing but `Cell`.
 
         Args:
             event: The event.
@@ -204,12 +204,12 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
                 event.revision,
                 None if viewers is None else at - minute * MINUTE,
                 viewers,
-                viewers,
+                None,
                 event.joins,
                 event.views,
             )
         elif event.revision == cell.revision:
-            _join(cell, event, at - minute * MINUTE)
+            self.cells[minute] = cell.join(event, at - minute * MINUTE)
         if event.title is not None or event.kind != "sample":
             self._note(event, at)
         return True
@@ -311,9 +311,10 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
             self.joins += cell.joins
         if cell.views is not None and (self.views is None or cell.views > self.views):
             self.views = cell.views
-        audience, high = cell.audience, cell.high
-        if audience is None or high is None:
+        audience = cell.audience
+        if audience is None:
             return
+        high = audience if cell.higher is None else cell.higher
         if minute - self.last_observed > 1:
             self._carry(minute - 1)
         self.observed += 1
@@ -350,19 +351,3 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
         else:
             for minute in range(until + 1, end + 1):
                 self.suppressed[minute] = audience
-
-
-def _join(cell: Cell, event: ViewerEvent, offset: int) -> None:
-    """Join another event of its revision into a cell, `offset` microseconds into its minute."""
-    viewers, joins, views = event.viewers, event.joins, event.views
-    if viewers is not None:
-        if cell.at is None or cell.audience is None or cell.high is None:
-            cell.at, cell.audience, cell.high = offset, viewers, viewers
-        else:
-            if offset > cell.at or (offset == cell.at and viewers > cell.audience):
-                cell.at, cell.audience = offset, viewers
-            cell.high = max(cell.high, viewers)
-    if joins is not None and (cell.joins is None or joins > cell.joins):
-        cell.joins = joins
-    if views is not None and (cell.views is None or views > cell.views):
-        cell.views = views

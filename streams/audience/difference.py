@@ -15,36 +15,25 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from streams.audience.unfolded import carried, joins, observations, views
+from streams.audience.minute import MINUTE
 
 if TYPE_CHECKING:
     from streams.audience.broadcast import Row
+    from streams.audience.minute import Cell
 
 
 class Standing(msgspec.Struct, gc=False):
-    """What a broadcast adds to its scopes, as its accepted events have it.
+    """A settled row as it stood before a batch: what its difference is taken from.
 
     Attributes:
-        minutes: The audience, observed or carried, of each minute that may still change and has
-            one. A broadcast that has not ended carries past its newest minute too.
-        viewer_minutes: Up to its newest minute.
-        joins: Sum over its minutes.
-        views: Its views where given, else its joins.
-        peak: 0 if no viewers were ever known.
-        broadcasts: 1, or 0 for none at all.
-        live: 1 while it is on air: it has begun and `ended_at` is null. An ended broadcast counts
-            no more, though it stays in memory until it is final; one that resumes counts again.
-        newest: Its newest minute; -1 for none at all.
+        cells: Its cells. They never change, so this is a dictionary and no copy of what is in it.
+        newest: Its newest minute; -1 if there was no row.
+        ended_at: As the row had it.
     """
 
-    minutes: dict[int, int]
-    viewer_minutes: int
-    joins: int
-    views: int
-    peak: int
-    broadcasts: int
-    live: int
+    cells: dict[int, Cell]
     newest: int
+    ended_at: int | None
 
 
 class Difference(msgspec.Struct, gc=False):
@@ -101,66 +90,129 @@ _NOTHING: Final = Difference({}, {})
 
 
 def standing(row: Row | None) -> Standing:
-    """What a broadcast adds to its scopes; None for one of which there is no row yet."""
+    """How a row stands before a batch; None for a broadcast of which there is no row yet."""
     if row is None:
-        return Standing({}, 0, 0, 0, 0, 0, 0, -1)
-    newest = row.newest
-    observed = observations(row)
-    minutes = {minute: audience for minute, audience, _ in observed}
-    viewer_minutes = row.viewer_minutes + sum(minutes.values())
-    for before, until, audience in carried(row, observed, newest + row.carry):
-        for minute in range(before + 1, until + 1):
-            minutes[minute] = audience
-        if before < newest:
-            viewer_minutes += audience * (min(until, newest) - before)
-    if row.suppressed and row.released:
-        minutes.update(row.suppressed)
-        viewer_minutes += sum(row.suppressed.values())
-    joined, viewed = joins(row), views(row)
-    return Standing(
-        minutes,
-        viewer_minutes,
-        joined,
-        joined if viewed is None else viewed,
-        max([high for _, _, high in observed] + [row.peak or 0]),
-        1,
-        1 if row.ended_at is None else 0,
-        newest,
-    )
+        return Standing({}, -1, None)
+    return Standing(row.cells.copy(), row.newest, row.ended_at)
 
 
 def difference(before: Standing, row: Row) -> Difference:
-    """What changed since `before` was taken; to be asked before the row is settled.
+    """What a batch has changed; to be asked before the row is settled.
+
+    It costs by what changed, and a look at each cell.
 
     Args:
         before: The row's standing when it was last settled.
-        row: The row, with the events of a batch accepted.
+        row: The row, with the events of the batch accepted.
     """
-    after = standing(row)
-    was, minutes, known = before.minutes, {}, {}
-    for minute, audience in after.minutes.items():
-        old = was.get(minute)
-        if old is None:
+    was, is_new, ended_at = before.cells, before.newest < 0, row.ended_at
+    changed = [minute for minute, cell in row.cells.items() if was.get(minute) is not cell]
+    moved = ended_at != before.ended_at
+    if not changed and not moved:
+        return Difference({}, {})
+    # Minutes before this one have what they had: same cells, same end, same carrying.
+    start = row.folded + 1 if moved or is_new else min(before.newest + 1, *changed)
+    old, old_viewer_minutes = _audiences(row, was, start, before.newest, before.ended_at)
+    new, new_viewer_minutes = _audiences(row, row.cells, start, row.newest, ended_at)
+    if row.suppressed and row.released:
+        new.update(row.suppressed)
+        new_viewer_minutes += sum(row.suppressed.values())
+    minutes, known = {}, {}
+    for minute, audience in new.items():
+        had = old.pop(minute, None)
+        if had is None:
             known[minute] = 1
             if audience:
                 minutes[minute] = audience
-        elif audience != old:
-            minutes[minute] = audience - old
-    for minute in was.keys() - after.minutes.keys():
+        elif audience != had:
+            minutes[minute] = audience - had
+    for minute, had in old.items():
         known[minute] = -1
-        if was[minute]:
-            minutes[minute] = -was[minute]
+        if had:
+            minutes[minute] = -had
+    joins, views, peak = _sums(row, was, changed)
     return Difference(
         minutes,
         known,
-        after.viewer_minutes - before.viewer_minutes,
-        after.joins - before.joins,
-        after.views - before.views,
-        after.peak - before.peak,
-        after.broadcasts - before.broadcasts,
-        after.live - before.live,
-        after.newest if after.newest != before.newest else -1,
+        new_viewer_minutes - old_viewer_minutes,
+        joins,
+        views,
+        peak,
+        1 if is_new else 0,
+        (ended_at is None) - (before.ended_at is None and not is_new),
+        row.newest if row.newest != before.newest else -1,
     )
+
+
+def _audiences(
+    row: Row, cells: dict[int, Cell], start: int, newest: int, ended_at: int | None
+) -> tuple[dict[int, int], int]:
+    """The minutes from `start`, a minute after `folded`, that have an audience.
+
+    Args:
+        row: The row, for what does not change in a batch.
+        cells: Its cells, then or now.
+        start: The first minute to look at.
+        newest: Its newest minute, then or now.
+        ended_at: Its end, then or now.
+
+    Returns:
+        Minutes to audiences, those past the newest too; and the sum up to the newest.
+    """
+    carry = row.carry
+    end = newest + carry if ended_at is None else ended_at // MINUTE
+    last, audience = row.last_observed, row.last_audience
+    for minute in range(start - 1, max(row.folded, start - 1 - carry), -1):
+        cell = cells.get(minute)
+        if cell is not None and cell.audience is not None:
+            last, audience = minute, cell.audience
+            break
+    audiences: dict[int, int] = {}
+    for minute in sorted([minute for minute in cells if minute >= start]):
+        observed = cells[minute].audience
+        if observed is None:
+            continue
+        if audience is not None and minute - last > 1:
+            for carried in range(max(last + 1, start), min(last + carry, minute - 1, end) + 1):
+                audiences[carried] = audience
+        last, audience = minute, observed
+        audiences[minute] = observed
+    viewer_minutes = sum(audiences.values())
+    if audience is not None:
+        for carried in range(max(last + 1, start), min(last + carry, end) + 1):
+            audiences[carried] = audience
+            if carried <= newest:
+                viewer_minutes += audience
+    return audiences, viewer_minutes
+
+
+def _sums(row: Row, was: dict[int, Cell], changed: list[int]) -> tuple[int, int, int]:
+    """By how much the joins, the views (where given, else the joins) and the peak change."""
+    cells = row.cells
+    new = [cells[minute] for minute in changed]
+    old = [cell for minute in changed if (cell := was.get(minute)) is not None]
+    same = [cell for minute, cell in cells.items() if was.get(minute) is cell]
+    joins = sum([cell.joins or 0 for cell in new]) - sum([cell.joins or 0 for cell in old])
+    peak = _peak(same, row.peak or 0)
+    peak_change = _peak(new, peak) - _peak(old, peak)
+    views = _views(same, row.views)
+    old_views, new_views = _views(old, views), _views(new, views)
+    if old_views is None or new_views is None:
+        now = row.joins + sum([cell.joins or 0 for cell in cells.values()])
+        old_views = now - joins if old_views is None else old_views
+        new_views = now if new_views is None else new_views
+    return joins, new_views - old_views, peak_change
+
+
+def _peak(cells: list[Cell], peak: int) -> int:
+    return max([peak, *[cell.higher or cell.audience or 0 for cell in cells]])
+
+
+def _views(cells: list[Cell], views: int | None) -> int | None:
+    given = [cell.views for cell in cells if cell.views is not None]
+    if views is not None:
+        given.append(views)
+    return max(given, default=None)
 
 
 def retire(row: Row) -> Difference:

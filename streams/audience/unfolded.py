@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def observations(row: Row) -> list[tuple[int, int, int]]:
-    """The observed minutes after `folded`, in their order: minute, audience, high."""
+    """The observed minutes after `folded`, in their order: minute, audience, greatest viewers."""
     cells = row.cells
     return [
-        (minute, cell.audience, cell.high)
+        (minute, audience, audience if cell.higher is None else cell.higher)
         for minute in sorted(cells)
-        if (cell := cells[minute]).audience is not None and cell.high is not None
+        if (audience := (cell := cells[minute]).audience) is not None
     ]
 
 
