@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from aiokafka.admin import AIOKafkaAdminClient
 
     from streams.settings import Settings
+
+
+_LOOKS: Final = 50
+_LOOK_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ async def create_topics(settings: Settings) -> list[Creation]:
     ]
     async with kafka.admin(settings) as client:
         response = await client.create_topics(wanted)
+        await _told(client, {name for name, code, *_ in response.topic_errors if not code})
     # An older broker's answer has no message.
     answers = {name: (code, *rest) for name, code, *rest in response.topic_errors}
     problems = []
@@ -68,6 +74,18 @@ async def create_topics(settings: Settings) -> list[Creation]:
     if problems:
         raise TopicsError("these topics could not be made:\n  " + "\n  ".join(problems))
     return creations
+
+
+async def _told(client: AIOKafkaAdminClient, names: set[str]) -> None:
+    """Wait until the broker tells of new topics: it says that they are made a moment before.
+
+    For a bounded time, for another broker of the cluster may be asked next anyway.
+    """
+    for _ in range(_LOOKS):
+        described = await _described(client)
+        if all(name in described for name in names):
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _refusal(error: type[Exception], rest: list[str | None], settings: Settings) -> str:

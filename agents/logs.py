@@ -101,4 +101,8 @@ def _event_first(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 def _dumps(value: Any, **_: Any) -> str:
     # Whatever is logged is written: what JSON cannot hold goes out as its representation.
-    return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        return orjson.dumps(value, default=repr).decode()
+    except TypeError:
+        # Integers over 64 bits, keys that are no texts, lone surrogates: each value by itself.
+        return orjson.dumps({str(key): ascii(each) for key, each in value.items()}).decode()

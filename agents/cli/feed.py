@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 _SOON: Final = 0.002  # seconds: not worth a sleep
+_LAST_SECONDS: Final = 5.0
 _MICROSECONDS: Final = 1_000_000
 
 
@@ -100,6 +102,12 @@ class Feed:
                     await sender.push()
                     self.on_progress(read, self.report.events, self._newest)
                 await sender.flush()
+            except asyncio.CancelledError:
+                # Ctrl-C: what has been sent is waited for, so that the report is right.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LAST_SECONDS):
+                        await sender.flush()
+                raise
             finally:
                 self.report.sent = sender.sent
 

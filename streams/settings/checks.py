@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from streams.settings.durations import format_duration
 
@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.settings.model import Settings
-
-# Kafka's limit is 249 characters; this is what our longest topic adds to prefix and group.
-_LONGEST_NAME: Final = 249
-_LONGEST_SUFFIX: Final = len("-broadcasts-changelog")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,7 @@ class CrossCheckError(ValueError):
 
 def conflicts(settings: Settings) -> list[Conflict]:
     """What cannot work."""
-    return [*_time_conflicts(settings), *_name_conflicts(settings), *_security_conflicts(settings)]
+    return [*_time_conflicts(settings), *_security_conflicts(settings)]
 
 
 def doubts(settings: Settings) -> list[Conflict]:
@@ -77,16 +73,6 @@ def _time_conflicts(settings: Settings) -> Iterator[Conflict]:
             f"AUDIENCE_DEADLINE={format_duration(settings.deadline)}: must be no longer than "
             f"AUDIENCE_TRANSACTION_TIMEOUT ({format_duration(settings.transaction_timeout)}), at "
             "which the broker aborts what is still being written",
-        )
-
-
-def _name_conflicts(settings: Settings) -> Iterator[Conflict]:
-    length = len(settings.topic_prefix) + len(settings.group) + _LONGEST_SUFFIX
-    if length > _LONGEST_NAME:
-        yield Conflict(
-            ("topic_prefix", "group"),
-            "AUDIENCE_TOPIC_PREFIX and AUDIENCE_GROUP: together too long for a topic's name "
-            f"({length} of at most {_LONGEST_NAME} characters)",
         )
 
 

@@ -15,9 +15,9 @@ from pydantic_settings import NoDecode
 from streams.settings.durations import EXAMPLES, format_duration, parse_duration
 
 SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
-# What Kafka takes in topics and group ids; the lengths leave room for what we put around them, for
-# a topic's name ends at 249 characters.
-_PREFIX: Final = re.compile(r"[a-zA-Z0-9._-]{0,64}", re.ASCII)
+# What Kafka takes in topics and group ids. A topic's name has at most 249 characters: a prefix, a
+# group and what we put behind them (at most 21) always fit.
+_PREFIX: Final = re.compile(r"[a-zA-Z0-9._-]{0,100}", re.ASCII)
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,99}", re.ASCII)
 _INSTANCE: Final = re.compile(r"[a-zA-Z0-9._-]{0,200}", re.ASCII)
 _HOST: Final = re.compile(r"[^\s:/,\[\]]+|\[[0-9a-fA-F:.%]+\]")
@@ -149,7 +149,7 @@ ByPlatform = Annotated[
 TopicPrefix = Annotated[
     str,
     _matching(_PREFIX),
-    Allowed(f"empty or at most 64 {_KAFKA_CHARACTERS}"),
+    Allowed(f"empty or at most 100 {_KAFKA_CHARACTERS}"),
 ]
 Group = Annotated[
     str,

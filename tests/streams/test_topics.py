@@ -31,7 +31,7 @@ def test_two_groups_share_no_internal_topic():
 
 
 def test_longest_names_that_the_settings_allow_are_names_that_kafka_takes():
-    for topic in Topics.of(Settings(topic_prefix="p" * 64, group="g" * 100)):
+    for topic in Topics.of(Settings(topic_prefix="p" * 100, group="g" * 100)):
         assert len(topic.name) <= 249
 
 

@@ -1,10 +1,12 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+import agents
 from agents.cli import main
 from streams.settings import Settings
 from streams.settings.showing import outside_name
@@ -34,7 +36,7 @@ def call():
 @pytest.fixture
 def run(tmp_path):
     """Run the command as a process of its own."""
-    root = os.path.dirname(os.path.dirname(sys.modules["agents"].__file__))
+    root = str(Path(agents.__file__).parent.parent)
 
     def start(*arguments, **options):
         environment = {**os.environ, "PYTHONPATH": root, **options.pop("env", {})}

@@ -1,0 +1,17 @@
+import time
+
+from streams.clock import ManualClock, SystemClock
+
+
+def test_system_clock_is_that_of_the_machine():
+    before = time.time()
+    assert before <= SystemClock().time() <= time.time()
+
+
+def test_manual_clock_stands_still_until_moved():
+    clock = ManualClock(5.0)
+    assert clock.time() == clock.time() == 5.0
+    clock.advance(1.5)
+    assert clock.time() == 6.5
+    clock.now = 0.0
+    assert clock.time() == 0.0
