@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 
 from agents import kafka
 from agents.demo.input import accepted, refused
-from streams.summaries import decode_broadcast_summary, decode_scope_summary
+from streams.summaries import decode_broadcast_summary
 from streams.topics import Topics
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
 
     from streams.settings import Settings
-    from streams.summaries import BroadcastSummary, ScopeSummary
+    from streams.summaries import BroadcastSummary
 
 _WAIT_MS: Final = 200
 
@@ -33,7 +33,6 @@ class Results:
 
     Attributes:
         broadcasts: The latest summary of each broadcast, by key.
-        scopes: The latest summary of each scope, by key.
         refused: How many records were refused, by reason.
     """
 
@@ -41,7 +40,6 @@ class Results:
         self._topics = topics
         self._consumer = consumer
         self.broadcasts: dict[bytes, BroadcastSummary] = {}
-        self.scopes: dict[bytes, ScopeSummary] = {}
         self.refused: Counter[str] = Counter()
 
     @property
@@ -65,18 +63,6 @@ class Results:
         for reason in sorted(refused() | self.refused):
             if self.refused[reason] != refused()[reason]:
                 yield f"refused as {reason}: {self.refused[reason]} of {refused()[reason]}"
-        yield from self._missing_in_world()
-
-    def _missing_in_world(self) -> Iterator[str]:
-        world = self.scopes.get(b"world")
-        if world is None:
-            yield "the world: no summary"
-            return
-        total = sum(summary.viewer_minutes for summary in self.broadcasts.values())
-        if world.viewer_minutes != total:
-            yield f"the world: {world.viewer_minutes:,} viewer-minutes of {total:,}"
-        if world.broadcasts != len(self.broadcasts) or world.live:
-            yield f"the world: {world.broadcasts} broadcasts, {world.live} of them live"
 
     async def read(self) -> None:
         """Take in what has come since the last time; waits a moment where nothing has."""
@@ -90,10 +76,8 @@ class Results:
         """Take in one record of one of the topics."""
         if topic == self._topics.rejected.name:
             self.refused[dict(record.headers)["reason"].decode()] += 1
-        elif topic == self._topics.broadcast_summaries.name:
-            self.broadcasts[record.key] = decode_broadcast_summary(record.value)
         else:
-            self.scopes[record.key] = decode_scope_summary(record.value)
+            self.broadcasts[record.key] = decode_broadcast_summary(record.value)
 
 
 @asynccontextmanager
@@ -107,7 +91,7 @@ async def reading(settings: Settings) -> AsyncIterator[Results]:
     async with kafka.reader(settings) as consumer:
         partitions = [
             TopicPartition(topic.name, partition)
-            for topic in (topics.broadcast_summaries, topics.scope_summaries, topics.rejected)
+            for topic in (topics.broadcast_summaries, topics.rejected)
             for partition in range(topic.partitions)
         ]
         consumer.assign(partitions)

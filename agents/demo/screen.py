@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Tell = Callable[[int, int], None]
 
 #: Wide enough for the tables where no terminal says how wide it is.
-_PLAIN_WIDTH: Final = 128
+_PLAIN_WIDTH: Final = 132
 #: Quarters in a whole; the last is not told, for then the step is done.
 _ALL: Final = 4
 #: Before that many seconds, plain lines say nothing of how far a step is.

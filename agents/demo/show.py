@@ -7,7 +7,7 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
-from agents.demo import setup, tables
+from agents.demo import stage, tables
 from agents.demo.compare import compare
 from agents.demo.errors import DemoError
 from agents.demo.input import accepted, events, refused, right
@@ -79,15 +79,15 @@ class _Show:
 
     async def run(self, settings: Settings, *, once: bool, brokers: str | None, keep: bool) -> None:
         """Run it; whatever it started is gone when this returns or raises."""
-        mine = setup.settings_for(settings, brokers)
+        mine = stage.settings_for(settings, brokers)
         mine.data.joinpath("demo").mkdir(parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
             if brokers is None:
-                mine = await stack.enter_async_context(setup.broker(mine, self.screen))
+                mine = await stack.enter_async_context(stage.broker(mine, self.screen))
             else:
                 self.screen.say(f"Using the brokers {brokers}; all topics are named")
                 self.screen.say(f"{mine.topic_prefix}*, the group {mine.group}.")
-            await stack.enter_async_context(setup.topics(mine, self.screen, keep=keep))
+            await stack.enter_async_context(stage.topics(mine, self.screen, keep=keep))
             worker = await stack.enter_async_context(running(mine, mine.data / "demo"))
             results = await stack.enter_async_context(reading(mine))
             with self.screen.step("starting a worker"):
@@ -135,7 +135,6 @@ class _Show:
         say("All else of the museums is made up to fit (agents/demo/data/README.md says what);")
         say("the trace of sgdq-2018 is real.")
         say()
-        say(tables.scopes(results))
         say(tables.refusals(results, self.screen))
         counted = sum(summary.events for summary in results.broadcasts.values())
         kept = sum(results.refused.values())
@@ -152,8 +151,8 @@ class _Show:
     def _tell_where(self, settings: Settings, worker: Worker) -> None:
         say = self.screen.say
         say()
-        say(f"It stays up until Ctrl-C. The figures are at {worker.url}/v1/broadcasts and")
-        say(f"{worker.url}/v1/scopes, the metrics at {worker.url}/metrics.")
+        say("It stays up until Ctrl-C.")
+        say(f"The figures are at {worker.url}/v1/broadcasts, the metrics at {worker.url}/metrics.")
         say(f"Kafka answers at {','.join(settings.brokers)}; the summaries are in the topic")
         say(f"{settings.topic_prefix}broadcast-summaries. The worker logs to {worker.log}.")
         say("Its broadcasts are over, so a quarter of an hour from now they become final and")

@@ -56,7 +56,7 @@ def figures(summaries: Mapping[bytes, BroadcastSummary]) -> Table:
             _count(None if summary.average is None else round(summary.average)),
             _count(round(summary.viewer_minutes / _MINUTES_AN_HOUR)),
             _count(summary.views),
-            f"{summary.coverage:.0%}",
+            f"{summary.coverage:.1%}",
         )
     return table
 
@@ -88,29 +88,6 @@ def published(comparisons: Sequence[Comparison], screen: Screen) -> Table:
             )
         if not mine:
             table.add_row(museum.broadcast, museum.platform, "none was published", _NONE, "", "")
-    return table
-
-
-def scopes(results: Results) -> Table:
-    """Return the table of the world and the simulcast: the peak of a sum is not a sum of peaks."""
-    table = _table("Scopes: sums over broadcasts, minute by minute")
-    table.add_column("scope")
-    for name in ("peak of the sum", "at (UTC)", "sum of the peaks", "viewer-hours", "broadcasts"):
-        table.add_column(name, justify="right")
-    programmes = sorted({museum.programme for museum in museums() if museum.programme})
-    for scope in ("world", *(f"programme:{programme}" for programme in programmes)):
-        summary = results.scopes.get(scope.encode())
-        if summary is None:
-            table.add_row(scope, *["?"] * 5)
-            continue
-        table.add_row(
-            scope,
-            _count(summary.peak),
-            _minute(summary.peak_at),
-            _count(summary.peak_sum),
-            _count(round(summary.viewer_minutes / _MINUTES_AN_HOUR)),
-            _count(summary.broadcasts),
-        )
     return table
 
 

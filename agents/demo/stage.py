@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
 
 from agents import admin, kafka
 from agents.demo.museums import museums
 from agents.demo.worker import free_port
-from streams.errors import LiveAudienceError
+from streams.errors import LiveAudienceError, MisuseError
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -20,9 +22,6 @@ if TYPE_CHECKING:
 
     from agents.demo.screen import Screen
 
-#: The history of the scopes must span the years from the trace to the museums, else the peak of the
-#: world would depend on the order in which the partitions are read.
-_HISTORY: Final = timedelta(days=20_000)
 _LATENESS: Final = timedelta(minutes=15)
 _CLEAN_UP: Final = 10.0
 
@@ -37,6 +36,9 @@ def settings_for(settings: Settings, brokers: str | None) -> Settings:
         settings: The settings in force.
         brokers: Brokers of the user's, `host:port` with commas, which the settings say how to
             speak to; None if the demo starts its own.
+
+    Raises:
+        MisuseError: `brokers` is no such list.
     """
     name = f"demo-{secrets.token_hex(3)}"
     fixed = {
@@ -44,7 +46,6 @@ def settings_for(settings: Settings, brokers: str | None) -> Settings:
         "group": name,
         "instance": "",
         "partitioner": "murmur2",
-        "scope_history": _HISTORY,
         "lateness": _LATENESS,
         "lateness_by_platform": {},
         "carry": timedelta(minutes=2),
@@ -60,7 +61,11 @@ def settings_for(settings: Settings, brokers: str | None) -> Settings:
         plain = (field for field in Settings.model_fields if field.startswith("security"))
         defaults = {field: Settings.model_fields[field].default for field in plain}
         cluster = {**defaults, "replication": 1}
-    return _changed(settings, fixed | cluster)
+    try:
+        return _changed(settings, fixed | cluster)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise MisuseError(f"--brokers {brokers}: {reason}") from error
 
 
 @asynccontextmanager
@@ -73,16 +78,15 @@ async def broker(settings: Settings, screen: Screen) -> AsyncIterator[Settings]:
     # Java and its jars are an extra, which those with a broker of their own need not have.
     from agents.broker import Broker, kafka_version  # noqa: PLC0415 - see above
 
-    with screen.step(f"starting an Apache Kafka {kafka_version()} of its own") as tell:
-        kafka_here = Broker(
-            settings.data / "demo" / "broker",
-            progress=lambda _, done, total: tell(done, total),
-        )
-        await kafka_here.__aenter__()
-    try:
+    async with AsyncExitStack() as stack:
+        with screen.step(f"starting an Apache Kafka {kafka_version()} of its own") as tell:
+            kafka_here = await stack.enter_async_context(
+                Broker(
+                    settings.data / "demo" / "broker",
+                    progress=lambda _, done, total: tell(done, total),
+                )
+            )
         yield _changed(settings, {"brokers": kafka_here.bootstrap})
-    finally:
-        await kafka_here.__aexit__(None, None, None)
 
 
 @asynccontextmanager
