@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from streams.audience.minute import MINUTE, Cell
+from streams.audience.minute import MINUTE, Cell, minutes_between
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from streams.events import ViewerEvent
 
 LONGEST_WINDOW: Final = 60
@@ -286,12 +284,7 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
         if folded < first <= line:
             cell = cells.get(first)
             self.first_audience = None if cell is None else cell.audience
-        sealed: Iterable[int] = (
-            range(folded + 1, line + 1)
-            if line - folded <= len(cells)
-            else sorted(minute for minute in cells if minute <= line)
-        )
-        for minute in sealed:
+        for minute in minutes_between(cells, folded + 1, line):
             cell = cells.pop(minute, None)
             if cell is not None:
                 self._fold(minute, cell)

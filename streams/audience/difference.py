@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from streams.audience.minute import MINUTE
+from streams.audience.minute import MINUTE, minutes_between
 
 if TYPE_CHECKING:
     from streams.audience.broadcast import Row
@@ -99,14 +99,14 @@ def standing(row: Row | None) -> Standing:
 def difference(before: Standing, row: Row) -> Difference:
     """What a batch has changed; to be asked before the row is settled.
 
-    It costs by what changed, and a look at each cell.
+    It costs by what changed, and one look at each cell.
 
     Args:
         before: The row's standing when it was last settled.
         row: The row, with the events of the batch accepted.
     """
     was, is_new, ended_at = before.cells, before.newest < 0, row.ended_at
-    changed = [minute for minute, cell in row.cells.items() if was.get(minute) is not cell]
+    changed, peak, views = _compare(row, was)
     moved = ended_at != before.ended_at
     if not changed and not moved:
         return Difference({}, {})
@@ -114,34 +114,57 @@ def difference(before: Standing, row: Row) -> Difference:
     start = row.folded + 1 if moved or is_new else min(before.newest + 1, *changed)
     old, old_viewer_minutes = _audiences(row, was, start, before.newest, before.ended_at)
     new, new_viewer_minutes = _audiences(row, row.cells, start, row.newest, ended_at)
-    if row.suppressed and row.released:
+    if moved and row.suppressed and row.released:
         new.update(row.suppressed)
         new_viewer_minutes += sum(row.suppressed.values())
-    minutes, known = {}, {}
-    for minute, audience in new.items():
-        had = old.pop(minute, None)
-        if had is None:
-            known[minute] = 1
-            if audience:
-                minutes[minute] = audience
-        elif audience != had:
-            minutes[minute] = audience - had
-    for minute, had in old.items():
-        known[minute] = -1
-        if had:
-            minutes[minute] = -had
-    joins, views, peak = _sums(row, was, changed)
+    minutes, known = _subtract(new, old)
+    old_joins, old_views, old_peak = _sums([was.get(minute) for minute in changed], views, peak)
+    new_joins, new_views, new_peak = _sums([row.cells[minute] for minute in changed], views, peak)
+    joins = new_joins - old_joins
+    if old_views is None or new_views is None:  # joins stand in for views, all of them
+        now = row.joins + sum([cell.joins or 0 for cell in row.cells.values()])
+        old_views = now - joins if old_views is None else old_views
+        new_views = now if new_views is None else new_views
     return Difference(
         minutes,
         known,
         new_viewer_minutes - old_viewer_minutes,
         joins,
-        views,
-        peak,
+        new_views - old_views,
+        new_peak - old_peak,
         1 if is_new else 0,
-        (ended_at is None) - (before.ended_at is None and not is_new),
+        (1 if ended_at is None else 0) - (0 if is_new or before.ended_at is not None else 1),
         row.newest if row.newest != before.newest else -1,
     )
+
+
+def _compare(row: Row, was: dict[int, Cell]) -> tuple[list[int], int, int | None]:
+    """The minutes whose cells changed; the peak (or 0) and the views of all that did not."""
+    changed = []
+    peak, views = row.peak or 0, row.views
+    for minute, cell in row.cells.items():
+        if was.get(minute) is not cell:
+            changed.append(minute)
+            continue
+        high = cell.higher or cell.audience
+        if high is not None and high > peak:
+            peak = high
+        if cell.views is not None and (views is None or cell.views > views):
+            views = cell.views
+    return changed, peak, views
+
+
+def _sums(cells: list[Cell | None], views: int | None, peak: int) -> tuple[int, int | None, int]:
+    """The joins of some cells; their views and their peak together with those given."""
+    joins = 0
+    for cell in cells:
+        if cell is None:
+            continue
+        joins += cell.joins or 0
+        if cell.views is not None and (views is None or cell.views > views):
+            views = cell.views
+        peak = max(peak, cell.higher or cell.audience or 0)
+    return joins, views, peak
 
 
 def _audiences(
@@ -168,15 +191,15 @@ def _audiences(
             last, audience = minute, cell.audience
             break
     audiences: dict[int, int] = {}
-    for minute in sorted([minute for minute in cells if minute >= start]):
-        observed = cells[minute].audience
-        if observed is None:
+    for minute in minutes_between(cells, start, newest):
+        cell = cells.get(minute)
+        if cell is None or cell.audience is None:
             continue
         if audience is not None and minute - last > 1:
             for carried in range(max(last + 1, start), min(last + carry, minute - 1, end) + 1):
                 audiences[carried] = audience
-        last, audience = minute, observed
-        audiences[minute] = observed
+        last = minute
+        audiences[minute] = audience = cell.audience
     viewer_minutes = sum(audiences.values())
     if audience is not None:
         for carried in range(max(last + 1, start), min(last + carry, end) + 1):
@@ -186,33 +209,21 @@ def _audiences(
     return audiences, viewer_minutes
 
 
-def _sums(row: Row, was: dict[int, Cell], changed: list[int]) -> tuple[int, int, int]:
-    """By how much the joins, the views (where given, else the joins) and the peak change."""
-    cells = row.cells
-    new = [cells[minute] for minute in changed]
-    old = [cell for minute in changed if (cell := was.get(minute)) is not None]
-    same = [cell for minute, cell in cells.items() if was.get(minute) is cell]
-    joins = sum([cell.joins or 0 for cell in new]) - sum([cell.joins or 0 for cell in old])
-    peak = _peak(same, row.peak or 0)
-    peak_change = _peak(new, peak) - _peak(old, peak)
-    views = _views(same, row.views)
-    old_views, new_views = _views(old, views), _views(new, views)
-    if old_views is None or new_views is None:
-        now = row.joins + sum([cell.joins or 0 for cell in cells.values()])
-        old_views = now - joins if old_views is None else old_views
-        new_views = now if new_views is None else new_views
-    return joins, new_views - old_views, peak_change
-
-
-def _peak(cells: list[Cell], peak: int) -> int:
-    return max([peak, *[cell.higher or cell.audience or 0 for cell in cells]])
-
-
-def _views(cells: list[Cell], views: int | None) -> int | None:
-    given = [cell.views for cell in cells if cell.views is not None]
-    if views is not None:
-        given.append(views)
-    return max(given, default=None)
+def _subtract(new: dict[int, int], old: dict[int, int]) -> tuple[dict[int, int], dict[int, int]]:
+    """How audiences, and how many of them are known, changed by minute; uses up `old`."""
+    minutes, known = {}, {}
+    for minute, audience in new.items():
+        had = old.pop(minute, None)
+        if had is None:
+            known[minute] = 1
+            had = 0
+        if audience != had:
+            minutes[minute] = audience - had
+    for minute, had in old.items():
+        known[minute] = -1
+        if had:
+            minutes[minute] = -had
+    return minutes, known
 
 
 def retire(row: Row) -> Difference:
