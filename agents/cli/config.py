@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 import click
 import orjson
@@ -16,6 +17,9 @@ from streams.settings import Loaded, Settings
 from streams.settings.allowed import allowed
 from streams.settings.loading import DEFAULT, is_secret
 from streams.settings.showing import outside_name, shown
+
+# Columns of a terminal that has room for what is allowed, too; --env tells it everywhere.
+_WIDE: Final = 140
 
 
 @click.command(
@@ -42,7 +46,8 @@ def command(ctx: click.Context, form: str | None) -> None:
     elif form == "env":
         click.echo(_env(found))
     elif sys.stdout.isatty():
-        Console().print(_table(found))
+        console = Console()
+        console.print(_table(found, wide=console.width >= _WIDE))
     else:
         for field in Settings.model_fields:
             click.echo(
@@ -70,16 +75,22 @@ def _env(found: Loaded) -> str:
     return "\n".join(lines)
 
 
-def _table(found: Loaded) -> Table:
-    table = Table("setting", "value", "from", "what it is", "allowed")
+def _table(found: Loaded, *, wide: bool) -> Table:
+    table = Table()
+    table.add_column("setting", no_wrap=True)
+    table.add_column("value", overflow="fold")
+    table.add_column("from")
+    table.add_column("what it is", overflow="fold")
+    if wide:
+        table.add_column("allowed", overflow="fold", style="dim")
     for field, info in Settings.model_fields.items():
         origin = found.origins[field]
         style = "" if origin == DEFAULT else "bold"
-        table.add_row(
+        cells = [
             Text(outside_name(field), style),
             Text(shown(found.settings, field), style),
             Text(origin, style),
             Text(info.description or ""),
-            Text(allowed(field), "dim"),
-        )
+        ]
+        table.add_row(*cells, *([Text(allowed(field))] if wide else []))
     return table

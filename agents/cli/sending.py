@@ -79,9 +79,16 @@ class Sender:
         while len(self._in_flight) >= _IN_FLIGHT:
             await self._settle()
         future = await self._producer.send_batch(batch, self._topic, partition=partition)
+        # Of several that fail the first is raised; the others are not to be reported by asyncio.
+        future.add_done_callback(_seen)
         self._in_flight.append((future, batch.record_count()))
 
     async def _settle(self) -> None:
         future, count = self._in_flight.popleft()
         await future
         self.sent += count
+
+
+def _seen(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()

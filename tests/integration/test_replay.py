@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 from click.testing import CliRunner
-from kafka_tools import consume_all, create_topic, produce_all
+from kafka_tools import consume_all, produce_all
 
 import agents
 from agents.admin import create_topics
@@ -180,11 +180,15 @@ class TestFile:
         assert result.exit_code == 1
         assert "live-audience topics create" in result.stderr
 
-    def test_events_far_ahead_of_the_clock_are_told(self, tmp_path):
-        path = write(tmp_path, [event(1, 0), event(1, 86_400)])
-        result = call("replay", path, "--now", "--speed", "0")
-        assert result.exit_code == 1
-        assert "lower --speed" in result.stderr
+    def test_events_far_ahead_of_the_clock_are_told(self, tmp_path, started):
+        # Several batches a partition, so that several fail.
+        ahead = [event(number % 9, 86_400, title="x" * 200) for number in range(6_000)]
+        process = started("replay", write(tmp_path, [event(1, 0), *ahead]), "--now", "--speed", "0")
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert output.startswith(b"sent ")
+        assert b"lower --speed" in errors.splitlines()[-1]
+        assert b"never retrieved" not in errors
 
 
 class TestProcess:
@@ -393,8 +397,8 @@ class TestSummaries:
         assert "world" in call("summaries", "--scopes").stdout
 
     def test_none_yet_is_said(self, settings):
-        asyncio.run(
-            create_topic(settings.brokers[0], f"{settings.topic_prefix}x.broadcast-summaries")
-        )
-        result = call("summaries", "--set", f"topic_prefix={settings.topic_prefix}x.")
-        assert (result.exit_code, result.stdout[:22]) == (0, "There are no summaries")
+        prefix = f"{settings.topic_prefix}x."
+        asyncio.run(create_topics(settings.model_copy(update={"topic_prefix": prefix})))
+        result = call("summaries", "--set", f"topic_prefix={prefix}")
+        assert result.exit_code == 0, result.output
+        assert result.stdout.startswith("There are no summaries")
