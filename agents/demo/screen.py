@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Tell = Callable[[int, int], None]
 
 #: Wide enough for the tables where no terminal says how wide it is.
-_PLAIN_WIDTH: Final = 132
+_PLAIN_WIDTH: Final = 100
 #: Quarters in a whole; the last is not told, for then the step is done.
 _ALL: Final = 4
 #: Before that many seconds, plain lines say nothing of how far a step is.
@@ -34,6 +34,11 @@ class Screen:
         self._console = console or Console(highlight=False)
         if not self._console.is_terminal:
             self._console.width = max(self._console.width, _PLAIN_WIDTH)
+
+    @property
+    def width(self) -> int:
+        """How many characters a line has."""
+        return self._console.width
 
     @property
     def right(self) -> str:

@@ -130,7 +130,7 @@ class _Show:
         comparisons = compare(results.broadcasts)
         say = self.screen.say
         say()
-        say(tables.figures(results.broadcasts))
+        say(tables.figures(results.broadcasts, self.screen))
         say(tables.published(comparisons, self.screen))
         say("All else of the museums is made up to fit (agents/demo/data/README.md says what);")
         say("the trace of sgdq-2018 is real.")

@@ -23,36 +23,39 @@ if TYPE_CHECKING:
 
 _NONE: Final = "-"
 _MINUTES_AN_HOUR: Final = 60
+_FIGURES: Final = (
+    "first\nminute",
+    "peak",
+    "at\n(UTC)",
+    "average",
+    "viewer-\nhours",
+    "views",
+    "cover-\nage",
+)
+#: The width of a terminal from which there is room between the figures.
+_ROOMY: Final = 96
 
 
-def figures(summaries: Mapping[bytes, BroadcastSummary]) -> Table:
-    """Return the table of the computed figures, a row for each broadcast."""
+def figures(summaries: Mapping[bytes, BroadcastSummary], screen: Screen) -> Table:
+    """Return the table of the computed figures, a row of two lines for each broadcast."""
     table = _table("What came out of the pipeline")
-    for name in ("broadcast", "venue", "platform"):
-        table.add_column(name, overflow="fold")
-    for name in (
-        "first\nminute",
-        "peak",
-        "at (UTC)",
-        "average",
-        "viewer-\nhours",
-        "views",
-        "cover-\nage",
-    ):
-        table.add_column(name, justify="right")
+    if screen.width < _ROOMY:
+        table.padding = (0, 0, 0, 0)
+    table.add_column("broadcast\nvenue, platform", overflow="fold")
+    for name in _FIGURES:
+        # However narrow the terminal is, no figure is cut.
+        table.add_column(name, justify="right", no_wrap=True)
     for key in (*(museum.key for museum in museums()), trace.KEY):
         summary = summaries.get(key)
         platform, _, broadcast = key.decode().partition(":")
         if summary is None:
-            table.add_row(broadcast, "?", platform, *["?"] * 7)
+            table.add_row(f"{broadcast}\n?, {platform}", *["?"] * len(_FIGURES))
             continue
         table.add_row(
-            broadcast,
-            summary.venue,
-            platform,
+            f"{broadcast}\n{summary.venue}, {platform}",
             _count(summary.first_minute),
             _count(summary.peak),
-            _minute(summary.peak_at),
+            _minute(summary.peak_at).replace(" ", "\n"),
             _count(None if summary.average is None else round(summary.average)),
             _count(round(summary.viewer_minutes / _MINUTES_AN_HOUR)),
             _count(summary.views),

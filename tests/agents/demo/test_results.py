@@ -122,36 +122,43 @@ def test_no_summary_is_no_figure_that_came_out():
     assert not any(comparison.same for comparison in compare({}))
 
 
-def printed(table, encoding="utf-8"):
-    class Output(StringIO):
-        pass
-
-    Output.encoding = encoding
-    output = Output()
-    Screen(Console(file=output, width=132)).say(table)
+def printed(table, width=100):
+    output = StringIO()
+    Console(file=output, width=width).print(table)
     return output.getvalue()
 
 
-def test_the_tables_hold_the_figures(results):
-    screen = Screen(Console(file=StringIO(), width=132))
-    figures = printed(tables.figures(results.broadcasts))
-    line = next(line for line in figures.splitlines() if "louvre-2020-09-25" in line)
-    expected = "louvre fliggy 380,000 470,000 2020-09-25 12:16 380,000 760,000 - 75.0%"
-    assert line.split() == ["louvre-2020-09-25", *expected.split(" ")]
+@pytest.fixture
+def screen():
+    return Screen(Console(file=StringIO(), width=100))
+
+
+def test_the_tables_hold_the_figures(results, screen):
+    lines = printed(tables.figures(results.broadcasts, screen)).splitlines()
+    number = next(n for n, line in enumerate(lines) if "louvre-2020-09-25" in line)
+    expected = "louvre-2020-09-25 380,000 470,000 2020-09-25 380,000 760,000 - 75.0%"
+    assert lines[number].split() == expected.split(" ")
+    assert lines[number + 1].split() == ["louvre,", "fliggy", "12:16"]
     beside = printed(tables.published(compare(results.broadcasts), screen))
     line = next(line for line in beside.splitlines() if "first minute" in line)
     assert line.split()[-3:-1] == ["380,000", "380,000"]
     assert beside.count("none was published") == 3
     lines = printed(tables.refusals(results, screen)).splitlines()
-    assert next(line for line in lines if line.strip().startswith("invalid")).split()[1:3] == [
-        "2",
-        "2",
-    ]
+    line = next(line for line in lines if line.strip().startswith("invalid"))
+    assert line.split()[1:3] == ["2", "2"]
 
 
-def test_the_tables_stand_where_nothing_came():
+def test_the_tables_stand_where_nothing_came(screen):
     nothing = Results(TOPICS)
-    screen = Screen(Console(file=StringIO(), width=132))
-    assert printed(tables.figures({})).count("?") == 7 * 8
+    assert printed(tables.figures({}, screen)).count("?") == 7 * 8
     assert printed(tables.refusals(nothing, screen)).count(screen.wrong) == len(refused())
     assert printed(tables.published(compare({}), screen)).count(screen.wrong) == 6
+
+
+def test_no_figure_is_cut_on_a_narrow_terminal(results):
+    narrow = Screen(Console(file=StringIO(), width=80, force_terminal=True))
+    text = printed(tables.figures(results.broadcasts, narrow), width=80)
+    assert text.count("380,000") == 8
+    assert text.count("760,000") == 7
+    assert "3,800,000" in text
+    assert "…" not in text
