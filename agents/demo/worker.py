@@ -16,6 +16,7 @@ import aiohttp
 from pydantic import SecretStr
 
 import agents
+from agents.broker.guard import Guard
 from agents.demo.errors import DemoError
 from streams.settings import PREFIX
 from streams.settings.showing import outside_name, shown
@@ -137,11 +138,15 @@ async def running(
             # A Ctrl-C is for the demo: it stops the worker before the broker.
             start_new_session=True,
         )
+    # It ends with this process however this one ends, `kill -9` included.
+    guard = Guard()
+    guard.watch(process.pid)
     worker = Worker(process, log, _url(settings.http_host, settings.http_port))
     try:
         yield worker
     finally:
         await worker.stop(settings.drain.total_seconds() + _KILL_AFTER)
+        guard.dismiss()
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -3,7 +3,9 @@
 import asyncio
 import os
 import socket
+import subprocess
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -112,6 +114,47 @@ async def test_it_is_gone_when_the_demo_is_cancelled(settings, tmp_path):
         await task
     with pytest.raises(ProcessLookupError):
         os.kill(int(log.read_text()), 0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as on other systems")
+def test_it_is_gone_when_the_demo_is_killed(tmp_path):
+    demo = f"""
+import asyncio, sys
+from pathlib import Path
+from agents.demo.worker import running
+from streams.settings import Settings
+
+async def main():
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    folder = Path({str(tmp_path)!r})
+    async with running(Settings(), folder, (sys.executable, "-c", code)) as worker:
+        await worker.ended()
+
+asyncio.run(main())
+"""
+    log = tmp_path / "worker.log"
+    with subprocess.Popen([PYTHON, "-c", demo]) as process:
+        until(lambda: log.exists() and log.read_text().strip())
+        process.kill()
+    pid = int(log.read_text())
+    until(lambda: not alive(pid))
+
+
+def until(true):
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # One that has ended is there until its new parent has looked.
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().split()[2] != "Z"
 
 
 def test_a_port_that_is_taken_gives_way_to_a_free_one():
