@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
@@ -77,13 +77,12 @@ class Broadcasts:
     Args:
         settings: The settings in force.
         topics: Where to send what.
-        partitions: How many partitions the viewer events have.
     """
 
-    def __init__(self, settings: Settings, topics: Topics, partitions: int) -> None:
+    def __init__(self, settings: Settings, topics: Topics) -> None:
         self._rejected = topics.rejected.name
         self._summaries = topics.broadcast_summaries.name
-        self._router = Router(settings.partitioner, partitions)
+        self._router = Router(settings.partitioner, settings.partitions)
         self._future = int(settings.future.total_seconds() * 1_000_000)
         self._margin = settings.final_margin.total_seconds()
         self._tombstone = int(settings.tombstone.total_seconds() * 1000)
@@ -99,8 +98,19 @@ class Broadcasts:
 
     # -- following the partitions ----------------------------------------------------------------
 
-    def restored(self, partition: int, rows: Rows[State], now: float) -> None:
-        """Begin to follow a partition's broadcasts."""
+    def restored(
+        self, partition: int, rows: Rows[State], now: float, partitions: int | None = None
+    ) -> None:
+        """Begin to follow a partition's broadcasts.
+
+        Args:
+            partition: Its number.
+            rows: All of its rows.
+            now: The clock's time, in seconds.
+            partitions: How many partitions the viewer events really have, if that is known.
+        """
+        if partitions is not None and partitions != self._router.partitions:
+            self._router = Router(self._settings.partitioner, partitions)
         lifecycle = Lifecycle(self._wait, self._first_wait)
         lifecycle.restored(rows.committed, now)
         self.lifecycles[partition] = lifecycle
@@ -135,11 +145,14 @@ class Broadcasts:
         failed: set[int] = set()
         self._apply(batch, notes, ended, failed)
         notes.read = list(batch.changed)
-        for key in notes.read:
-            try:
-                self._finish(batch, key, was_ended=key in ended)
-            except Exception as error:  # noqa: BLE001  # our own defect: the row stays as it was
-                self._fail_row(batch, key, notes, failed, error)
+        # Until rows are finalised, below, a batch changes live ones only.
+        for key, row in list(cast("dict[bytes, Row]", batch.changed).items()):
+            # Most rows of a batch have nothing to fold and no end: they are passed by here.
+            if row.newest - row.lateness > row.folded or row.ended is not None:
+                try:
+                    self._finish(batch, key, row, was_ended=key in ended)
+                except Exception as error:  # noqa: BLE001  # our own defect: it stays as it was
+                    self._fail_row(batch, key, notes, failed, error)
         if batch.caught_up:
             self._finalise(batch, notes)
 
@@ -147,7 +160,8 @@ class Broadcasts:
         self, batch: Batch[State], notes: Notes, ended: set[bytes], failed: set[int]
     ) -> None:
         """Take the records one by one: the hot path."""
-        partition, rows, changed = batch.partition, batch.rows, batch.changed
+        partition, rows = batch.partition, batch.rows
+        changed = cast("dict[bytes, Row]", batch.changed)
         router, future, accepted = self._router, self._future, notes.accepted
         known = router.known[partition]
         now = int(batch.read_at * 1000)
@@ -172,21 +186,19 @@ class Broadcasts:
                     ahead = lead
                 row = changed.get(key)
                 if row is None:
-                    row = rows.get(key)
-                    if type(row) is Tombstone:
-                        if row.expires > now:
-                            raise Refused(
-                                Reason.LATE,
-                                "the broadcast is final (AUDIENCE_SILENCE, AUDIENCE_FINAL_MARGIN)",
-                            )
-                        row = None
-                    if row is None:
+                    state = rows.get(key)
+                    if type(state) is Tombstone and state.expires > now:
+                        raise Refused(
+                            Reason.LATE,
+                            "the broadcast is final (AUDIENCE_SILENCE, AUDIENCE_FINAL_MARGIN)",
+                        )
+                    if type(state) is not Row:
                         changed[key] = Row.new(event, at, timestamp, self._rules_of(platform))
                         accepted[platform] = accepted.get(platform, 0) + 1
                         continue
-                    if row.ended_at is not None:
+                    row = changed[key] = state
+                    if row.ended is not None and row.ended_at is not None:
                         ended.add(key)
-                    changed[key] = row
                 if row.accept(event, at, timestamp):
                     accepted[platform] = accepted.get(platform, 0) + 1
                     if event.venue != row.venue or event.programme != row.programme:
@@ -234,10 +246,8 @@ class Broadcasts:
 
     # -- what came of a row ------------------------------------------------------------------------
 
-    def _finish(self, batch: Batch[State], key: bytes, *, was_ended: bool) -> None:
+    def _finish(self, batch: Batch[State], key: bytes, row: Row, *, was_ended: bool) -> None:
         """Fold what is sealed, and publish a row that ended, changed after its end, or resumed."""
-        row = batch.changed[key]
-        assert isinstance(row, Row)
         row.settle()
         if row.ended_at is not None:
             self._publish(batch, key, row, "ended")

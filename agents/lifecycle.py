@@ -61,13 +61,17 @@ class Lifecycle:
             read: Keys of which it read a record.
             now: When it was read.
         """
-        for key in read:
-            self._read_at[key] = now
+        self._read_at.update(dict.fromkeys(read, now))
+        known = self._bucket
+        first = int((now + self._first_wait) // GRANULARITY) + 1
         for key, row in changed.items():
             if isinstance(row, Row):
-                if key not in self._bucket or row.ended_at is not None:
+                if row.ended is not None and row.ended_at is not None:
                     # An end may bring the deadline forward.
-                    self._put(key, self._read_at.setdefault(key, now) + self._wait(row))
+                    self._put(key, now + self._wait(row))
+                elif key not in known:
+                    known[key] = first  # no earlier than it may be due; looked at more closely then
+                    self._due[first].append(key)
             elif row is None:
                 self._drop(key)
             else:

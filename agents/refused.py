@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streams.topics import REJECTED_VALUE_BYTES
 
@@ -17,7 +17,7 @@ _LONGEST_DETAIL = 1_000
 
 
 def refuse(
-    batch: Batch[object], topic: str, record: ConsumerRecord, reason: Reason, detail: str
+    batch: Batch[Any], topic: str, record: ConsumerRecord, reason: Reason, detail: str
 ) -> None:
     """Send a record to the refused ones, as it came, with headers that say why.
 

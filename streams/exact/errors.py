@@ -14,7 +14,12 @@ class SessionLost(ExactError):
 
     Raised where nothing is wrong that a fresh start from the last commit would not mend: a fenced
     producer, a broker that went away, a commit of unknown outcome.
+
+    Attributes:
+        in_transaction: Whether it happened while a batch was being committed.
     """
+
+    in_transaction = False
 
 
 class Fenced(SessionLost):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from streams.exact.deadline import bounded, let_go
-from streams.exact.errors import Refusal
+from streams.exact.errors import Refusal, SessionLost
 from streams.exact.position import POSITION_KEY, Position, encode_position
 
 if TYPE_CHECKING:
@@ -163,6 +163,14 @@ class Ledger:
             if writer is None:
                 writer = writers[target] = _Writer(producer, settings.max_batch_bytes)
             writer.append(output, timestamp)
+        try:
+            return await self._transact(writers, position)
+        except SessionLost as error:
+            error.in_transaction = True
+            raise
+
+    async def _transact(self, writers: dict[TopicPartition, _Writer], position: Position) -> int:
+        producer, settings = self._producer, self._settings
         what = f"the transaction of {self._source.topic}/{self._source.partition}"
         async with bounded(settings.deadline, what):
             await producer.begin_transaction()

@@ -67,18 +67,23 @@ class Rows(Generic[RowT]):
         self._hot.pop(key, None)
 
     def commit(self, changed: dict[bytes, RowT | None], encoded: dict[bytes, bytes | None]) -> None:
-        """Take over what a transaction has made durable."""
+        """Take over what a transaction has made durable.
+
+        Args:
+            changed: Rows by key, None where deleted.
+            encoded: The same as the changelog has them.
+        """
         committed, hot = self.committed, self._hot
         if len(hot) + len(changed) > self._limit:
             hot.clear()
-        for key, value in encoded.items():
-            if value is None:
-                committed.pop(key, None)
-                hot.pop(key, None)
-            else:
-                committed[key] = value
+        # Whole dictionaries at once, for a batch may change tens of thousands of rows.
+        committed.update(encoded)  # type: ignore[arg-type]  # what is None goes at once, below
         if len(changed) <= self._limit:
-            hot.update((key, row) for key, row in changed.items() if row is not None)
+            hot.update(changed)  # type: ignore[arg-type]  # as above
+        if None in encoded.values():
+            for key in [key for key, value in encoded.items() if value is None]:
+                del committed[key]
+                hot.pop(key, None)
 
     def rollback(self, changed: dict[bytes, RowT | None]) -> None:
         """Forget a batch that did not become durable."""

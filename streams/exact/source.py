@@ -94,12 +94,16 @@ class Source(mode.Service):
 
     # -- what others may ask -------------------------------------------------------------------
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether we are a member of the group and every partition of ours is at work."""
-        return self.is_member and all(
-            partition.phase is Phase.RUNNING for partition in self.partitions.values()
-        )
+    def lags(self) -> dict[int, tuple[int, float]]:
+        """Return, for each partition at work, the waiting records and the oldest one's age.
+
+        The age is in seconds.
+        """
+        return {
+            number: partition.lag()
+            for number, partition in self.partitions.items()
+            if partition.phase is Phase.RUNNING
+        }
 
     def why_not_ready(self) -> str | None:
         """Return what is still missing, or None."""

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import random
-import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,69 +10,9 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import murmur2
+from processes import Process
 
-ROOT = Path(__file__).parents[3]
 PARTITIONS = 4
-
-
-class Worker:
-    """One worker process, with its lines."""
-
-    def __init__(self, options):
-        self.options = options
-        self.lines = []
-        self.process = None
-
-    async def start(self):
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(Path(__file__).with_name("words.py")),
-            env={
-                **os.environ,
-                "WORDS": json.dumps(self.options),
-                "PYTHONPATH": str(ROOT),
-            },
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        self.reader = asyncio.create_task(self._read())
-        return self
-
-    async def _read(self):
-        async for line in self.process.stdout:
-            self.lines.append(line.decode(errors="replace").rstrip())
-
-    def signal(self, number):
-        if self.process.returncode is None:
-            self.process.send_signal(number)
-
-    async def kill(self):
-        self.signal(signal.SIGKILL)
-        return await self.ended()
-
-    async def stop(self, seconds=20):
-        self.signal(signal.SIGTERM)
-        return await self.ended(seconds)
-
-    async def ended(self, seconds=20):
-        try:
-            code = await asyncio.wait_for(self.process.wait(), seconds)
-        except TimeoutError:
-            self.process.kill()
-            await self.process.wait()
-            await self.reader
-            raise AssertionError("the worker did not end:\n" + self.tail()) from None
-        await self.reader
-        return code
-
-    def tail(self, count=40):
-        return "\n".join(self.lines[-count:])
-
-    async def says(self, text, seconds=30):
-        async with asyncio.timeout(seconds):
-            while not any(text in line for line in self.lines):
-                assert self.process.returncode is None, self.tail()
-                await asyncio.sleep(0.05)
 
 
 class Words:
@@ -107,8 +45,7 @@ class Words:
 
     async def __aexit__(self, *error):
         for worker in self.workers:
-            if worker.process.returncode is None:
-                worker.signal(signal.SIGCONT)
+            if worker.running:
                 await worker.kill()
         await self.admin.close()
 
@@ -124,7 +61,11 @@ class Words:
         await asyncio.sleep(0.5)
 
     async def worker(self, **options):
-        worker = await Worker({**self.options, **options}).start()
+        worker = await Process(
+            sys.executable,
+            str(Path(__file__).with_name("words.py")),
+            env={"WORDS": json.dumps({**self.options, **options})},
+        ).start()
         self.workers.append(worker)
         return worker
 
@@ -181,7 +122,7 @@ class Words:
         wanted = sum(self.expected.values())
         async with asyncio.timeout(seconds):
             while sum((await self.counts()).values()) < wanted:
-                if all(worker.process.returncode is not None for worker in self.workers):
+                if not any(worker.running for worker in self.workers):
                     break
                 await asyncio.sleep(0.5)
         assert await self.counts() == dict(self.expected)

@@ -1,0 +1,103 @@
+"""The Faust app: where the way of an event is put together.
+
+    viewer-events ──▶ Source ──▶ agent `broadcasts` ──▶ rows, summaries, refused records
+                                      │ what is durable
+                                      ▼
+                         view of what is owned ──▶ metrics, HTTP
+
+`faust -A agents.app worker -l info` and `live-audience worker` start the same app.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+from agents.broadcasts import Broadcasts, broadcasts
+from agents.following import Following
+from agents.kafka import client_options
+from agents.live import LiveBroadcasts
+from agents.metrics import Metrics
+#W from agents.service import WebService
+from streams import audience
+from streams.clock import Clock, SystemClock
+from streams.exact import ExactApp, ExactSettings, Rows, Source
+from streams.settings import load
+from streams.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable
+
+    from streams.exact import Batch
+    from streams.settings import Settings
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
+    """Put a worker's app together.
+
+    Args:
+        settings: The settings in force.
+        clock: When broadcasts become final; this machine's if not given.
+    """
+    clock = clock or SystemClock()
+    topics = Topics.of(settings)
+    app = ExactApp(settings.group, broker="kafka://" + ";".join(settings.brokers))
+    live = LiveBroadcasts()
+    work = Broadcasts(settings, topics)
+    metrics = Metrics(
+        live,
+        top=settings.top_broadcasts,
+        stale=settings.stale.total_seconds(),
+        assigned=lambda: len(source.partitions),
+        lags=lambda: source.lags(),
+        why_not_ready=lambda: source.why_not_ready(),
+        clock=clock,
+    )
+    following = Following(work, live, metrics, clock)
+    source = Source(
+        app,
+        topics.events.name,
+        changelog=topics.broadcasts_changelog.name,
+        outputs=[topics.rejected.name, topics.broadcast_summaries.name],
+        rows=lambda: Rows(audience.decode, audience.encode),
+        settings=exact_settings(settings),
+        listener=following,
+        clock=clock.time,
+    )
+    following.source = source
+    app.sources.append(source)
+    #W app.services.append(WebService(settings, source, live, metrics, clock))
+
+    @app.agent(source.channel, name="broadcasts")  # type: ignore[untyped-decorator]  # faust's
+    async def agent(batches: AsyncIterable[Batch[Any]]) -> None:
+        await broadcasts(batches, work)
+
+    return app
+
+
+def exact_settings(settings: Settings) -> ExactSettings:
+    """Say to the exactly-once layer what the settings say."""
+    options = client_options(settings)
+    return ExactSettings(
+        client={name: value for name, value in options.items() if name != "client_id"},
+        client_id=f"{options['client_id']}-{socket.gethostname()}-{os.getpid()}",
+        group=settings.group,
+        instance=settings.instance or None,
+        batch_records=settings.batch_records,
+        deadline=settings.deadline.total_seconds(),
+        drain=settings.drain.total_seconds(),
+        session_timeout=settings.session_timeout.total_seconds(),
+        rebalance_timeout=settings.rebalance_timeout.total_seconds(),
+        transaction_timeout=settings.transaction_timeout.total_seconds(),
+        fetch_bytes=settings.fetch_bytes,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    """Make `agents.app.app`, for `faust -A agents.app`, when it is asked for."""
+    if name != "app":
+        raise AttributeError(name)
+    app = create_app(load().settings)
+    globals()["app"] = app
+    return app

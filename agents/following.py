@@ -1,0 +1,88 @@
+"""Passes on what has become durable, to timers, readers and metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from streams.exact import Fenced, Listener, SessionLost
+
+if TYPE_CHECKING:
+    from agents.broadcasts import Broadcasts
+    from agents.live import LiveBroadcasts
+    from agents.metrics import Metrics
+    from streams.clock import Clock
+    from streams.exact import Batch, Rows, Source
+
+log = structlog.get_logger(__name__)
+
+
+class Following(Listener):
+    """Follows the viewer events' source.
+
+    Args:
+        work: The agent's part, which keeps the timers.
+        live: What readers see.
+        metrics: What is counted.
+        clock: From when on a restored broadcast's silence counts.
+
+    Attributes:
+        source: What is followed; to be set before it starts.
+    """
+
+    source: Source
+
+    def __init__(
+        self, work: Broadcasts, live: LiveBroadcasts, metrics: Metrics, clock: Clock
+    ) -> None:
+        self._work = work
+        self._live = live
+        self._metrics = metrics
+        self._clock = clock
+
+    def restoring(self, partition: int, done: int, total: int) -> None:
+        """Tell how far a long restore is."""
+        log.info("restoring", partition=partition, done=done, total=total)
+
+    def restored(self, partition: int, rows: Rows[Any], seconds: float) -> None:
+        """Begin to show a partition."""
+        log.info("restored", partition=partition, rows=len(rows), seconds=round(seconds, 3))
+        count = self.source.partition_count()
+        self._work.restored(partition, rows, self._clock.time(), count)
+        self._live.restored(partition, rows)
+        self._metrics.worker.restored(partition, seconds)
+
+    def committed(self, batch: Batch[Any], work_seconds: float, commit_seconds: float) -> None:
+        """Take over what a batch has made durable."""
+        notes = batch.notes
+        self._work.committed(batch)
+        if batch.is_empty:
+            return
+        self._live.committed(batch.partition, batch.changed)
+        self._metrics.pipeline.batch(
+            accepted=notes.accepted,
+            late=notes.late,
+            rejected=notes.rejected,
+            reasons=notes.reasons,
+            relabelled=notes.relabelled,
+            finalised=notes.finalised,
+            ahead=notes.ahead,
+        )
+        self._metrics.pipeline.transaction(
+            records=len(batch.records), work_seconds=work_seconds, commit_seconds=commit_seconds
+        )
+
+    def lost(self, partition: int) -> None:
+        """Show nothing of a partition any more."""
+        log.info("partition lost", partition=partition)
+        self._work.lost(partition)
+        self._live.lost(partition)
+        self._metrics.worker.lost(partition)
+
+    def session_lost(self, reason: Exception) -> None:
+        """Count a lost session."""
+        self._metrics.pipeline.session_lost(
+            fenced=isinstance(reason, Fenced),
+            in_transaction=isinstance(reason, SessionLost) and reason.in_transaction,
+        )

@@ -1,0 +1,26 @@
+"""Lets the tests here use the arithmetic's brute-force twin, and one hard log for all of them."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[2] / "streams" / "audience"))
+
+from integration.pipeline.hard_log import hard_log  # found by the line above
+from integration.pipeline.oracle import Oracle
+
+PARTITIONS = 4
+RECORDS = 200_000
+
+
+@pytest.fixture(scope="session")
+def log():
+    """Hard events, as they are sent."""
+    return hard_log(20200925, RECORDS, PARTITIONS)
+
+
+@pytest.fixture(scope="session")
+def oracle(log):
+    """What they must come to."""
+    return Oracle().take(log)

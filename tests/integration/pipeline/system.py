@@ -1,0 +1,142 @@
+"""The whole system on a real Kafka: topics, workers, records in, and all that came out."""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+
+import orjson
+from aiokafka import AIOKafkaProducer
+from kafka_tools import consume_all
+from processes import Process
+
+from agents.admin import create_topics
+from streams import audience
+from streams.settings import Settings
+from streams.topics import Topics
+
+
+class System:
+    """One test's system; ends its workers when it is left."""
+
+    def __init__(self, brokers, prefix, partitions, **settings):
+        self.given = {
+            "brokers": brokers,
+            "topic_prefix": prefix,
+            "group": prefix + "group",
+            "partitions": str(partitions),
+            "lateness_by_platform": "ivs=2h",
+            "http_port": "0",
+            "session_timeout": "6s",
+            "log_format": "json",
+            **settings,
+        }
+        self.settings = Settings(**self.given)
+        self.topics = Topics.of(self.settings)
+        self.brokers = brokers
+        self.workers = []
+
+    async def __aenter__(self):
+        await create_topics(self.settings)
+        return self
+
+    async def __aexit__(self, *error):
+        for worker in self.workers:
+            if worker.running:
+                await worker.kill()
+
+    async def worker(self, **settings):
+        env = {f"AUDIENCE_{name.upper()}": v for name, v in {**self.given, **settings}.items()}
+        worker = Process(sys.executable, "-m", "agents.cli", "worker", env=env)
+        self.workers.append(await worker.start())
+        return worker
+
+    async def send(self, records):
+        """Send records in their order, each where and when it says."""
+        async with AIOKafkaProducer(
+            bootstrap_servers=self.brokers, linger_ms=20, max_request_size=2_000_000
+        ) as producer:
+            sent = [
+                await producer.send(
+                    self.topics.events.name,
+                    record.value,
+                    record.key,
+                    partition=record.partition,
+                    timestamp_ms=record.timestamp,
+                )
+                for record in records
+            ]
+            await asyncio.gather(*sent)
+
+    async def read(self, topic, seconds=120):
+        return await consume_all(self.brokers, topic.name, seconds=seconds)
+
+    async def positions(self):
+        """How many records are in the figures, by partition."""
+        return {
+            record.partition: json.loads(record.value)["offset"]
+            for record in await self.read(self.topics.broadcasts_changelog)
+            if record.key == b"\x00position"
+        }
+
+    async def done(self, total, seconds=240):
+        """Wait until so many records are in the figures."""
+        async with asyncio.timeout(seconds):
+            while sum((await self.positions()).values()) < total:
+                running = [worker for worker in self.workers if worker.running]
+                assert running, "\n".join(worker.tail(10) for worker in self.workers)
+                await asyncio.sleep(1)
+
+    async def rows(self):
+        """All rows as the changelog holds them."""
+        rows = {}
+        for record in await self.read(self.topics.broadcasts_changelog):
+            if record.key != b"\x00position":
+                rows[record.key] = None if record.value is None else audience.decode(record.value)
+        return rows
+
+    async def compare(self, oracle):
+        """Compare all that came out with what must, key by key."""
+        await self.compare_rejected(oracle)
+        await self.compare_rows(oracle)
+        await self.compare_summaries(oracle)
+
+    async def compare_rejected(self, oracle):
+        found = {}
+        for record in await self.read(self.topics.rejected):
+            headers = dict(record.headers)
+            _, partition, offset = headers["source"].decode().rsplit("/", 2)
+            source = (int(partition), int(offset))
+            assert source not in found, f"refused twice: {source}"
+            found[source] = headers["reason"].decode()
+            sent = oracle.records[source]
+            assert (record.key, record.value) == (sent.key, sent.value), source
+            assert headers["detail"]
+        wrong = {
+            source: (found.get(source), oracle.rejected.get(source), oracle.records[source])
+            for source in found.keys() | oracle.rejected.keys()
+            if found.get(source) != oracle.rejected.get(source)
+        }
+        assert not wrong, f"{len(wrong)} of {len(found)} wrong: {list(wrong.items())[:3]}"
+        assert len(set(Counter(found.values()))) == 5, Counter(found.values())
+
+    async def compare_rows(self, oracle):
+        rows = await self.rows()
+        assert rows.keys() == oracle.twins.keys()
+        for key, twin in oracle.twins.items():
+            told, wanted = audience.figures(rows[key]), twin.figures()
+            for name, value in wanted.items():
+                assert getattr(told, name) == value, (key, name)
+
+    async def compare_summaries(self, oracle):
+        last = {}
+        for record in await self.read(self.topics.broadcast_summaries):
+            last[record.key] = orjson.loads(record.value)
+        ended = {key for key, twin in oracle.twins.items() if twin.ended_at() is not None}
+        assert ended
+        for key in ended:
+            assert last[key] == oracle.summary(key, "ended"), key
+        for key in last.keys() - ended:
+            # It went on after its end; that it did so was told, its figures have moved since.
+            assert last[key]["status"] == "live", key
+            assert any(event.kind == "ended" for event, _, _ in oracle.twins[key].accepted)

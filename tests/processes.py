@@ -1,0 +1,72 @@
+"""Programs that tests start, hurt and end, with what they say."""
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+class Process:
+    """One program, with its lines."""
+
+    def __init__(self, *command, env=None):
+        self.command = command
+        self.env = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
+        self.lines = []
+        self.process = None
+
+    async def start(self):
+        self.process = await asyncio.create_subprocess_exec(
+            *self.command,
+            env=self.env,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=2**24,
+        )
+        self.reader = asyncio.create_task(self._read())
+        return self
+
+    async def _read(self):
+        async for line in self.process.stdout:
+            self.lines.append(line.decode(errors="replace").rstrip())
+
+    @property
+    def running(self):
+        return self.process.returncode is None
+
+    def signal(self, number):
+        if self.running:
+            self.process.send_signal(number)
+
+    async def kill(self):
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGKILL)
+        return await self.ended()
+
+    async def stop(self, seconds=20):
+        self.signal(signal.SIGTERM)
+        return await self.ended(seconds)
+
+    async def ended(self, seconds=20):
+        try:
+            code = await asyncio.wait_for(self.process.wait(), seconds)
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+            await self.reader
+            raise AssertionError("it did not end:\n" + self.tail()) from None
+        await self.reader
+        return code
+
+    def tail(self, count=40):
+        return "\n".join(self.lines[-count:])
+
+    async def says(self, text, seconds=30):
+        end = time.monotonic() + seconds
+        while not any(text in line for line in self.lines):
+            assert self.running, self.tail()
+            assert time.monotonic() < end, f"it did not say {text!r}:\n{self.tail()}"
+            await asyncio.sleep(0.05)
