@@ -1,0 +1,107 @@
+"""What batches change in scopes, on small examples."""
+
+from logs import START, at, event
+
+from streams.audience import Difference, Row, Rules, difference, retire, standing
+
+RULES = Rules(lateness=15, carry=2)
+
+
+def begun(*told):
+    row = None
+    for minute, what in told:
+        if row is None:
+            row = Row.new(what, at(minute), 0, RULES)
+        else:
+            row.accept(what, at(minute), 0)
+    row.settle()
+    return row
+
+
+def change(row, *told):
+    before = standing(row)
+    for minute, what in told:
+        row.accept(what, at(minute), 0)
+    return difference(before, row)
+
+
+def test_a_new_broadcast_adds_all_that_it_is():
+    row = Row.new(event(viewers=5, joins=3), at(0), 0, RULES)
+    told = difference(standing(None), row)
+    assert told == Difference(
+        minutes={START: 5, START + 1: 5, START + 2: 5},
+        known={START: 1, START + 1: 1, START + 2: 1},
+        viewer_minutes=5,
+        joins=3,
+        views=3,
+        peak_sum=5,
+        broadcasts=1,
+        live=1,
+        newest=START,
+    )
+
+
+def test_a_minute_that_was_carried_is_changed_to_what_was_observed():
+    told = change(begun((0, event(viewers=5))), (1, event(viewers=7)))
+    assert told.minutes == {START + 1: 2, START + 2: 2, START + 3: 7}
+    assert told.known == {START + 3: 1}
+    assert (told.viewer_minutes, told.peak_sum, told.newest) == (7, 2, START + 1)
+
+
+def test_an_end_takes_back_what_was_carried_past_it():
+    told = change(begun((0, event(viewers=5))), (0, event("ended")))
+    assert told.minutes == {START + 1: -5, START + 2: -5}
+    assert told.known == {START + 1: -1, START + 2: -1}
+    assert (told.viewer_minutes, told.live, told.newest) == (0, -1, -1)
+
+
+def test_a_carried_minute_counts_in_viewer_minutes_when_the_newest_has_passed_it():
+    told = change(begun((0, event(viewers=5))), (2, event()))
+    assert told.minutes == {}
+    assert told.viewer_minutes == 10
+
+
+def test_views_stand_in_for_joins_once_they_are_given():
+    row = begun((0, event(joins=5)), (1, event(joins=6)), (40, event(joins=7)))
+    told = change(row, (41, event(joins=1, views=100)))
+    assert (told.joins, told.views) == (1, 100 - 18)
+
+
+def test_views_may_be_taken_back_by_a_correction():
+    row = begun((0, event(joins=5, views=100)))
+    told = change(row, (0, event(joins=4, revision=1)))
+    assert (told.joins, told.views) == (-1, 4 - 100)
+
+
+def test_a_peak_may_be_corrected_down_to_that_of_another_minute():
+    row = begun((0, event(viewers=50)), (1, event(viewers=90)))
+    told = change(row, (1, event(viewers=1, revision=1)))
+    assert told.peak_sum == -40
+
+
+def test_what_changes_nothing_is_empty():
+    row = begun((0, event(viewers=5)), (40, event(viewers=5)))
+    assert change(row, (3, event(viewers=9))).is_empty  # late
+    assert change(row, (40, event(viewers=5))).is_empty  # the same again
+    assert not change(row, (41, event())).is_empty
+
+
+def test_an_ended_broadcast_is_no_longer_live_and_a_silent_one_is_not_once_it_is_final():
+    row = begun((0, event(viewers=5)))
+    assert retire(row) == Difference({}, {}, live=-1)
+    row.accept(event("ended"), at(1), 0)
+    assert retire(row).is_empty
+
+
+def test_one_that_resumes_is_live_again():
+    row = begun((0, event(viewers=5)), (1, event("ended")))
+    assert change(row, (1, event("started"))).is_empty  # not later than its end
+    assert change(row, (2, event("started"))).live == 1
+
+
+def test_differences_add_up():
+    total = Difference({1: 5, 2: 1}, {1: 1}, 1, 2, 3, 4, 5, 6, newest=9)
+    total.add(Difference({2: -1, 3: 4}, {1: -1, 2: 1}, 10, 20, 30, 40, 50, 60, newest=8))
+    assert total == Difference({1: 5, 2: 0, 3: 4}, {1: 0, 2: 1}, 11, 22, 33, 44, 55, 66, newest=9)
+    total.add(Difference({}, {}, newest=10))
+    assert total.newest == 10
