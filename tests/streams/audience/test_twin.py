@@ -1,13 +1,27 @@
 """Every figure of every log, batched in every way, is what brute force makes of it."""
 
+import json
+
 import msgspec
 from hypothesis import event as saw
 from hypothesis import given
 from hypothesis import strategies as st
 from logs import logs, rules, tried
-from twin import Twin, scope
+from twin import Twin, scope, scope_summary
 
-from streams.audience import Difference, Row, decode, difference, encode, figures, retire, standing
+from streams.audience import (
+    Difference,
+    Row,
+    decode,
+    difference,
+    encode,
+    figures,
+    retire,
+    standing,
+    summary,
+)
+from streams.summaries import decode_scope_summary
+from streams.summaries import encode as encode_summary
 
 
 def take(row, told, rules):
@@ -29,6 +43,8 @@ def check(row, twin):
     assert row.started_at == twin.started_at()
     assert row.title == twin.title()
     assert row.timestamp == twin.timestamp()
+    published = encode_summary(summary("fliggy", "b1", row, "live"))
+    assert json.loads(published) == twin.summary("fliggy", "b1", "live")
     assert (row.venue, row.programme) == (twin.first().venue, twin.first().programme)
 
 
@@ -80,6 +96,8 @@ def check_scope(total, twins):
     assert heard.get(total.newest) == told["audience"]
     assert peak == told["peak"]
     assert min((m for m in heard if heard[m] == peak), default=None) == told["peak_minute"]
+    published = scope_summary("world", "", twins)
+    assert decode_scope_summary(json.dumps(published).encode()).peak == peak
 
 
 @tried(120)

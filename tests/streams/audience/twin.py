@@ -7,12 +7,30 @@ against the contract line by line. To be used as an oracle:
     twin = Twin(lateness=15, carry=2)
     twin.accept(event, at, timestamp)     # in the order of the partition; False: late
     twin.figures()["peak"]
+    twin.summary("fliggy", "b1", "ended")     # as broadcast-summaries has it
     scope([twin, ...])["audience"]
+    scope_summary("platform", "fliggy", [twin, ...])     # as scope-summaries has it
 
 An event is anything with the fields of a viewer event; `at` is in microseconds since 1970.
 """
 
+from datetime import UTC, datetime, timedelta
+
 MINUTE = 60_000_000
+
+
+def text(at):
+    """A time as summaries write it; None stays None."""
+    if at is None:
+        return None
+    time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
+    whole, _, fraction = time.replace(tzinfo=None).isoformat().partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
+
+
+def minute_text(minute):
+    return None if minute is None else text(minute * MINUTE)
 
 
 class Twin:
@@ -129,6 +147,32 @@ class Twin:
             "newest_at": max(at for _, at, _ in self.accepted),
         }
 
+    def summary(self, platform, broadcast, status):
+        """What broadcast-summaries holds of it: a dictionary, as read from JSON."""
+        told = self.figures()
+        return {
+            "platform": platform,
+            "broadcast": broadcast,
+            "venue": self.first().venue or "unknown",
+            "programme": self.first().programme,
+            "title": self.title(),
+            "status": status,
+            "started_at": text(told["started_at"]),
+            "ended_at": text(told["ended_at"]),
+            "peak": told["peak"],
+            "peak_at": minute_text(told["peak_minute"]),
+            "first_minute": told["first_minute"],
+            "viewer_minutes": told["viewer_minutes"],
+            "minutes_observed": told["minutes_observed"],
+            "minutes_live": told["minutes_live"],
+            "coverage": told["coverage"],
+            "average": told["average"],
+            "joins": told["joins"],
+            "views": told["views"],
+            "events": told["events"],
+            "late": told["late"],
+        }
+
 
 def scope(twins):
     """All figures of section 4 of the scope that these broadcasts make up, at least one."""
@@ -151,4 +195,23 @@ def scope(twins):
         "views": sum(t["joins"] if t["views"] is None else t["views"] for t in figures),
         "broadcasts": len(twins),
         "live": sum(not twin.final and twin.ended_at() is None for twin in twins),
+    }
+
+
+def scope_summary(kind, name, twins):
+    """What scope-summaries holds of it: a dictionary, as read from JSON."""
+    told = scope(twins)
+    return {
+        "scope": kind,
+        "name": name,
+        "minute": minute_text(told["minute"]),
+        "audience": told["audience"],
+        "peak": told["peak"],
+        "peak_at": minute_text(told["peak_minute"]),
+        "peak_sum": told["peak_sum"],
+        "viewer_minutes": told["viewer_minutes"],
+        "joins": told["joins"],
+        "views": told["views"],
+        "broadcasts": told["broadcasts"],
+        "live": told["live"],
     }
