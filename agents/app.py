@@ -14,12 +14,16 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any
 
+import mode
+import structlog
+
+from agents import logs
 from agents.broadcasts import Broadcasts, broadcasts
 from agents.following import Following
 from agents.kafka import client_options
 from agents.live import LiveBroadcasts
 from agents.metrics import Metrics
-#W from agents.service import WebService
+from agents.web import HttpServer
 from streams import audience
 from streams.clock import Clock, SystemClock
 from streams.exact import ExactApp, ExactSettings, Rows, Source
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from streams.exact import Batch
     from streams.settings import Settings
 
+log = structlog.get_logger(__name__)
+
 
 def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
     """Put a worker's app together.
@@ -42,7 +48,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
     """
     clock = clock or SystemClock()
     topics = Topics.of(settings)
-    app = ExactApp(settings.group, broker="kafka://" + ";".join(settings.brokers))
+    app = ExactApp(
+        settings.group,
+        broker="kafka://" + ";".join(settings.brokers),
+        Worker="agents.worker.Worker",
+    )
+    app.drain = settings.drain.total_seconds()
     live = LiveBroadcasts()
     work = Broadcasts(settings, topics)
     metrics = Metrics(
@@ -50,8 +61,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         top=settings.top_broadcasts,
         stale=settings.stale.total_seconds(),
         assigned=lambda: len(source.partitions),
-        lags=lambda: source.lags(),
-        why_not_ready=lambda: source.why_not_ready(),
+        lags=lambda: source.lags(),  # noqa: PLW0108  # the source comes after, and needs these
+        why_not_ready=lambda: source.why_not_ready(),  # noqa: PLW0108  # as above
         clock=clock,
     )
     following = Following(work, live, metrics, clock)
@@ -67,13 +78,58 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
     )
     following.source = source
     app.sources.append(source)
-    #W app.services.append(WebService(settings, source, live, metrics, clock))
+    app.services.append(
+        Web(
+            HttpServer(
+                settings.http_host,
+                settings.http_port,
+                live=live,
+                exposition=metrics.exposition,
+                health=AppHealth(source),
+                partitioner=settings.partitioner,
+                partition_count=source.partition_count,
+            )
+        )
+    )
 
-    @app.agent(source.channel, name="broadcasts")  # type: ignore[untyped-decorator]  # faust's
+    @app.agent(source.channel, name="broadcasts")
     async def agent(batches: AsyncIterable[Batch[Any]]) -> None:
         await broadcasts(batches, work)
 
     return app
+
+
+class AppHealth:
+    """How the worker is, for `/healthz` and `/readyz`."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def why_not_healthy(self) -> str | None:
+        """Return what only a restart mends, or None."""
+        reason = self._source.crash_reason
+        return None if reason is None else f"the worker is ending: {reason}"
+
+    def why_not_ready(self) -> str | None:
+        """Return what is missing, or None."""
+        return self._source.why_not_ready()
+
+
+class Web(mode.Service):
+    """The HTTP server as one of the app's services."""
+
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        super().__init__()
+
+    async def on_start(self) -> None:
+        """Begin to answer."""
+        await self._server.start()
+        log.info("answering", url=self._server.url)
+
+    async def on_stop(self) -> None:
+        """Answer no more."""
+        await self._server.stop()
 
 
 def exact_settings(settings: Settings) -> ExactSettings:
@@ -82,10 +138,12 @@ def exact_settings(settings: Settings) -> ExactSettings:
     return ExactSettings(
         client={name: value for name, value in options.items() if name != "client_id"},
         client_id=f"{options['client_id']}-{socket.gethostname()}-{os.getpid()}",
-        group=settings.group,
+        # Two systems on one broker may differ in their prefix alone.
+        group=f"{settings.topic_prefix}{settings.group}",
         instance=settings.instance or None,
         batch_records=settings.batch_records,
         deadline=settings.deadline.total_seconds(),
+        patience=settings.patience.total_seconds(),
         drain=settings.drain.total_seconds(),
         session_timeout=settings.session_timeout.total_seconds(),
         rebalance_timeout=settings.rebalance_timeout.total_seconds(),
@@ -98,6 +156,8 @@ def __getattr__(name: str) -> Any:
     """Make `agents.app.app`, for `faust -A agents.app`, when it is asked for."""
     if name != "app":
         raise AttributeError(name)
-    app = create_app(load().settings)
+    settings = load().settings
+    logs.configure(settings)
+    app = create_app(settings)
     globals()["app"] = app
     return app

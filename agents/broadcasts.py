@@ -156,7 +156,7 @@ class Broadcasts:
         if batch.caught_up:
             self._finalise(batch, notes)
 
-    def _apply(
+    def _apply(  # noqa: C901, PLR0912  # one loop: calls of our own would cost as much as its work
         self, batch: Batch[State], notes: Notes, ended: set[bytes], failed: set[int]
     ) -> None:
         """Take the records one by one: the hot path."""
@@ -178,7 +178,7 @@ class Broadcasts:
                 lead = at - timestamp * 1000
                 if lead > ahead:
                     if lead > future:
-                        raise Refused(
+                        raise Refused(  # noqa: TRY301  # as all other refusals come
                             Reason.FUTURE,
                             f"at: {lead / 1e6:.3f} s after the record's Kafka timestamp, over the "
                             f"{future / 1e6:g} s of AUDIENCE_FUTURE",
@@ -188,7 +188,7 @@ class Broadcasts:
                 if row is None:
                     state = rows.get(key)
                     if type(state) is Tombstone and state.expires > now:
-                        raise Refused(
+                        raise Refused(  # noqa: TRY301  # as above
                             Reason.LATE,
                             "the broadcast is final (AUDIENCE_SILENCE, AUDIENCE_FINAL_MARGIN)",
                         )
@@ -290,7 +290,7 @@ class Broadcasts:
     ) -> None:
         """Refuse a record that our own code failed on, and take back what it did to its row."""
         record = batch.records[index]
-        log.exception(
+        log.error(
             "a record failed in our own code: it is refused, its row stays as it was",
             source=f"{record.topic}/{record.partition}/{record.offset}",
             exc_info=error,
@@ -309,7 +309,7 @@ class Broadcasts:
         error: Exception,
     ) -> None:
         """Refuse all that a batch brought for a row which our own code cannot finish."""
-        log.exception(
+        log.error(
             "a row failed in our own code: its records are refused, it stays as it was",
             key=key.decode(errors="backslashreplace"),
             exc_info=error,

@@ -73,6 +73,9 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     root.setLevel(max(level, logging.INFO))
     for name in _OURS:
         logging.getLogger(name).setLevel(level)
+    # It tells of each step of each client, and warns of what it then tries again by itself.
+    logging.getLogger("aiokafka").setLevel(max(level, logging.WARNING))
+    logging.getLogger("aiokafka.producer.sender").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
 
 

@@ -36,19 +36,9 @@ def run(settings: Settings) -> None:
     """
     logs.configure(settings)
     asyncio.run(_look_first(settings))
-    tune_gc()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    app = create_app(settings)
-    worker = Worker(
-        app,
-        loop=loop,
-        loglevel="INFO",
-        override_logging=False,
-        redirect_stdouts=False,
-        drain=settings.drain.total_seconds(),
-    )
-    worker.execute_from_commandline()
+    Worker(create_app(settings), loop=loop, loglevel="INFO").execute_from_commandline()
 
 
 async def _look_first(settings: Settings) -> None:
@@ -61,7 +51,7 @@ async def _look_first(settings: Settings) -> None:
     if errors:
         raise TopicsError(
             "the topics are not as they must be:\n"
-            + "\n".join(f"  {finding.topic}: {finding.what}; {finding.remedy}" for finding in errors)
+            + "\n".join(f"  {found.topic}: {found.what}; {found.remedy}" for found in errors)
         )
 
 
@@ -80,13 +70,20 @@ def tune_gc() -> None:
 class Worker(faust.Worker):
     """Faust's worker, whose stop has a deadline: Faust waits for ever and ignores a second signal.
 
-    Args:
-        drain: How long batches in flight may take, in seconds.
+    It leaves logging as it is (`agents.logs`), and is the worker of `faust -A agents.app worker`
+    too, by the app's setting `Worker`.
     """
 
-    def __init__(self, *args: Any, drain: float, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._drain = drain
+    def __init__(self, app: Any, *args: Any, **options: Any) -> None:
+        options.update(override_logging=False, redirect_stdouts=False)
+        super().__init__(app, *args, **options)
+        self.spinner = None
+        self._limit = app.drain + _GRACE
+
+    async def on_first_start(self) -> None:
+        """Take what is loaded by now out of the garbage collector's way."""
+        tune_gc()
+        await super().on_first_start()
 
     def _on_sigterm(self) -> None:
         self._bound_the_stop()
@@ -97,8 +94,7 @@ class Worker(faust.Worker):
         super()._on_sigint()
 
     def _bound_the_stop(self) -> None:
-        limit = self._drain + _GRACE
-        watch = threading.Timer(limit, _give_up, [limit])
+        watch = threading.Timer(self._limit, _give_up, [self._limit])
         watch.daemon = True
         watch.start()
         signal.signal(signal.SIGINT, lambda *_: _give_up(0.0))

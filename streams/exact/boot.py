@@ -34,6 +34,7 @@ class ExactApp(faust.App):
     Attributes:
         sources: The app's `Source`s; add yours before the worker starts.
         services: Services of the app's own, started before the agents.
+        drain: How long its sources take to stop at most, in seconds: for whoever bounds the stop.
     """
 
     BootStrategy = ExactBoot
@@ -41,6 +42,7 @@ class ExactApp(faust.App):
     def __init__(self, *args: Any, **options: Any) -> None:
         self.sources: list[Any] = []
         self.services: list[Any] = []
+        self.drain = 10.0
         options.setdefault("web_enabled", False)
         options.setdefault("topic_disable_leader", True)
         options.setdefault("store", "memory://")

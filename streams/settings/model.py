@@ -167,9 +167,6 @@ class Settings(BaseSettings):
         le=_DAY,
         description="how long a partition may fail again and again before the worker ends",
     )
-    restore_deadline: Duration = Field(
-        10 * _MINUTE, ge=_SECOND, le=_DAY, description="for reading back one partition's state"
-    )
 
     log_level: LogLevel = Field("info", description="the least that is logged")
     log_format: LogFormat = Field(

@@ -4,6 +4,7 @@ import asyncio
 import signal
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from integration.exact.harness import Words
 
 pytestmark = pytest.mark.kafka
@@ -93,8 +94,6 @@ async def test_an_agents_exception_ends_the_worker_with_the_reason_last(brokers,
 
 
 async def write_poison(words):
-    from aiokafka import AIOKafkaProducer
-
     producer = AIOKafkaProducer(bootstrap_servers=words.brokers)
     await producer.start()
     await producer.send_and_wait(words.source, b"poison", partition=0)

@@ -46,10 +46,19 @@ class Oracle:
         platform, _, broadcast = key.decode().partition(":")
         whole = {
             name: told[name]
-            for name in (
-                "peak first_minute viewer_minutes minutes_observed minutes_live coverage average "
-                "joins views events late"
-            ).split()
+            for name in [
+                "peak",
+                "first_minute",
+                "viewer_minutes",
+                "minutes_observed",
+                "minutes_live",
+                "coverage",
+                "average",
+                "joins",
+                "views",
+                "events",
+                "late",
+            ]
         }
         return {
             "platform": platform,

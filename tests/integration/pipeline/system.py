@@ -23,7 +23,6 @@ class System:
         self.given = {
             "brokers": brokers,
             "topic_prefix": prefix,
-            "group": prefix + "group",
             "partitions": str(partitions),
             "lateness_by_platform": "ivs=2h",
             "http_port": "0",
