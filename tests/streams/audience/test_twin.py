@@ -52,13 +52,16 @@ def check(row, twin):
 @given(logs, rules, st.booleans())
 def test_a_row_has_the_figures_of_its_events(log, rules, restarts):
     twin, row = Twin(rules.lateness, rules.carry), None
+    was_suppressed = was_released = False
     for told in log:
         row, accepted = take(row, told, rules)
         assert accepted == [twin.accept(*record) for record in told]
         before = encode(row)
         check(row, twin)
         assert encode(row) == before, "figures changed the row"
+        was_released |= was_suppressed and row.released
         row.settle()
+        was_suppressed |= bool(row.suppressed)
         check(row, twin)
         assert all(minute > row.newest - row.lateness for minute in row.cells)
         settled = encode(row)
@@ -68,7 +71,8 @@ def test_a_row_has_the_figures_of_its_events(log, rules, restarts):
             row = decode(settled)
             assert encode(row) == settled
             check(row, twin)
-    saw(f"suppressed {bool(row.suppressed)}, ended {row.ended_at is not None}")
+        assert len(row.suppressed) <= 2 * rules.carry
+    saw(f"minutes suppressed: {was_suppressed}, and released: {was_released}")
 
 
 def known(audiences):
