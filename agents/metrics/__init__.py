@@ -1,0 +1,66 @@
+"""The metrics of a worker (contract, section 5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from agents.live import Selection
+from agents.metrics.broadcasts import BroadcastMetrics
+from agents.metrics.exposition import Exposition
+from agents.metrics.pipeline import Pipeline
+from agents.metrics.worker import Lags, Worker
+from streams.clock import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agents.live import LiveBroadcasts
+    from streams.clock import Clock
+
+__all__ = ["Exposition", "Lags", "Metrics", "Pipeline"]
+
+
+class Metrics:
+    """All metrics of one worker, in a registry of their own.
+
+    Args:
+        live: The broadcasts that it owns.
+        top: How many of them are exported one by one.
+        stale: Age of a live broadcast's newest record from which its viewers are no longer shown,
+            in seconds.
+        assigned: How many partitions the group has given to the worker.
+        lags: For each partition at work, how many records wait and how old the oldest is, in
+            seconds.
+        why_not_ready: What is missing before the worker is ready; None if it is.
+        clock: The wall clock.
+
+    Attributes:
+        pipeline: To be told what batches did.
+        worker: To be told of restores.
+        exposition: What a scrape gets.
+    """
+
+    def __init__(
+        self,
+        live: LiveBroadcasts,
+        *,
+        top: int,
+        stale: float,
+        assigned: Callable[[], int],
+        lags: Callable[[], Lags],
+        why_not_ready: Callable[[], str | None],
+        clock: Clock | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
+        registry = CollectorRegistry()
+        selection = Selection(live, top)
+        self.pipeline = Pipeline(registry, clock)
+        self.worker = Worker(
+            registry, live, selection, assigned=assigned, lags=lags, why_not_ready=why_not_ready
+        )
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        self.exposition = Exposition(registry, [BroadcastMetrics(live, selection, stale, clock)])

@@ -1,0 +1,244 @@
+"""Every metric of a worker: its name, what it means, its unit and its labels (contract, section 5).
+
+Alerts, dashboards and docs are made from these names; a change here is a change of the contract.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Kind = Literal["counter", "gauge", "histogram", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: As it is queried, with `_total` or `_info`.
+        kind: Its type.
+        help: What it means, in one line.
+        labels: Names of its labels.
+        unit: Its base unit, the name's last part; empty for plain counts.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    unit: str = ""
+
+    @property
+    def family(self) -> str:
+        """The name that OpenMetrics gives it, without `_total` or `_info`."""
+        return self.name.removesuffix("_total").removesuffix("_info")
+
+    def header(self, *, openmetrics: bool) -> bytes:
+        """The lines that stand before its samples, for one that this package writes itself."""
+        name = self.family if openmetrics else self.name
+        kind = "gauge" if self.kind == "info" and not openmetrics else self.kind
+        lines = f"# HELP {name} {self.help}\n# TYPE {name} {kind}\n"
+        if openmetrics and self.unit:
+            lines += f"# UNIT {name} {self.unit}\n"
+        return lines.encode()
+
+
+_BROADCAST: Final = ("platform", "broadcast", "venue")
+
+# -- of one broadcast, in the order in which they are written --------------------------------------
+
+VIEWERS: Final = Metric(
+    "audience_viewers",
+    "gauge",
+    "Viewers in the newest observed minute, only while live and with a recent record.",
+    _BROADCAST,
+)
+FIRST_MINUTE_VIEWERS: Final = Metric(
+    "audience_first_minute_viewers",
+    "gauge",
+    "Viewers in the minute in which the broadcast began.",
+    _BROADCAST,
+)
+AVERAGE_VIEWERS: Final = Metric(
+    "audience_average_viewers",
+    "gauge",
+    "Average-minute audience: viewer-minutes over the minutes observed or carried.",
+    _BROADCAST,
+)
+WATCH_TIME: Final = Metric(
+    "audience_watch_time_seconds",
+    "gauge",
+    "Time watched by all viewers together: viewer-minutes times 60.",
+    _BROADCAST,
+    "seconds",
+)
+JOINS: Final = Metric("audience_joins", "gauge", "Viewers who joined, so far.", _BROADCAST)
+VIEWS: Final = Metric("audience_views", "gauge", "Views as the platform counts them.", _BROADCAST)
+COVERAGE: Final = Metric(
+    "audience_coverage_ratio",
+    "gauge",
+    "Part of the live minutes that were observed, 0 to 1.",
+    _BROADCAST,
+    "ratio",
+)
+STARTED: Final = Metric(
+    "audience_started_timestamp_seconds",
+    "gauge",
+    "When the broadcast started.",
+    _BROADCAST,
+    "seconds",
+)
+ENDED: Final = Metric(
+    "audience_ended_timestamp_seconds",
+    "gauge",
+    "When the broadcast ended, only while it is ended.",
+    _BROADCAST,
+    "seconds",
+)
+LAST_EVENT: Final = Metric(
+    "audience_last_event_timestamp_seconds",
+    "gauge",
+    "Time of the newest accepted event, as its platform observed it.",
+    _BROADCAST,
+    "seconds",
+)
+PEAK_VIEWERS: Final = Metric(
+    "audience_peak_viewers",
+    "gauge",
+    "Greatest viewers in the last 5 minutes, the last hour or the whole broadcast.",
+    (*_BROADCAST, "window"),
+)
+BROADCAST_INFO: Final = Metric(
+    "audience_broadcast_info",
+    "info",
+    "Programme and title of the broadcast.",
+    (*_BROADCAST, "programme", "title"),
+)
+BROADCAST_METRICS: Final = (
+    VIEWERS,
+    FIRST_MINUTE_VIEWERS,
+    AVERAGE_VIEWERS,
+    WATCH_TIME,
+    JOINS,
+    VIEWS,
+    COVERAGE,
+    STARTED,
+    ENDED,
+    LAST_EVENT,
+    PEAK_VIEWERS,
+    BROADCAST_INFO,
+)
+
+# -- of the pipeline -------------------------------------------------------------------------------
+
+EVENTS: Final = Metric(
+    "audience_events_total",
+    "counter",
+    "Records read, by what became of them: accepted, late or rejected.",
+    ("platform", "outcome"),
+)
+REJECTED: Final = Metric(
+    "audience_rejected_total", "counter", "Records refused, late ones too.", ("reason",)
+)
+RELABELLED: Final = Metric(
+    "audience_relabelled_total",
+    "counter",
+    "Records accepted that name another venue or programme than their broadcast has.",
+)
+FINALISED: Final = Metric(
+    "audience_finalised_total", "counter", "Broadcasts that became final, and left the memory."
+)
+TRANSACTIONS: Final = Metric(
+    "audience_transactions_total",
+    "counter",
+    "Kafka transactions, by whether they were committed or failed.",
+    ("outcome",),
+)
+FENCED: Final = Metric(
+    "audience_fenced_total",
+    "counter",
+    "Sessions lost because another worker had taken a partition over.",
+)
+SESSIONS_LOST: Final = Metric(
+    "audience_sessions_lost_total",
+    "counter",
+    "Sessions with Kafka that ended with an error; a new one follows each.",
+)
+BATCH_SECONDS: Final = Metric(
+    "audience_batch_seconds",
+    "histogram",
+    "Time from reading a batch until it is durable.",
+    unit="seconds",
+)
+BATCH_RECORDS: Final = Metric(
+    "audience_batch_records", "histogram", "Records of one batch and transaction."
+)
+CHANGELOG_SECONDS: Final = Metric(
+    "audience_changelog_seconds",
+    "histogram",
+    "The part of that in which rows, outputs and position are written and committed.",
+    unit="seconds",
+)
+CLOCK_SKEW: Final = Metric(
+    "audience_producer_clock_skew_seconds",
+    "gauge",
+    "Greatest time by which an accepted event was ahead of its Kafka timestamp, last 1 to 2 min.",
+    unit="seconds",
+)
+BUILD: Final = Metric(
+    "audience_build_info", "info", "The version that runs here.", ("version", "python", "faust")
+)
+
+# -- of the worker and its partitions --------------------------------------------------------------
+
+READY: Final = Metric(
+    "audience_worker_ready",
+    "gauge",
+    "1 while a member of the group with all its partitions at work, else 0; as /readyz.",
+)
+ASSIGNED: Final = Metric(
+    "audience_partitions_assigned", "gauge", "Partitions that the group has given this worker."
+)
+LIVE: Final = Metric(
+    "audience_live_broadcasts", "gauge", "Broadcasts that are live, not ended.", ("partition",)
+)
+EXPORTED: Final = Metric(
+    "audience_exported_broadcasts",
+    "gauge",
+    "Broadcasts that are exported one by one, live or ended.",
+    ("partition",),
+)
+LAG_RECORDS: Final = Metric(
+    "audience_source_lag_records", "gauge", "Records not yet in the figures.", ("partition",)
+)
+LAG_SECONDS: Final = Metric(
+    "audience_source_lag_seconds",
+    "gauge",
+    "Age of the oldest record that is not yet in the figures, 0 where none waits.",
+    ("partition",),
+    "seconds",
+)
+RECOVERY: Final = Metric(
+    "audience_recovery_seconds",
+    "gauge",
+    "How long it took to read the partition's state back when it was assigned.",
+    ("partition",),
+    "seconds",
+)
+
+PIPELINE_METRICS: Final = (
+    EVENTS,
+    REJECTED,
+    RELABELLED,
+    FINALISED,
+    TRANSACTIONS,
+    FENCED,
+    SESSIONS_LOST,
+    BATCH_SECONDS,
+    BATCH_RECORDS,
+    CHANGELOG_SECONDS,
+    CLOCK_SKEW,
+    BUILD,
+)
+WORKER_METRICS: Final = (READY, ASSIGNED, LIVE, EXPORTED, LAG_RECORDS, LAG_SECONDS, RECOVERY)

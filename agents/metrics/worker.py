@@ -1,0 +1,94 @@
+"""How the worker and its partitions stand: asked for at each scrape.
+
+Only partitions that the worker has now are in it, so nothing stays when one is lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from agents.metrics import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.metrics_core import Metric as Family
+
+    from agents.live import LiveBroadcasts, Selection
+    from agents.metrics.catalogue import Metric
+
+Lags = dict[int, tuple[int, float]]
+
+
+class Worker(Collector):
+    """Gauges of the worker.
+
+    Args:
+        registry: Where it is registered.
+        live: The broadcasts it owns.
+        selection: Which of them are exported.
+        assigned: How many partitions the group has given it.
+        lags: For each partition at work, how many records wait and how old the oldest is, in
+            seconds.
+        why_not_ready: What `/readyz` says.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        live: LiveBroadcasts,
+        selection: Selection,
+        *,
+        assigned: Callable[[], int],
+        lags: Callable[[], Lags],
+        why_not_ready: Callable[[], str | None],
+    ) -> None:
+        self._live = live
+        self._selection = selection
+        self._assigned = assigned
+        self._lags = lags
+        self._why_not_ready = why_not_ready
+        self._recovery: dict[int, float] = {}
+        registry.register(self)
+
+    def restored(self, partition: int, seconds: float) -> None:
+        """Take note of how long it took to read a partition's state back."""
+        self._recovery[partition] = seconds
+
+    def lost(self, partition: int) -> None:
+        """Forget a partition."""
+        self._recovery.pop(partition, None)
+
+    def describe(self) -> Iterator[Family]:
+        """The families without samples, so that registering asks nobody."""
+        for metric in catalogue.WORKER_METRICS:
+            yield _family(metric)
+
+    def collect(self) -> Iterator[Family]:
+        """The families as of now."""
+        yield _family(catalogue.READY, {(): float(self._why_not_ready() is None)})
+        yield _family(catalogue.ASSIGNED, {(): self._assigned()})
+        shown = self._live.partitions
+        yield _by_partition(catalogue.LIVE, {number: self._live.live(number) for number in shown})
+        yield _by_partition(
+            catalogue.EXPORTED, {number: self._selection.count.get(number, 0) for number in shown}
+        )
+        lags = sorted(self._lags().items())
+        yield _by_partition(catalogue.LAG_RECORDS, {number: lag[0] for number, lag in lags})
+        yield _by_partition(catalogue.LAG_SECONDS, {number: lag[1] for number, lag in lags})
+        yield _by_partition(catalogue.RECOVERY, dict(sorted(self._recovery.items())))
+
+
+def _by_partition(metric: Metric, values: Mapping[int, float]) -> Family:
+    return _family(metric, {(str(number),): value for number, value in values.items()})
+
+
+def _family(metric: Metric, values: Mapping[tuple[str, ...], float] | None = None) -> Family:
+    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels, unit=metric.unit)
+    for labels, value in (values or {}).items():
+        family.add_metric(labels, value)
+    return family

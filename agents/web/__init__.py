@@ -1,0 +1,8 @@
+"""HTTP: metrics, health, the figures of this worker's broadcasts, a page for people."""
+
+from __future__ import annotations
+
+from agents.web.health import Health
+from agents.web.server import HttpError, HttpServer
+
+__all__ = ["Health", "HttpError", "HttpServer"]

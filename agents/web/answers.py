@@ -1,0 +1,93 @@
+"""Answers: JSON of structs, and problems as RFC 9457 has them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import orjson
+import structlog
+from aiohttp import web
+from msgspec import UNSET, Meta, UnsetType
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+log = structlog.get_logger(__name__)
+
+
+class Problem(msgspec.Struct, kw_only=True, gc=False):
+    """What went wrong (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: Annotated[int, Meta(ge=400, le=599)]
+    detail: Annotated[str, Meta(description="For people.")]
+    partitions: (
+        Annotated[list[int], Meta(description="The partitions that this worker owns.")] | UnsetType
+    ) = UNSET
+    partition: (
+        Annotated[int, Meta(description="The partition in which what was asked for would lie.")]
+        | UnsetType
+    ) = UNSET
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem.detail)
+
+
+def bad_request(detail: str) -> ProblemError:
+    """The request asks for what there cannot be; `detail` names the parameter."""
+    return ProblemError(Problem(title="Bad request", status=400, detail=detail))
+
+
+def answer(body: msgspec.Struct) -> web.Response:
+    """A struct as JSON; a `Problem` gives the status too."""
+    status, content_type = 200, "application/json"
+    if isinstance(body, Problem):
+        status, content_type = body.status, "application/problem+json"
+    return web.Response(
+        body=orjson.dumps(msgspec.to_builtins(body)), status=status, content_type=content_type
+    )
+
+
+@web.middleware
+async def problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Turn whatever goes wrong into a problem."""
+    try:
+        return await handler(request)
+    except ProblemError as error:
+        return answer(error.problem)
+    except web.HTTPException as error:
+        told = answer(
+            Problem(
+                title=HTTPStatus(error.status).phrase,
+                status=error.status,
+                detail=f"{request.method} {request.path}: {_DETAILS.get(error.status, error.text)}",
+            )
+        )
+        if "Allow" in error.headers:
+            told.headers["Allow"] = error.headers["Allow"]
+        return told
+    except Exception:
+        log.exception("a request failed in our own code", path=request.path)
+        return answer(
+            Problem(
+                title="Internal server error",
+                status=500,
+                detail="Our own code failed on it; the worker's log says where.",
+            )
+        )
+
+
+_DETAILS = {
+    404: "there is no such path; / says which there are",
+    405: "everything here is read-only",
+}

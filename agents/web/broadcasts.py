@@ -1,0 +1,227 @@
+"""`/v1/broadcasts`: the figures of the broadcasts that this worker owns."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
+
+import msgspec
+from msgspec import UNSET, Meta
+
+from agents.live import LiveBroadcasts, Turns
+from agents.web.answers import Problem, ProblemError, answer, bad_request
+from agents.web.documented import Answer, Operation, Parameter
+from agents.web.figures import BroadcastFigures, broadcast_figures
+from agents.web.paging import Query, behind, cursor, page
+from streams.audience import Row
+from streams.routing import Partitioner, partition_for
+from streams.viewer_event import LONGEST_BROADCAST, LONGEST_PLATFORM, LONGEST_SLUG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from aiohttp import web
+
+LARGEST_PAGE: Final = 1_000
+USUAL_PAGE: Final = 100
+
+Wanted = Literal["live", "ended"]
+
+_PLATFORM: Final = f"^[a-z0-9][a-z0-9-]{{0,{LONGEST_PLATFORM - 1}}}$"
+_VENUE: Final = f"^[a-z0-9][a-z0-9-]{{0,{LONGEST_SLUG - 1}}}$"
+_LIMIT: Final = re.compile(r"[0-9]{1,4}")
+
+
+class BroadcastPage(msgspec.Struct, gc=False):
+    """Some of the broadcasts that this worker owns, the largest first."""
+
+    broadcasts: list[BroadcastFigures]
+    next: Annotated[
+        str | None, Meta(description="The `cursor` that gives the following page; null: no more.")
+    ]
+    partitions: Annotated[
+        list[int],
+        Meta(description="The partitions that this worker owns: others have the other broadcasts."),
+    ]
+
+
+class BroadcastsApi:
+    """The figures of broadcasts.
+
+    Args:
+        live: The broadcasts that this worker owns.
+        partitioner: The setting: by it is known where a broadcast that is not here would be.
+        partition_count: How many partitions viewer-events has; None while that is not known.
+    """
+
+    def __init__(
+        self,
+        live: LiveBroadcasts,
+        partitioner: Partitioner,
+        partition_count: Callable[[], int | None],
+    ) -> None:
+        self._live = live
+        self._partitioner = partitioner
+        self._partition_count = partition_count
+
+    def operations(self) -> Iterable[Operation]:
+        """The paths that this answers, and how."""
+        return (
+            Operation(
+                "/v1/broadcasts",
+                self.all,
+                "Broadcasts that this worker owns and that are not final, most viewers first.",
+                {
+                    200: Answer("A page of them.", BroadcastPage),
+                    400: Answer("A parameter is wrong: `detail` names it.", Problem),
+                },
+                _LIST_PARAMETERS,
+            ),
+            Operation(
+                "/v1/broadcasts/{platform}/{broadcast}",
+                self.one,
+                "One broadcast that this worker owns and that is not final.",
+                {
+                    200: Answer("Its figures.", BroadcastFigures),
+                    404: Answer(
+                        "It is not here: `partitions` says which partitions this worker owns, "
+                        "`partition` in which the broadcast would be, `detail` what follows.",
+                        Problem,
+                    ),
+                },
+                _ONE_PARAMETERS,
+                route="/v1/broadcasts/{platform}/{broadcast:.+}",
+            ),
+        )
+
+    async def all(self, request: web.Request) -> web.Response:
+        """Answer `/v1/broadcasts`."""
+        live = self._live
+        places, more = await page(live, _query(request))
+        turns = Turns()
+        broadcasts: list[BroadcastFigures] = []
+        for place in places:
+            row = live.row(place.partition, place.key)
+            if row is not None:  # else it has become final meanwhile
+                broadcasts.append(broadcast_figures(place.partition, place.key, row))
+            await turns.pause()
+        return answer(
+            BroadcastPage(broadcasts, cursor(places[-1]) if more else None, live.partitions)
+        )
+
+    async def one(self, request: web.Request) -> web.Response:
+        """Answer `/v1/broadcasts/{platform}/{broadcast}`."""
+        platform, broadcast = request.match_info["platform"], request.match_info["broadcast"]
+        key = f"{platform}:{broadcast}".encode()
+        found = self._live.find(key)
+        if found is not None and isinstance(found.row, Row):
+            return answer(broadcast_figures(found.partition, key, found.row))
+        if found is not None:
+            raise self._missing(
+                found.partition,
+                f"{platform}:{broadcast} is final: its last summary is in broadcast-summaries",
+            )
+        raise self._unknown(key, f"{platform}:{broadcast}")
+
+    def _unknown(self, key: bytes, name: str) -> ProblemError:
+        count = self._partition_count()
+        if count is None or self._partitioner == "any":
+            return self._missing(None, f"{name} is not here; another worker may have it")
+        partition = partition_for(key, count, self._partitioner)
+        if partition in self._live.partitions:
+            return self._missing(
+                partition, f"nothing is known of {name}: it has not begun, or is long final"
+            )
+        return self._missing(
+            partition,
+            f"{name} would be in partition {partition}, which this worker does not own: another "
+            "worker has it, or is taking it over",
+        )
+
+    def _missing(self, partition: int | None, detail: str) -> ProblemError:
+        return ProblemError(
+            Problem(
+                title="Not found",
+                status=404,
+                detail=detail,
+                partitions=self._live.partitions,
+                partition=UNSET if partition is None else partition,
+            )
+        )
+
+
+def _query(request: web.Request) -> Query:
+    """Read the query's parameters.
+
+    Raises:
+        ProblemError: one of them is wrong.
+    """
+    given: dict[str, str] = {}
+    for name, text in request.query.items():
+        if name not in _NAMES:
+            raise bad_request(f"{name}: no such parameter, there are {', '.join(_NAMES)}")
+        if name in given:
+            raise bad_request(f"{name}: is given twice")
+        given[name] = text
+    platform, venue, status = given.get("platform"), given.get("venue"), given.get("status")
+    for name, text_, pattern in (("platform", platform, _PLATFORM), ("venue", venue, _VENUE)):
+        if text_ is not None and not re.fullmatch(pattern, text_):
+            raise bad_request(f"{name}: must match {pattern}")
+    if status is not None and status not in get_args(Wanted):
+        raise bad_request(f"status: must be one of {', '.join(get_args(Wanted))}")
+    return Query(
+        limit=_limit(given.get("limit")),
+        platform=platform,
+        venue=venue,
+        ended=None if status is None else status == "ended",
+        after=_after(given.get("cursor")),
+    )
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return USUAL_PAGE
+    limit = int(text) if _LIMIT.fullmatch(text) else 0
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise bad_request(f"limit: must be a whole number from 1 to {LARGEST_PAGE}")
+    return limit
+
+
+def _after(text: str | None) -> tuple[int, bytes] | None:
+    if text is None:
+        return None
+    try:
+        return behind(text)
+    except ValueError:
+        raise bad_request("cursor: must be the `next` of a page before") from None
+
+
+def _slug(pattern: str) -> Mapping[str, Any]:
+    return {"type": "string", "pattern": pattern}
+
+
+_LIST_PARAMETERS: Final = (
+    Parameter("platform", "Only broadcasts of this platform.", _slug(_PLATFORM)),
+    Parameter("venue", "Only broadcasts at this venue; `unknown`: of none.", _slug(_VENUE)),
+    Parameter(
+        "status",
+        "Only such as go on, or only such as have ended.",
+        {"type": "string", "enum": list(get_args(Wanted))},
+    ),
+    Parameter(
+        "limit",
+        "How many at most.",
+        {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": USUAL_PAGE},
+    ),
+    Parameter("cursor", "The `next` of the page before.", {"type": "string"}),
+)
+_NAMES: Final = tuple(parameter.name for parameter in _LIST_PARAMETERS)
+_ONE_PARAMETERS: Final = (
+    Parameter("platform", "Its platform.", _slug(_PLATFORM), "path"),
+    Parameter(
+        "broadcast",
+        "The platform's id of it, percent-encoded; `/` and `:` may stand as they are.",
+        {"type": "string", "minLength": 1, "maxLength": LONGEST_BROADCAST},
+        "path",
+    ),
+)

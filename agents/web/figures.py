@@ -1,0 +1,48 @@
+"""The figures of a broadcast, as the API gives them (contract, sections 3 and 6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta
+
+from streams.audience import Row, figures, summary
+from streams.summaries import BroadcastSummary, Count
+
+if TYPE_CHECKING:
+    from streams.summaries import Status
+
+
+class BroadcastFigures(BroadcastSummary, gc=False):
+    """All figures of one broadcast: its summary, and those that only mean something while live.
+
+    `viewer_minutes` are viewers times minutes: 380,000 viewers for 120 minutes are 45,600,000.
+    """
+
+    viewers: Annotated[
+        Count | None, Meta(description="Of its newest observed minute, however long ago.")
+    ]
+    peak_5m: Annotated[Count | None, Meta(description="Peak of its last 5 minutes.")]
+    peak_1h: Annotated[Count | None, Meta(description="Peak of its last 60 minutes.")]
+    partition: Annotated[int, Meta(ge=0, description="Where its events lie in viewer-events.")]
+
+
+def broadcast_figures(partition: int, key: bytes, row: Row) -> BroadcastFigures:
+    """The figures of a broadcast that is not final.
+
+    Args:
+        partition: Where it lies.
+        key: `platform:broadcast`.
+        row: What is kept of it.
+    """
+    platform, _, broadcast = key.decode().partition(":")
+    told = figures(row)
+    status: Status = "live" if told.ended_at is None else "ended"
+    return BroadcastFigures(
+        **msgspec.structs.asdict(summary(platform, broadcast, row, status)),
+        viewers=told.viewers,
+        peak_5m=told.peak_5m,
+        peak_1h=told.peak_1h,
+        partition=partition,
+    )

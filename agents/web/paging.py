@@ -1,0 +1,116 @@
+"""Pages of broadcasts, largest first: found without sorting them all or holding up the loop."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import heapq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from agents.live import Turns
+from agents.live.broadcasts import viewers_of
+
+if TYPE_CHECKING:
+    from agents.live import LiveBroadcasts
+
+#: Rows decoded between two looks at the clock, while a venue is looked for.
+_ROWS: Final = 32
+
+
+class Place(NamedTuple):
+    """Where a broadcast stands in the order: by viewers, the most first, equals by key.
+
+    Attributes:
+        behind: Its viewers, negated, so that the order is ascending.
+        key: `platform:broadcast`.
+        partition: Where it lies.
+    """
+
+    behind: int
+    key: bytes
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which broadcasts are asked for.
+
+    Attributes:
+        limit: How many at most, at least 1.
+        platform: Only of this one; None: of all.
+        venue: Likewise; `unknown` stands for none.
+        ended: Only such that have ended, or only such that have not; None: both.
+        after: Only such that stand behind this viewers and key.
+    """
+
+    limit: int
+    platform: str | None = None
+    venue: str | None = None
+    ended: bool | None = None
+    after: tuple[int, bytes] | None = None
+
+
+async def page(live: LiveBroadcasts, query: Query) -> tuple[list[Place], bool]:
+    """Find a page.
+
+    Returns:
+        The broadcasts in their order, and whether there are more.
+    """
+    wanted = query.limit + 1
+    prefix = b"" if query.platform is None else f"{query.platform}:".encode()
+    after, ended, venue = query.after, query.ended, query.venue
+    best: list[Place] = []
+    turns = Turns()
+    async for partition, numbers, keys in live.chunks():
+        last = best[-1] if len(best) == wanted else None
+        found: list[Place] = []
+        for key in keys:
+            number = numbers.get(key)
+            if number is None or not key.startswith(prefix):
+                continue
+            if ended is not None and (number < 0) is not ended:
+                continue
+            place = Place(-viewers_of(number), key, partition)
+            if (last is None or place < last) and (after is None or place[:2] > after):
+                found.append(place)
+        if venue is not None:
+            found = await _at_venue(live, found, venue, turns)
+        if found:
+            best = heapq.nsmallest(wanted, best + found)
+    return best[: query.limit], len(best) == wanted
+
+
+async def _at_venue(
+    live: LiveBroadcasts, places: list[Place], venue: str, turns: Turns
+) -> list[Place]:
+    """Those of the places that are at a venue, which only their rows know."""
+    kept: list[Place] = []
+    for start in range(0, len(places), _ROWS):
+        for place in places[start : start + _ROWS]:
+            row = live.row(place.partition, place.key)
+            if row is not None and (row.venue or "unknown") == venue:
+                kept.append(place)
+        await turns.pause()
+    return kept
+
+
+def cursor(place: Place) -> str:
+    """A text that stands for a place, to go on behind it."""
+    return base64.urlsafe_b64encode(b"%d:" % -place.behind + place.key).decode().rstrip("=")
+
+
+def behind(text: str) -> tuple[int, bytes]:
+    """What `Query.after` takes, of a cursor.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        decoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error:
+        decoded = b""
+    viewers, colon, key = decoded.partition(b":")
+    if not (colon and key and viewers.isdigit() and len(viewers) <= 20):  # noqa: PLR2004  # 64 bits
+        raise ValueError("not a cursor")
+    return -int(viewers), key

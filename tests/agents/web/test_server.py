@@ -1,0 +1,525 @@
+"""The HTTP server as others see it: over a real connection, with rows as the source keeps them.
+
+Every answer that the API gives in here is held against its own OpenAPI document.
+"""
+
+import asyncio
+import base64
+import gzip
+import json
+import re
+from urllib.parse import quote
+
+import aiohttp
+import jsonschema
+import pytest
+from prometheus_client import parser
+from prometheus_client.openmetrics import parser as openmetrics_parser
+
+from agents.live import LiveBroadcasts
+from agents.metrics import Metrics
+from agents.web import HttpError, HttpServer
+from streams.audience import Row, Rules, Tombstone, decode, encode
+from streams.clock import ManualClock
+from streams.events import ViewerEvent
+from streams.exact import Rows
+from streams.routing import partition_for
+
+MINUTE = 60_000_000
+BEGAN = 26_000_000  # 2019-06-08T13:20Z
+RULES = Rules(lateness=15, carry=2)
+PARTITIONS = 8
+OWNED = (0, 1, 2, 3)
+
+FIGURES = [
+    *("platform", "broadcast", "venue", "programme", "title", "status", "started_at", "ended_at"),
+    *("peak", "peak_at", "first_minute", "viewer_minutes", "minutes_observed", "minutes_live"),
+    *("coverage", "average", "joins", "views", "events", "late"),
+    *("viewers", "peak_5m", "peak_1h", "partition"),
+]
+
+
+class Worker:
+    """A worker with HTTP, but without Kafka: batches are made durable by hand."""
+
+    def __init__(self, port=0, host="127.0.0.1", partitioner="murmur2"):
+        self.unhealthy = None
+        self.unready = None
+        self.known_partitions = PARTITIONS
+        self.live = LiveBroadcasts()
+        self.rows = {number: Rows(decode, encode) for number in OWNED}
+        metrics = Metrics(
+            self.live,
+            top=1_000,
+            stale=300,
+            assigned=lambda: len(OWNED),
+            lags=dict,
+            why_not_ready=self.why_not_ready,
+            clock=ManualClock(BEGAN * 60.0),
+        )
+        self.exposition = metrics.exposition
+        self.server = HttpServer(
+            host,
+            port,
+            live=self.live,
+            exposition=metrics.exposition,
+            health=self,
+            partitioner=partitioner,
+            partition_count=lambda: self.known_partitions,
+        )
+
+    def why_not_healthy(self):
+        return self.unhealthy
+
+    def why_not_ready(self):
+        return self.unready
+
+    async def __aenter__(self):
+        for number, rows in self.rows.items():
+            self.live.restored(number, rows)
+        await self.live.indexed()
+        await self.server.start()
+        self.session = aiohttp.ClientSession(auto_decompress=False)
+        return self
+
+    async def __aexit__(self, *error):
+        await self.session.close()
+        await self.server.stop()
+
+    def commit(self, key, row):
+        key = key.encode()
+        number = partition_for(key, PARTITIONS)
+        if number not in self.rows:  # as under another partitioner
+            number = OWNED[0]
+        self.rows[number].commit({key: row}, {key: encode(row)})
+        self.live.committed(number, {key: row})
+        return number
+
+    def add(self, key, viewers=None, *, minutes=1, **fields):
+        """A broadcast with one event a minute, durable at once."""
+        platform, _, broadcast = key.partition(":")
+        row = None
+        for minute in range(BEGAN, BEGAN + minutes):
+            event = ViewerEvent(platform, broadcast, "", viewers=viewers, **fields)
+            if row is None:
+                row = Row.new(event, minute * MINUTE, minute * 60_000, RULES)
+            else:
+                row.accept(event, minute * MINUTE, minute * 60_000)
+        return self.commit(key, row)
+
+    async def get(self, path, status=200, method="GET", **headers):
+        url = aiohttp.client.URL(self.server.url + path, encoded=True)
+        async with self.session.request(method, url, headers=headers) as answer:
+            body = await answer.read()
+            assert answer.status == status, body
+            return answer, body
+
+    async def json(self, path, status=200, operation=None):
+        """A JSON answer that is as the OpenAPI document says."""
+        answer, body = await self.get(path, status)
+        told = json.loads(body)
+        kind = "application/json" if status < 400 else "application/problem+json"
+        assert answer.content_type == kind
+        _, document = await self.get("/openapi.json")
+        check(json.loads(document), operation or path.partition("?")[0], status, kind, told)
+        if status >= 400:
+            assert told["status"] == status
+        return told
+
+
+def check(document, operation, status, kind, told):
+    """Hold an answer against the document."""
+    responses = document["paths"].get(operation, {"get": {"responses": {}}})["get"]["responses"]
+    if operation in document["paths"]:
+        described = responses.get(str(status)) or responses["default"]
+        schema = described["content"][kind]["schema"]
+    else:
+        schema = {"$ref": "#/components/schemas/Problem"}
+    jsonschema.Draft202012Validator(
+        {**schema, "components": document["components"], "unevaluatedProperties": False},
+        format_checker=jsonschema.FormatChecker(),
+    ).validate(told)
+    required = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    assert told.keys() <= required["properties"].keys()
+
+
+@pytest.fixture
+async def worker():
+    async with Worker() as running:
+        yield running
+
+
+ONE = "/v1/broadcasts/{platform}/{broadcast}"
+
+
+# -- broadcasts ------------------------------------------------------------------------------------
+
+
+async def test_gives_all_figures_of_a_broadcast_in_the_contract_s_forms(worker):
+    partition = worker.add(
+        "fliggy:louvre-1",
+        380_000,
+        minutes=3,
+        venue="louvre",
+        programme="night",
+        title="Night “at” the <Louvre>",
+        joins=5,
+        views=9,
+    )
+    told = await worker.json("/v1/broadcasts/fliggy/louvre-1", operation=ONE)
+    assert list(told) == FIGURES
+    assert told == {
+        "platform": "fliggy",
+        "broadcast": "louvre-1",
+        "venue": "louvre",
+        "programme": "night",
+        "title": "Night “at” the <Louvre>",
+        "status": "live",
+        "started_at": "2019-06-08T13:20:00Z",
+        "ended_at": None,
+        "peak": 380_000,
+        "peak_at": "2019-06-08T13:20:00Z",
+        "first_minute": 380_000,
+        "viewer_minutes": 1_140_000,
+        "minutes_observed": 3,
+        "minutes_live": 3,
+        "coverage": 1,
+        "average": 380_000,
+        "joins": 15,
+        "views": 9,
+        "events": 3,
+        "late": 0,
+        "viewers": 380_000,
+        "peak_5m": 380_000,
+        "peak_1h": 380_000,
+        "partition": partition,
+    }
+
+
+async def test_what_is_unknown_is_null_and_what_ended_says_so(worker):
+    worker.add("kick:quiet", kind="ended")
+    told = await worker.json("/v1/broadcasts/kick/quiet", operation=ONE)
+    assert told["status"] == "ended"
+    assert told["ended_at"] == "2019-06-08T13:20:00Z"
+    assert told["venue"] == "unknown"
+    assert [name for name in FIGURES if told[name] is None] == [
+        *("programme", "title", "peak", "peak_at", "first_minute", "average", "views"),
+        *("viewers", "peak_5m", "peak_1h"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "broadcast",
+    [
+        *("a/b", "a:b:c", "/", "a//b/", "..", "a/../b", "100%", "%2F", "{}"),
+        *("qu\u00e8?#&+ =;", "\u535a\u7269\u9986", "\U0001f41d"),
+    ],
+)
+async def test_a_broadcast_is_found_whatever_its_name(worker, broadcast):
+    worker.add(f"kick:{broadcast}", 5)
+    path = f"/v1/broadcasts/kick/{quote(broadcast, safe='')}"
+    assert (await worker.json(path, operation=ONE))["broadcast"] == broadcast
+
+
+async def test_slash_and_colon_may_stand_as_they_are(worker):
+    worker.add("kick:2020/03:1", 5)
+    assert await worker.json("/v1/broadcasts/kick/2020/03:1", operation=ONE)
+
+
+async def test_a_404_says_whether_another_worker_has_it(worker):
+    here = next(f"n{i}" for i in range(99) if partition_for(f"kick:n{i}".encode(), PARTITIONS) < 4)
+    there = next(f"n{i}" for i in range(99) if partition_for(f"kick:n{i}".encode(), PARTITIONS) > 3)
+
+    told = await worker.json(f"/v1/broadcasts/kick/{here}", 404, operation=ONE)
+    assert told["partitions"] == list(OWNED)
+    assert told["partition"] in OWNED
+    assert "nothing is known" in told["detail"]
+
+    told = await worker.json(f"/v1/broadcasts/kick/{there}", 404, operation=ONE)
+    assert told["partitions"] == list(OWNED)
+    assert told["partition"] == partition_for(f"kick:{there}".encode(), PARTITIONS)
+    assert "another worker has it" in told["detail"]
+
+    worker.known_partitions = None
+    told = await worker.json(f"/v1/broadcasts/kick/{there}", 404, operation=ONE)
+    assert "partition" not in told
+    assert "another worker may have it" in told["detail"]
+
+
+async def test_a_404_under_any_partitioner_promises_nothing():
+    async with Worker(partitioner="any") as worker:
+        told = await worker.json("/v1/broadcasts/kick/n", 404, operation=ONE)
+        assert "another worker may have it" in told["detail"]
+
+
+async def test_a_final_broadcast_is_gone_and_the_404_says_where_its_summary_is(worker):
+    partition = worker.add("kick:b", 5)
+    worker.commit("kick:b", Tombstone(expires=1))
+    told = await worker.json("/v1/broadcasts/kick/b", 404, operation=ONE)
+    assert told["partition"] == partition
+    assert "broadcast-summaries" in told["detail"]
+
+
+async def test_dots_may_be_encoded_so_that_clients_leave_them_alone(worker):
+    worker.add("kick:..", 5)
+    assert await worker.json("/v1/broadcasts/kick/%2E%2E", operation=ONE)
+
+
+async def test_bytes_that_are_no_text_name_no_broadcast(worker):
+    answer, _ = await worker.get("/v1/broadcasts/kick/%FF%FE", 404)
+    assert answer.content_type == "application/problem+json"
+
+
+# -- pages -----------------------------------------------------------------------------------------
+
+
+async def names(worker, query=""):
+    told = await worker.json(f"/v1/broadcasts{query}")
+    return [one["broadcast"] for one in told["broadcasts"]]
+
+
+async def test_lists_the_largest_first_and_unknown_last(worker):
+    for name, viewers in {"b": 20, "a": 20, "c": 30, "none": None, "zero": 0}.items():
+        worker.add(f"kick:{name}", viewers)
+    told = await worker.json("/v1/broadcasts")
+    assert [one["broadcast"] for one in told["broadcasts"]] == ["c", "a", "b", "none", "zero"]
+    assert told["next"] is None
+    assert told["partitions"] == list(OWNED)
+    assert list(told["broadcasts"][0]) == FIGURES
+
+
+async def test_pages_follow_one_another_without_a_gap(worker):
+    for number in range(23):
+        worker.add(f"kick:{number:02}", number // 4)
+    everything = await names(worker, "?limit=1000")
+    assert len(everything) == 23
+    seen, cursor = [], ""
+    while cursor is not None:
+        told = await worker.json(f"/v1/broadcasts?limit=5{cursor and '&cursor=' + cursor}")
+        seen += [one["broadcast"] for one in told["broadcasts"]]
+        assert len(told["broadcasts"]) == min(5, 23 - (len(seen) - len(told["broadcasts"])))
+        cursor = told["next"]
+    assert seen == everything
+
+
+async def test_a_page_that_ends_with_the_last_has_no_next(worker):
+    for number in range(4):
+        worker.add(f"kick:{number}", number)
+    told = await worker.json("/v1/broadcasts?limit=4")
+    assert len(told["broadcasts"]) == 4
+    assert told["next"] is None
+
+
+async def test_filters_by_platform_venue_and_status(worker):
+    worker.add("kick:a", 5, venue="louvre")
+    worker.add("kick:b", 4, venue="orsay", kind="ended")
+    worker.add("kick-2:c", 3, venue="louvre")
+    worker.add("ivs:d", 2)
+    assert await names(worker, "?platform=kick") == ["a", "b"]
+    assert await names(worker, "?venue=louvre") == ["a", "c"]
+    assert await names(worker, "?venue=unknown") == ["d"]
+    assert await names(worker, "?status=live") == ["a", "c", "d"]
+    assert await names(worker, "?status=ended") == ["b"]
+    assert await names(worker, "?platform=kick&venue=louvre&status=ended") == []
+    told = await worker.json("/v1/broadcasts?venue=louvre&limit=1")
+    assert await names(worker, f"?venue=louvre&cursor={told['next']}") == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("limit=ten", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=%D9%A3", "limit"),
+        ("platform=Kick", "platform"),
+        ("venue=a%0Ab", "venue"),
+        ("status=final", "status"),
+        ("cursor=%21", "cursor"),
+        ("cursor=" + base64.urlsafe_b64encode(b"many:kick:a").decode(), "cursor"),
+        ("cursor=" + base64.urlsafe_b64encode(b"5").decode(), "cursor"),
+        ("cursor=a", "cursor"),
+        ("sort=peak", "sort"),
+        ("limit=1&limit=2", "limit"),
+    ],
+)
+async def test_a_wrong_parameter_is_named(worker, query, named):
+    told = await worker.json(f"/v1/broadcasts?{query}", 400)
+    assert told["detail"].startswith(f"{named}: ")
+
+
+async def test_a_list_over_more_than_one_chunk_is_right(worker):
+    rows = worker.rows[0]
+    row = Row.new(ViewerEvent("kick", "b", "", viewers=1), BEGAN * MINUTE, 0, RULES)
+    keys = [b"kick:%05d" % number for number in range(5_000)]
+    rows.commit(dict.fromkeys(keys, row), dict.fromkeys(keys, encode(row)))
+    worker.live.committed(0, dict.fromkeys(keys, row))
+    worker.add("kick:large", 2)
+    assert await names(worker, "?limit=3") == ["large", "00000", "00001"]
+
+
+# -- health ----------------------------------------------------------------------------------------
+
+
+async def test_health_says_what_is_missing(worker):
+    assert await worker.json("/healthz") == {"status": "ok"}
+    assert await worker.json("/readyz") == {"status": "ok"}
+    worker.unready = "partitions of viewer-events not at work yet: {3: 'restoring'}"
+    worker.unhealthy = "the loop has stood still for 60 s"
+    assert (await worker.json("/readyz", 503))["detail"] == worker.unready
+    assert (await worker.json("/healthz", 503))["detail"] == worker.unhealthy
+
+
+# -- metrics ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("openmetrics", [False, True])
+async def test_metrics_come_in_the_format_that_was_asked_for(worker, openmetrics, compressed):
+    for number in range(900):
+        worker.add(f"kick:{number}", number)
+    answer, body = await worker.get(
+        "/metrics",
+        Accept="application/openmetrics-text;version=1.0.0" if openmetrics else "text/plain",
+        **{"Accept-Encoding": "gzip" if compressed else "identity"},
+    )
+    if compressed:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        body = gzip.decompress(body)
+    assert answer.headers["Content-Type"] == (
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        if openmetrics
+        else "text/plain; version=0.0.4; charset=utf-8"
+    )
+    reader = openmetrics_parser if openmetrics else parser
+    families = {f.name: f for f in reader.text_string_to_metric_families(body.decode())}
+    assert len(families["audience_viewers"].samples) == 900
+    assert families["audience_exported_broadcasts"].samples
+    assert "process_cpu_seconds" in families
+    assert "python_gc_collections" in families
+
+
+async def test_a_scrape_that_fails_half_way_is_cut_off(worker, monkeypatch, capsys):
+    async def half(*, openmetrics):
+        yield b"audience_viewers 1\n"
+        raise RuntimeError(openmetrics)
+
+    monkeypatch.setattr(worker.exposition, "chunks", half)
+    with pytest.raises(aiohttp.ClientError):
+        await worker.get("/metrics")
+    assert "a scrape failed" in capsys.readouterr().out
+
+
+async def test_a_scrape_that_fails_at_once_is_a_500_that_tells_no_secrets(
+    worker, monkeypatch, capsys
+):
+    async def none(*, openmetrics):
+        raise RuntimeError("secret", openmetrics)
+        yield
+
+    monkeypatch.setattr(worker.exposition, "chunks", none)
+    told = await worker.json("/metrics", 500)
+    assert "secret" not in json.dumps(told)
+    assert "secret" in capsys.readouterr().out
+
+
+async def test_a_scraper_that_goes_away_harms_nothing(worker):
+    for number in range(900):
+        worker.add(f"kick:{number}", number)
+    port = int(worker.server.url.rpartition(":")[2])
+    for _ in range(3):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        await writer.drain()
+        writer.transport.abort()
+    await asyncio.sleep(0.1)
+    await worker.get("/metrics")
+
+
+# -- all paths -------------------------------------------------------------------------------------
+
+PATHS = ["/", "/metrics", "/healthz", "/readyz", "/v1/broadcasts", "/openapi.json"]
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/nowhere", "/v1/broadcasts/kick/none"])
+async def test_every_answer_tells_browsers_to_be_careful(worker, path):
+    answer, _ = await worker.get(path, 404 if path not in PATHS else 200)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Server"] == "live-audience"
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_head_is_get_without_a_body(worker, path):
+    got, body = await worker.get(path)
+    head, nothing = await worker.get(path, method="HEAD")
+    assert body
+    assert not nothing
+    assert head.headers["Content-Type"] == got.headers["Content-Type"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", PATHS)
+async def test_everything_is_read_only(worker, path, method):
+    answer, body = await worker.get(path, 405, method=method)
+    assert answer.content_type == "application/problem+json"
+    assert answer.headers["Allow"] == "GET,HEAD"
+    assert "read-only" in json.loads(body)["detail"]
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/v1", "/v1/broadcasts/kick", "/table/x", "//"])
+async def test_what_there_is_not_is_a_404(worker, path):
+    assert "no such path" in (await worker.json(path, 404))["detail"]
+
+
+async def test_the_page_for_people_is_whole_and_links_to_all(worker):
+    answer, body = await worker.get("/")
+    page = body.decode()
+    assert answer.content_type == "text/html"
+    assert '<html lang="en">' in page
+    assert re.findall(r'href="([^"]+)"', page) == [
+        *("/metrics", "/healthz", "/readyz", "/v1/broadcasts", "/openapi.json")
+    ]
+    assert "/v1/broadcasts/{platform}/{broadcast}" in page
+    assert "http" not in page.replace("http-equiv", "")  # nothing from elsewhere
+
+
+async def test_the_openapi_document_describes_every_path(worker):
+    _, body = await worker.get("/openapi.json")
+    document = json.loads(body)
+    assert document["openapi"].startswith("3.1.")
+    assert set(document["paths"]) == {*PATHS, ONE}
+    identifiers = [path["get"]["operationId"] for path in document["paths"].values()]
+    assert len(set(identifiers)) == len(identifiers)
+    for schema in document["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    for path, item in document["paths"].items():
+        within = {p["name"] for p in item["get"].get("parameters", ()) if p["in"] == "path"}
+        assert within == set(re.findall(r"{(\w+)}", path))
+
+
+# -- the server itself -----------------------------------------------------------------------------
+
+
+async def test_a_port_in_use_names_the_setting(worker):
+    port = int(worker.server.url.rpartition(":")[2])
+    with pytest.raises(HttpError, match=f"AUDIENCE_HTTP_PORT={port}: the port is in use"):
+        await Worker(port=port).__aenter__()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+async def test_a_wrong_host_names_the_setting(host):
+    with pytest.raises(HttpError, match=f"AUDIENCE_HTTP_HOST={host}"):
+        await Worker(host=host).__aenter__()
+
+
+async def test_stopping_frees_the_port_and_may_be_repeated():
+    async with Worker() as worker:
+        port = int(worker.server.url.rpartition(":")[2])
+    await worker.server.stop()
+    async with Worker(port=port) as again:
+        await again.json("/healthz")
