@@ -143,6 +143,7 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
             rules: What the settings in force say for its platform.
         """
         minute = at // MINUTE
+        viewers = event.viewers
         row = Row(
             rules.lateness,
             rules.carry,
@@ -150,7 +151,7 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
             event.programme,
             None,
             -1,
-            0,
+            1,
             0,
             timestamp,
             minute,
@@ -159,11 +160,21 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
             None,
             -1,
             None,
-            -1,
-            {},
+            at if viewers else -1,
+            {
+                minute: Cell(
+                    event.revision,
+                    None if viewers is None else at - minute * MINUTE,
+                    viewers,
+                    viewers,
+                    event.joins,
+                    event.views,
+                )
+            },
             minute - rules.lateness,
         )
-        row.accept(event, at, timestamp)
+        if event.title is not None or event.kind != "sample":
+            row._note(event, at)
         return row
 
     def accept(self, event: ViewerEvent, at: int, timestamp: int) -> bool:
