@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
@@ -63,6 +64,8 @@ class BroadcastsApi:
         self._live = live
         self._partitioner = partitioner
         self._partition_count = partition_count
+        # A search looks at every broadcast: one at a time, however many ask.
+        self._searching = asyncio.Lock()
 
     def operations(self) -> Iterable[Operation]:
         """The paths that this answers, and how."""
@@ -97,13 +100,15 @@ class BroadcastsApi:
     async def all(self, request: web.Request) -> web.Response:
         """Answer `/v1/broadcasts`."""
         live = self._live
-        places, more = await page(live, _query(request))
+        query = _query(request)
+        async with self._searching:
+            places, more = await page(live, query)
         turns = Turns()
         broadcasts: list[BroadcastFigures] = []
-        for place in places:
-            row = live.row(place.partition, place.key)
+        for _, key, partition in places:
+            row = live.row(partition, key)
             if row is not None:  # else it has become final meanwhile
-                broadcasts.append(broadcast_figures(place.partition, place.key, row))
+                broadcasts.append(broadcast_figures(partition, key, row))
             await turns.pause()
         return answer(
             BroadcastPage(broadcasts, cursor(places[-1]) if more else None, live.partitions)

@@ -6,7 +6,7 @@ import base64
 import binascii
 import heapq
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from agents.live import Turns
 from agents.live.broadcasts import viewers_of
@@ -18,18 +18,9 @@ if TYPE_CHECKING:
 _ROWS: Final = 32
 
 
-class Place(NamedTuple):
-    """Where a broadcast stands in the order: by viewers, the most first, equals by key.
-
-    Attributes:
-        behind: Its viewers, negated, so that the order is ascending.
-        key: `platform:broadcast`.
-        partition: Where it lies.
-    """
-
-    behind: int
-    key: bytes
-    partition: int
+#: Where a broadcast stands in the order, by viewers, the most first, equals by key: its viewers
+#: negated, so that the order is ascending, its key and its partition.
+Place = tuple[int, bytes, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +62,7 @@ async def page(live: LiveBroadcasts, query: Query) -> tuple[list[Place], bool]:
                 continue
             if ended is not None and (number < 0) is not ended:
                 continue
-            place = Place(-viewers_of(number), key, partition)
+            place = (-viewers_of(number), key, partition)
             if (last is None or place < last) and (after is None or place[:2] > after):
                 found.append(place)
         if venue is not None:
@@ -88,7 +79,7 @@ async def _at_venue(
     kept: list[Place] = []
     for start in range(0, len(places), _ROWS):
         for place in places[start : start + _ROWS]:
-            row = live.row(place.partition, place.key)
+            row = live.row(place[2], place[1])
             if row is not None and (row.venue or "unknown") == venue:
                 kept.append(place)
         await turns.pause()
@@ -97,7 +88,8 @@ async def _at_venue(
 
 def cursor(place: Place) -> str:
     """A text that stands for a place, to go on behind it."""
-    return base64.urlsafe_b64encode(b"%d:" % -place.behind + place.key).decode().rstrip("=")
+    negated, key, _ = place
+    return base64.urlsafe_b64encode(b"%d:%s" % (-negated, key)).decode().rstrip("=")
 
 
 def behind(text: str) -> tuple[int, bytes]:

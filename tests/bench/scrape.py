@@ -3,7 +3,9 @@
 A real server on 127.0.0.1 is scraped over HTTP by a process of its own, while a task on the
 worker's loop measures how late it is woken: the longest of that is the longest time for which a
 batch would have had to wait. Cold: nothing is rendered yet. Warm: every fourth row has changed
-since the last scrape. Memory is what LiveBroadcasts takes for each broadcast beside its row.
+since the last scrape. Memory is what LiveBroadcasts takes for each broadcast beside its row. The
+garbage collector is set as in a worker; its longest pause is told beside the longest block, for it
+is a part of that wherever it happens.
 """
 
 # printing is what it is for
@@ -24,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anyw
 from agents.live import LiveBroadcasts
 from agents.metrics import Metrics
 from agents.web import HttpServer
+from agents.worker import tune_gc
 from streams.audience import Row, Rules, decode, encode
 from streams.events import ViewerEvent
 from streams.exact import Rows
@@ -149,6 +152,7 @@ def change(live, rows, share, now):
 async def measure(count, rounds):
     now = time.time()
     rows = fill(count, now)
+    tune_gc()
     live = LiveBroadcasts()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
