@@ -1,0 +1,144 @@
+"""Every duration of the rules, in one place, so that a demo or a test can run them faster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SECOND, _MINUTE, _HOUR, _DAY = 1.0, 60.0, 3_600.0, 86_400.0
+_UNITS: Final = (("d", _DAY), ("h", _HOUR), ("m", _MINUTE), ("s", _SECOND))
+
+
+class Hold(NamedTuple):
+    """How long an alert waits, in seconds.
+
+    Attributes:
+        before: Its condition must have held for so long until it fires (`for`).
+        after: It goes on firing for so long after the condition held last (`keep_firing_for`).
+    """
+
+    before: float
+    after: float
+
+
+# The waits before are longer than a rebalance with its restore; those after bridge a hand-over in
+# which a broadcast's series are away (10 s until a dead worker is noticed, and the restore).
+_HOLDS: Final[Mapping[str, Hold]] = MappingProxyType(
+    {
+        "BroadcastSilent": Hold(_MINUTE, 2 * _MINUTE),
+        "BroadcastAudienceDropped": Hold(_MINUTE, 2 * _MINUTE),
+        "BroadcastAudienceSurged": Hold(_MINUTE, 2 * _MINUTE),
+        "BroadcastFirstMinuteLow": Hold(2 * _MINUTE, 5 * _MINUTE),
+        "AudienceRecord": Hold(2 * _MINUTE, 10 * _MINUTE),
+        "BroadcastCoverageLow": Hold(5 * _MINUTE, 5 * _MINUTE),
+        "SimulcastLegMissing": Hold(5 * _MINUTE, 2 * _MINUTE),
+        "WorkerDown": Hold(_MINUTE, _MINUTE),
+        "NoWorkerReady": Hold(_MINUTE, _MINUTE),
+        "LagGrowing": Hold(5 * _MINUTE, 2 * _MINUTE),
+        "FiguresStale": Hold(_MINUTE, 2 * _MINUTE),
+        "EventsRefused": Hold(2 * _MINUTE, 5 * _MINUTE),
+        "EventsFailed": Hold(0.0, 5 * _MINUTE),
+        "EventsLate": Hold(10 * _MINUTE, 5 * _MINUTE),
+        "RestoreTooLong": Hold(3 * _MINUTE, _MINUTE),
+        "WorkersFencedRepeatedly": Hold(0.0, 5 * _MINUTE),
+        "TransactionsFailing": Hold(0.0, 5 * _MINUTE),
+        "BroadcastsNotExported": Hold(10 * _MINUTE, 5 * _MINUTE),
+        "ProducerClockSkewed": Hold(5 * _MINUTE, 5 * _MINUTE),
+        "TopicMisconfigured": Hold(_MINUTE, 5 * _MINUTE),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Durations in seconds.
+
+    All are of the wall clock and can be scaled together. What is counted in minutes of event time
+    cannot: samples come once a minute, and `window="5m"` of a peak is five of those. So a demo
+    that is scaled must send that much oftener, or replace single values:
+    `dataclasses.replace(Timing().scaled(0.1), silence=150)`.
+
+    Attributes:
+        scrape: Between two scrapes, and between two evaluations of the rules.
+        gap: A series that is away for no longer is bridged: a failed scrape or a restart.
+        silence: A broadcast without an event for so long is silent; samples come once a minute.
+        behind: While records wait longer, silence is the pipeline's, not the broadcast's.
+        replayed: What is older was sent late or again, and says nothing about now.
+        surge_window: A surge is measured against the greatest audience of so long,
+        surge_offset: which ended so long ago.
+        surge_age: The beginning of a show always grows; it is left out.
+        first_minute_age: For so long after its start a broadcast's first minute is news.
+        coverage_age: Before this, a missing minute weighs too much.
+        leg_memory: A platform that showed a programme within so long is one of its legs.
+        history: How far back the usual and the record reach. Prometheus keeps 15 days by default.
+        history_offset: Today is not part of what is usual.
+        record_offset: What is younger does not count as the record that is broken.
+        minute: The grid of the peaks by minute.
+        slow: Between two evaluations of what reads the whole history.
+        rate: Window of the rates.
+        counted: Window in which faults of workers are counted.
+        lag_window: Window over which lag must grow.
+        stale: Age of the oldest waiting record from which figures count as stale.
+        skew: By so much may a producer's clock be ahead; AUDIENCE_FUTURE refuses at 2 min.
+        holds: What each alert waits, by its name.
+    """
+
+    scrape: float = 15 * _SECOND
+    gap: float = _MINUTE
+    silence: float = 3 * _MINUTE
+    behind: float = _MINUTE
+    replayed: float = 6 * _HOUR
+    surge_window: float = 15 * _MINUTE
+    surge_offset: float = 5 * _MINUTE
+    surge_age: float = 20 * _MINUTE
+    first_minute_age: float = 30 * _MINUTE
+    coverage_age: float = 10 * _MINUTE
+    leg_memory: float = _HOUR
+    history: float = 14 * _DAY
+    history_offset: float = _DAY
+    record_offset: float = _HOUR
+    minute: float = _MINUTE
+    slow: float = 2 * _MINUTE
+    rate: float = 5 * _MINUTE
+    counted: float = 15 * _MINUTE
+    lag_window: float = 5 * _MINUTE
+    stale: float = 2 * _MINUTE
+    skew: float = _MINUTE
+    holds: Mapping[str, Hold] = field(default_factory=lambda: _HOLDS)
+
+    def scaled(self, factor: float) -> Timing:
+        """All durations times a factor, e.g. 0.1 for rules that are ten times as fast.
+
+        Raises:
+            ValueError: the factor is not above 0.
+        """
+        if factor <= 0:
+            raise ValueError(f"the scale must be above 0, not {factor}")
+        plain = {
+            each.name: getattr(self, each.name) * factor
+            for each in fields(self)
+            if each.name != "holds"
+        }
+        holds = {
+            name: Hold(hold.before * factor, hold.after * factor)
+            for name, hold in self.holds.items()
+        }
+        return Timing(**plain, holds=MappingProxyType(holds))
+
+
+def duration(seconds: float) -> str:
+    """Write a duration as Prometheus reads it, e.g. `90s`, `5m`, `14d`, `1500ms`."""
+    for unit, size in _UNITS:
+        count = seconds / size
+        if count >= 1 and count == int(count):
+            return f"{int(count)}{unit}"
+    return f"{round(seconds * 1000)}ms" if seconds else "0s"
+
+
+def number(seconds: float) -> str:
+    """Write a duration as a number of seconds, for comparisons in an expression."""
+    return f"{round(seconds, 3):.12g}"
