@@ -1,0 +1,28 @@
+"""The dashboards, written as code; `make.py` beside this package writes them as JSON.
+
+Each dashboard is one module with a function `dashboard()`. `kit.py` holds what all panels share,
+`queries.py` how the system's metrics are asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from boards import broadcast, live, pipeline
+from boards.document import document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+BOARDS: Final[dict[str, Callable[[], Dashboard]]] = {
+    "live": live.dashboard,
+    "broadcast": broadcast.dashboard,
+    "pipeline": pipeline.dashboard,
+}
+
+
+def documents() -> dict[str, str]:
+    """Return every dashboard as the JSON that Grafana reads, by its name."""
+    return {name: document(dashboard()) for name, dashboard in BOARDS.items()}

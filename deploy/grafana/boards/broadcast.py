@@ -1,0 +1,239 @@
+"""Broadcast: one broadcast's evening."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from grafana_foundation_sdk.builders.dashboard import AnnotationQuery
+
+from boards.frame import choice, filled, frame
+from boards.kit import (
+    AMBER,
+    GREEN,
+    MOMENT,
+    RED,
+    SECONDS,
+    SHARE,
+    SOURCE,
+    THIRD,
+    WHOLE,
+    Column,
+    Curve,
+    figure,
+    graph,
+    levels,
+    listing,
+)
+from boards.queries import BROADCAST, CHOSEN, broadcasts, one
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from grafana_foundation_sdk.builders import stat, table, timeseries
+    from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+_THIS: Final = ('platform="$platform"', 'broadcast="$broadcast"')
+_PEAKS: Final = {"5m": "peak of 5 min", "1h": "peak of 1 h", "broadcast": "peak so far"}
+
+
+def dashboard() -> Dashboard:
+    """Return the dashboard."""
+    series = f"audience_broadcast_info{{{CHOSEN}}}"
+    of_platform = f'audience_broadcast_info{{{CHOSEN}, platform="$platform"}}'
+    board = (
+        frame(
+            "live-audience-broadcast",
+            "Live audience: broadcast",
+            "One broadcast's evening: its curve, its peaks, how well it was seen, its totals.",
+            since="now-6h",
+            refresh="30s",
+        )
+        .with_variable(choice("platform", "Platform", series).description("Where it is shown."))
+        .with_variable(
+            choice("broadcast", "Broadcast", of_platform).description(
+                "The platform's id of it. It can be chosen while its workers tell of it: until it "
+                "is final, and for as long as the time range reaches back to then."
+            )
+        )
+        .annotation(_moment("Started", "green", "audience_started_timestamp_seconds"))
+        .annotation(_moment("Ended", "red", "audience_ended_timestamp_seconds"))
+    )
+    filled(board, "The broadcast", _names(), *_figures(), *_totals())
+    filled(board, "Its evening", _course(), _peaks(), _watched(), _counted())
+    filled(board, "How well it was seen", _coverage(), _silence())
+    return board
+
+
+def _this(name: str, *matchers: str) -> str:
+    return broadcasts(name, *_THIS, *matchers)
+
+
+def _moment(name: str, color: str, metric: str) -> AnnotationQuery:
+    """A line across the graphs at the time that the metric tells."""
+    return (
+        AnnotationQuery()
+        .name(name)
+        .datasource(SOURCE)
+        .enable(enable=True)
+        .icon_color(color)
+        # The value itself is the time, in milliseconds; of equal ones one is shown.
+        .expr(f"{_this(metric)} * 1000")
+        .use_value_for_time(use_value_for_time=True)
+        .step("60s")
+        .title_format(name)
+        .text_format("{{broadcast}} ({{platform}})")
+        .tag_keys("venue")
+    )
+
+
+def _names() -> table.Panel:
+    return listing(
+        "Which it is",
+        "Its venue, its programme if it is one show over several platforms, and its title.",
+        [Column(one(f"{BROADCAST}, programme, title", "audience_broadcast_info", *_THIS), "")],
+        labels={
+            "title": "Title",
+            "venue": "Venue",
+            "platform": "Platform",
+            "broadcast": "Broadcast",
+            "programme": "Programme",
+        },
+        height=4,
+    )
+
+
+def _figures() -> Iterator[stat.Panel]:
+    yield figure(
+        "Viewers now",
+        "Viewers in its newest observed minute. Empty when it is over, or was not heard of for 5 "
+        "minutes.",
+        _this("audience_viewers"),
+    )
+    yield figure(
+        "Peak",
+        "The most viewers it has had at once.",
+        _this("audience_peak_viewers", 'window="broadcast"'),
+    )
+    yield figure(
+        "First minute",
+        "Viewers in the minute in which it started. Empty if that minute was not observed.",
+        _this("audience_first_minute_viewers"),
+    )
+    yield figure(
+        "Average",
+        "Average-minute audience: viewer-minutes by the minutes that have an audience.",
+        _this("audience_average_viewers"),
+    )
+    yield figure(
+        "Coverage",
+        "Share of its minutes of which we know the viewers.",
+        _this("audience_coverage_ratio"),
+        unit=SHARE,
+        # Samples that jitter over minute borders leave out one in six or so.
+        colors=levels((0.5, AMBER), (0.75, GREEN), base=RED),
+    )
+    yield figure(
+        "Last heard of",
+        "How long ago its newest event was observed, by its platform's clock.",
+        f"time() - {_this('audience_last_event_timestamp_seconds')}",
+        unit=SECONDS,
+    )
+
+
+def _totals() -> Iterator[stat.Panel]:
+    yield figure(
+        "Viewer-hours",
+        "Time watched by all its viewers together: 1,000 viewers for an hour are 1,000 of them.",
+        f"{_this('audience_watch_time_seconds')} / 3600",
+    )
+    yield figure(
+        "Views",
+        "Views as its platform counts them. Empty where that gives none.",
+        _this("audience_views"),
+    )
+    yield figure(
+        "Joins",
+        "Viewers who joined, so far; 0 where its platform does not count them.",
+        _this("audience_joins"),
+    )
+    yield figure(
+        "Started",
+        "When it started, as its platform said; else the time of its first event.",
+        f"{_this('audience_started_timestamp_seconds')} * 1000",
+        unit=MOMENT,
+    )
+    yield figure(
+        "Ended",
+        "When it ended, as its platform said. Empty while it goes on.",
+        f"{_this('audience_ended_timestamp_seconds')} * 1000",
+        unit=MOMENT,
+    )
+    yield figure(
+        "On air for",
+        "From its start to its newest event.",
+        f"{_this('audience_last_event_timestamp_seconds')} "
+        f"- {_this('audience_started_timestamp_seconds')}",
+        unit=SECONDS,
+    )
+
+
+def _course() -> timeseries.Panel:
+    return graph(
+        "Viewers",
+        "Its viewers minute by minute, with its start and its end; and its average so far.",
+        Curve(_this("audience_viewers"), "viewers"),
+        Curve(_this("audience_average_viewers"), "average so far"),
+        width=WHOLE,
+    )
+
+
+def _peaks() -> timeseries.Panel:
+    return graph(
+        "Peaks",
+        "The most viewers at once in its last 5 minutes, its last hour and the whole of it, in "
+        "event time. A correction may lower them.",
+        *(
+            Curve(_this("audience_peak_viewers", f'window="{window}"'), name)
+            for window, name in _PEAKS.items()
+        ),
+        width=THIRD,
+    )
+
+
+def _watched() -> timeseries.Panel:
+    return graph(
+        "Viewer-hours so far",
+        "Time watched by all its viewers together. It grows as fast as it has viewers.",
+        Curve(f"{_this('audience_watch_time_seconds')} / 3600", "viewer-hours"),
+        width=THIRD,
+    )
+
+
+def _counted() -> timeseries.Panel:
+    return graph(
+        "Views and joins so far",
+        "As its platform counts them; not every platform does.",
+        Curve(_this("audience_views"), "views"),
+        Curve(_this("audience_joins"), "joins"),
+        width=THIRD,
+    )
+
+
+def _coverage() -> timeseries.Panel:
+    return graph(
+        "Coverage so far",
+        "Share of its minutes of which we know the viewers. Where it falls, events were missing.",
+        Curve(_this("audience_coverage_ratio"), "coverage"),
+        unit=SHARE,
+        most=1,
+    )
+
+
+def _silence() -> timeseries.Panel:
+    return graph(
+        "Time since its newest event",
+        "By its platform's clock. A sample a minute keeps it under two minutes; what grows on is a "
+        "broadcast that is over or no longer heard of.",
+        Curve(f"time() - {_this('audience_last_event_timestamp_seconds')}", "since the newest"),
+        unit=SECONDS,
+    )

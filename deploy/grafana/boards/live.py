@@ -1,0 +1,215 @@
+"""Live: the world now, by platform, venue and programme, and its largest broadcasts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from grafana_foundation_sdk.builders.dashboard import CustomVariable, QueryVariable
+from grafana_foundation_sdk.models.dashboard import VariableOption
+
+from boards.frame import filled, frame, several
+from boards.kit import (
+    AMBER,
+    HALF,
+    MOMENT,
+    RED,
+    SECONDS,
+    SHARE,
+    WHOLE,
+    Column,
+    Curve,
+    figure,
+    graph,
+    levels,
+    listing,
+)
+from boards.queries import BROADCAST, CHOSEN, broadcasts, metric, one, scopes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from grafana_foundation_sdk.builders import stat, table, timeseries
+    from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+_WORLD: Final = 'scope="world"'
+_SEEN: Final = ('platform=~"$platforms"', 'venue=~"$venues"')
+_EACH: Final = f"on ({BROADCAST})"
+
+#: Where one of them is seen alone.
+_EVENING: Final = (
+    "/d/live-audience-broadcast?${datasource:queryparam}&${job:queryparam}"
+    "&var-platform=${__data.fields.Platform:percentencode}"
+    "&var-broadcast=${__data.fields.Broadcast:percentencode}"
+)
+
+#: The largest broadcasts of this moment, each with its viewers.
+_TOP: Final = f"topk($top, {broadcasts('audience_viewers', *_SEEN)})"
+
+#: The largest of the time seen: chosen once, at its end, or curves would come and go.
+_TOP_SEEN: Final = (
+    f"topk($top, max by ({BROADCAST}) "
+    f"(max_over_time({metric('audience_viewers', *_SEEN, window='$__range')} @ end())))"
+)
+
+#: The programme of each broadcast. Not its title too: that may change under way, and for a moment
+#: the broadcast would be there twice.
+_PROGRAMME: Final = one(f"{BROADCAST}, programme", "audience_broadcast_info", 'programme!=""')
+_SIMULCAST: Final = f"(count by (programme) (count by (programme, platform) ({_PROGRAMME})) > 1)"
+
+
+def dashboard() -> Dashboard:
+    """Return the dashboard."""
+    board = (
+        frame(
+            "live-audience-live",
+            "Live audience: live",
+            "How many people are watching right now, where, and what.",
+            since="now-3h",
+            refresh="30s",
+        )
+        .with_variable(_filter("platform"))
+        .with_variable(_filter("venue"))
+        .with_variable(
+            CustomVariable("top")
+            .label("Largest")
+            .description("How many of the largest broadcasts are shown one by one.")
+            .values("10,20,50")
+            .current(VariableOption(selected=True, text="10", value="10"))
+        )
+    )
+    filled(board, "The world", *_world(), _course())
+    filled(board, "By platform and venue", _by("platform"), _by("venue"))
+    filled(board, "Largest broadcasts", _largest(), _curves())
+    filled(board, "Simulcasts", _by("programme"), _legs())
+    return board
+
+
+def _filter(label: str) -> QueryVariable:
+    # The plural, for links take variables along by name, and the broadcast's board takes one.
+    name = f"{label}s"
+    variable = several(name, name.capitalize(), f"audience_broadcast_info{{{CHOSEN}}}", label)
+    return variable.description("Of the broadcasts below; the world and its parts stay whole.")
+
+
+def _world() -> Iterator[stat.Panel]:
+    yield figure(
+        "Viewers now",
+        "Viewers of all live broadcasts together, in the newest minute. Empty when nothing is "
+        "live, or nothing was heard for 5 minutes.",
+        scopes("audience_scope_viewers", _WORLD),
+    )
+    yield figure(
+        "Peak",
+        "The most viewers that all broadcasts had together in one minute: the peak of the sum, "
+        "not the sum of the peaks.",
+        scopes("audience_scope_peak_viewers", _WORLD),
+    )
+    yield figure(
+        "Live broadcasts",
+        "Broadcasts that are on air.",
+        scopes("audience_scope_live_broadcasts", _WORLD),
+    )
+    yield figure(
+        "Viewer-hours",
+        "Time watched by all viewers together: 1,000 viewers for an hour are 1,000 of them.",
+        f"{scopes('audience_scope_watch_time_seconds', _WORLD)} / 3600",
+    )
+    yield figure(
+        "Views",
+        "Views as the platforms count them; joins where a platform gives no views.",
+        scopes("audience_scope_views", _WORLD),
+    )
+    yield figure(
+        "Behind by",
+        "Age of the oldest record that is not yet in these figures, over all partitions; 0 when "
+        "none waits.",
+        f"max({metric('audience_source_lag_seconds')})",
+        unit=SECONDS,
+        colors=levels((30, AMBER), (120, RED)),
+    )
+
+
+def _course() -> timeseries.Panel:
+    return graph(
+        "Viewers of the world",
+        "Viewers of all live broadcasts together, and the most there have been so far.",
+        Curve(scopes("audience_scope_viewers", _WORLD), "viewers"),
+        Curve(scopes("audience_scope_peak_viewers", _WORLD), "peak"),
+        width=WHOLE,
+    )
+
+
+def _by(scope: str) -> timeseries.Panel:
+    return graph(
+        f"Viewers by {scope}",
+        f"Viewers of all live broadcasts of each {scope} together.",
+        Curve(scopes("audience_scope_viewers", f'scope="{scope}"'), "{{name}}"),
+        stacked=scope != "programme",
+        width=HALF,
+    )
+
+
+def _largest() -> table.Panel:
+    return listing(
+        "Largest broadcasts",
+        "The live broadcasts with the most viewers: their peaks over 5 minutes, an hour and the "
+        "whole, and what they began with. Coverage is the share of its minutes of which we know "
+        "the viewers.",
+        [
+            Column(_TOP, "Viewers"),
+            Column(_of_top("audience_peak_viewers", 'window="5m"'), "Peak, 5 min"),
+            Column(_of_top("audience_peak_viewers", 'window="1h"'), "Peak, 1 h"),
+            Column(_of_top("audience_peak_viewers", 'window="broadcast"'), "Peak"),
+            Column(_of_top("audience_first_minute_viewers"), "First minute"),
+            Column(_of_top("audience_average_viewers"), "Average"),
+            Column(f"{_of_top('audience_watch_time_seconds')} / 3600", "Viewer-hours"),
+            Column(_of_top("audience_coverage_ratio"), "Coverage", SHARE),
+            Column(f"{_of_top('audience_started_timestamp_seconds')} * 1000", "Started", MOMENT),
+            Column(
+                f"{one(f'{BROADCAST}, programme, title', 'audience_broadcast_info', *_SEEN)} "
+                f"and {_EACH} {_TOP}",
+                "",
+            ),
+        ],
+        labels={
+            "title": "Title",
+            "venue": "Venue",
+            "platform": "Platform",
+            "broadcast": "Broadcast",
+            "programme": "Programme",
+        },
+        links={"Broadcast": _EVENING},
+        sort="Viewers",
+    )
+
+
+def _of_top(name: str, *matchers: str) -> str:
+    return f"({broadcasts(name, *matchers, *_SEEN)} and {_EACH} {_TOP})"
+
+
+def _curves() -> timeseries.Panel:
+    return graph(
+        "Viewers of the largest broadcasts",
+        "The broadcasts that had the most viewers at any moment of the time shown, also those that "
+        "are over.",
+        Curve(
+            f"{broadcasts('audience_viewers', *_SEEN)} and {_EACH} {_TOP_SEEN}",
+            "{{broadcast}} ({{platform}})",
+        ),
+        width=WHOLE,
+    )
+
+
+def _legs() -> timeseries.Panel:
+    return graph(
+        "Simulcasts by platform",
+        "Viewers of each platform's part of a programme that is shown on more than one platform. A "
+        "part that is missing here is off air, or not heard of.",
+        Curve(
+            f"sum by (programme, platform) ({broadcasts('audience_viewers')} "
+            f"* {_EACH} group_left (programme) {_PROGRAMME}) "
+            f"and on (programme) {_SIMULCAST}",
+            "{{programme}}, {{platform}}",
+        ),
+        stacked=True,
+    )

@@ -1,0 +1,284 @@
+"""Pipeline: whether the figures can be trusted, and what to look at when not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from boards.frame import filled, frame
+from boards.kit import (
+    AMBER,
+    BYTES,
+    CORES,
+    GREEN,
+    HALF,
+    RATE,
+    RED,
+    SECONDS,
+    SHARE,
+    TEXT,
+    THIRD,
+    Curve,
+    figure,
+    graph,
+    levels,
+)
+from boards.queries import metric, one, quantile, rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from grafana_foundation_sdk.builders import stat, timeseries
+    from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+_QUANTILES: Final = {"median": 0.5, "90 %": 0.9, "99 %": 0.99}
+_READ: Final = f"sum({rate('audience_events_total')})"
+
+
+def dashboard() -> Dashboard:
+    """Return the dashboard."""
+    board = frame(
+        "live-audience-pipeline",
+        "Live audience: pipeline",
+        "Whether the figures are fresh and whole: workers, lag, batches, transactions, refusals.",
+        since="now-1h",
+        refresh="30s",
+    )
+    filled(board, "How it is", *_health())
+    filled(board, "Lag and throughput", *_lag(), *_throughput())
+    filled(board, "Batches and transactions", *_batches())
+    filled(board, "Refused events", *_refused())
+    filled(board, "Workers and partitions", *_workers())
+    filled(board, "Processes", *_processes())
+    return board
+
+
+def _health() -> Iterator[stat.Panel]:
+    yield figure(
+        "Freshness",
+        "Age of the oldest record that is not yet in the figures, over all partitions.",
+        f"max({metric('audience_source_lag_seconds')})",
+        unit=SECONDS,
+        colors=levels((30, AMBER), (120, RED)),
+    )
+    yield figure(
+        "Workers ready",
+        "Workers that are members of the group with all their partitions at work.",
+        f"sum({metric('audience_worker_ready')})",
+        colors=levels((1, GREEN), base=RED),
+    )
+    yield figure(
+        "Workers not ready",
+        "Workers that do not answer Prometheus, or that are still restoring their state.",
+        f"count({metric('up')}) - sum({metric('audience_worker_ready')})",
+        colors=levels((1, AMBER)),
+    )
+    yield figure(
+        "Refused",
+        "Share of the records that are refused, late ones not counted: somebody's mistake.",
+        _share("rejected"),
+        unit=SHARE,
+        colors=levels((0.01, AMBER), (0.05, RED)),
+    )
+    yield figure(
+        "Late",
+        "Share of the records that come after their minute is sealed.",
+        _share("late"),
+        unit=SHARE,
+        colors=levels((0.01, AMBER), (0.05, RED)),
+    )
+    yield figure(
+        "Version",
+        "The versions of live-audience that run.",
+        f"count by (version) ({metric('audience_build_info')})",
+        unit=TEXT,
+        name="{{version}}",
+    )
+
+
+def _share(outcome: str) -> str:
+    """The part of the records read that come to this; none where nothing is read.
+
+    Nothing has been refused where no such series is there yet: that is 0, not unknown.
+    """
+    matcher = f'outcome="{outcome}"'
+    refused = f"sum({rate('audience_events_total', matcher)})"
+    return f"({refused} or 0 * {_READ}) / ({_READ} > 0)"
+
+
+def _lag() -> Iterator[timeseries.Panel]:
+    yield graph(
+        "Age of the oldest record waiting",
+        "By partition. It grows as the clock does where a partition stands still.",
+        Curve(one("partition", "audience_source_lag_seconds"), "partition {{partition}}"),
+        unit=SECONDS,
+    )
+    yield graph(
+        "Records waiting",
+        "Records that are not yet in the figures, by partition.",
+        Curve(one("partition", "audience_source_lag_records"), "partition {{partition}}"),
+        stacked=True,
+    )
+
+
+def _throughput() -> Iterator[timeseries.Panel]:
+    yield graph(
+        "Records read, by what became of them",
+        "Records that became durable, a second: accepted, late or rejected for another reason.",
+        Curve(f"sum by (outcome) ({rate('audience_events_total')})", "{{outcome}}"),
+        unit=RATE,
+        stacked=True,
+    )
+    yield graph(
+        "Records read, by platform",
+        "The same by platform. Empty is a record that names none that is valid.",
+        Curve(f"sum by (platform) ({rate('audience_events_total')})", "{{platform}}"),
+        unit=RATE,
+        stacked=True,
+    )
+
+
+def _batches() -> Iterator[timeseries.Panel]:
+    yield graph(
+        "Time of a batch",
+        "From reading a batch until it is durable.",
+        *_quantiles("audience_batch_seconds"),
+        unit=SECONDS,
+        width=THIRD,
+    )
+    yield graph(
+        "Time to make it durable",
+        "The part of that in which rows, outputs and position are written and committed.",
+        *_quantiles("audience_changelog_seconds"),
+        unit=SECONDS,
+        width=THIRD,
+    )
+    yield graph(
+        "Records of a batch",
+        "Records of one batch and transaction. Batches grow by themselves under load.",
+        *_quantiles("audience_batch_records"),
+        width=THIRD,
+    )
+    yield graph(
+        "Transactions",
+        "Kafka transactions a second. A failed one costs a new session, and nothing else.",
+        Curve(f"sum by (outcome) ({rate('audience_transactions_total')})", "{{outcome}}"),
+        unit=RATE,
+    )
+    yield graph(
+        "Sessions lost",
+        "Sessions with Kafka that ended with an error, and those of them that another worker had "
+        "taken over, a second. A few at a rebalance are usual; again and again they are not.",
+        Curve(f"sum({rate('audience_sessions_lost_total')})", "lost"),
+        Curve(f"sum({rate('audience_fenced_total')})", "fenced"),
+        unit=RATE,
+    )
+
+
+def _quantiles(name: str) -> Iterator[Curve]:
+    for label, share in _QUANTILES.items():
+        yield Curve(quantile(share, name), label)
+
+
+def _refused() -> Iterator[timeseries.Panel]:
+    yield graph(
+        "Refused, by reason",
+        "Records that went to viewer-events-rejected, a second. Any `error` is a defect of this "
+        "system; the others are the producers'.",
+        Curve(f"sum by (reason) ({rate('audience_rejected_total')})", "{{reason}}"),
+        unit=RATE,
+    )
+    yield graph(
+        "Share refused and late",
+        "Share of the records read that were refused: late, or for another reason.",
+        Curve(_share("rejected"), "refused"),
+        Curve(_share("late"), "late"),
+        unit=SHARE,
+    )
+    yield graph(
+        "Clock skew of producers",
+        "The most by which an accepted event was ahead of its Kafka timestamp lately. Over the "
+        "setting AUDIENCE_FUTURE, 2 minutes by default, events are refused.",
+        Curve(f"max({metric('audience_producer_clock_skew_seconds')})", "ahead by"),
+        unit=SECONDS,
+    )
+    yield graph(
+        "Named otherwise",
+        "Accepted records, a second, that name another venue or programme than their broadcast "
+        "has; the first stays.",
+        Curve(f"sum({rate('audience_relabelled_total')})", "records"),
+        unit=RATE,
+    )
+
+
+def _workers() -> Iterator[timeseries.Panel]:
+    yield graph(
+        "Partitions of each worker",
+        "Partitions that the group has given to each worker.",
+        Curve(one("instance", "audience_partitions_assigned"), "{{instance}}"),
+        width=THIRD,
+        stacked=True,
+    )
+    yield graph(
+        "Ready",
+        "1 while a worker is a member of the group with all its partitions at work.",
+        Curve(one("instance", "audience_worker_ready"), "{{instance}}"),
+        width=THIRD,
+        most=1,
+    )
+    yield graph(
+        "Restore",
+        "How long it took to read a partition's state back when it was last given to a worker.",
+        Curve(one("partition", "audience_recovery_seconds"), "partition {{partition}}"),
+        unit=SECONDS,
+        width=THIRD,
+    )
+    yield graph(
+        "Broadcasts",
+        "Broadcasts that are live, and those that are exported one by one, live or ended: the "
+        "largest of each worker, up to AUDIENCE_TOP_BROADCASTS.",
+        Curve(f"sum({one('partition', 'audience_live_broadcasts')})", "live"),
+        Curve(f"sum({one('partition', 'audience_exported_broadcasts')})", "exported"),
+        width=THIRD,
+    )
+    yield graph(
+        "Broadcasts that became final",
+        "Broadcasts that left the memory, a second: their last summary is out.",
+        Curve(f"sum({rate('audience_finalised_total')})", "broadcasts"),
+        unit=RATE,
+        width=THIRD,
+    )
+    yield graph(
+        "Too old for a scope's peak",
+        "Minutes, a second, that came after the scope's history had closed: they count in its "
+        "sums, no more in its peak.",
+        Curve(f"sum({rate('audience_scope_closed_total')})", "minutes"),
+        unit=RATE,
+        width=THIRD,
+    )
+
+
+def _processes() -> Iterator[timeseries.Panel]:
+    yield graph(
+        "Memory",
+        "Resident memory of each worker. It holds the rows of all its live broadcasts.",
+        Curve(one("instance", "process_resident_memory_bytes"), "{{instance}}"),
+        unit=BYTES,
+    )
+    yield graph(
+        "Processor",
+        "Processor cores that each worker uses. One is the most for one worker, as a rule.",
+        Curve(f"sum by (instance) ({rate('process_cpu_seconds_total')})", "{{instance}}"),
+        unit=CORES,
+    )
+    yield graph(
+        "Open files",
+        "Files and connections that each worker has open.",
+        Curve(one("instance", "process_open_fds"), "{{instance}}"),
+    )
+    yield graph(
+        "Time of a scrape",
+        "How long Prometheus waits for each worker's metrics.",
+        Curve(one("instance", "scrape_duration_seconds"), "{{instance}}"),
+        unit=SECONDS,
+        width=HALF,
+    )
