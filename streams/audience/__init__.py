@@ -1,10 +1,12 @@
 """The arithmetic: what the events of a broadcast mean. Pure: no Kafka, no clock, no asyncio."""
 
-from streams.audience.broadcast import Row, Rules, Tombstone
+from streams.audience.broadcast import Row
 from streams.audience.codec import NewerFormat, decode, encode
 from streams.audience.difference import Difference, Standing, difference, retire, standing
 from streams.audience.figures import Figures, figures, summary
 from streams.audience.minute import MINUTE
+from streams.audience.rules import Rules
+from streams.audience.tombstone import Tombstone
 
 __all__ = [
     "MINUTE",

@@ -13,41 +13,11 @@ import msgspec
 from streams.audience.minute import MINUTE, Cell, minutes_between
 
 if TYPE_CHECKING:
+    from streams.audience.rules import Rules
     from streams.events import ViewerEvent
 
 LONGEST_WINDOW: Final = 60
 """Minutes of the longest window whose peak is told, `peak_1h`."""
-
-
-class Rules(msgspec.Struct, frozen=True, gc=False):
-    """How a broadcast's events are to be taken; fixed for a broadcast by its first event.
-
-    Attributes:
-        lateness: Minutes after which a minute is sealed, at least 1.
-        carry: For how many minutes an audience stands in where none was observed, from 0.
-
-    Raises:
-        ValueError: one of them is too small.
-    """
-
-    lateness: int
-    carry: int
-
-    def __post_init__(self) -> None:
-        if self.lateness < 1:
-            raise ValueError(f"lateness is {self.lateness} min, must be at least 1")
-        if self.carry < 0:
-            raise ValueError(f"carry is {self.carry} min, must be at least 0")
-
-
-class Tombstone(msgspec.Struct, array_like=True, tag="t1", forbid_unknown_fields=True, gc=False):
-    """What stays of a final broadcast for a while, so that nothing can begin it anew.
-
-    Attributes:
-        expires: From when on it may be forgotten, in wall-clock milliseconds since 1970 UTC.
-    """
-
-    expires: int
 
 
 class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True, gc=False):
@@ -166,7 +136,7 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
                     event.revision,
                     None if viewers is None else at - minute * MINUTE,
                     viewers,
-                    viewers,
+                    None,
                     event.joins,
                     event.views,
                 )

@@ -16,7 +16,8 @@ from typing import Final
 
 import msgspec
 
-from streams.audience.broadcast import Row, Tombstone
+from streams.audience.broadcast import Row
+from streams.audience.tombstone import Tombstone
 from streams.errors import LiveAudienceError
 
 _encoder: Final = msgspec.msgpack.Encoder()

@@ -43,6 +43,9 @@ def check(row, twin):
     assert row.started_at == twin.started_at()
     assert row.title == twin.title()
     assert row.timestamp == twin.timestamp()
+    for cell in row.cells.values():
+        assert (cell.at is None) == (cell.audience is None)
+        assert cell.higher is None or cell.higher > cell.audience
     published = encode_summary(summary("fliggy", "b1", row, "live"))
     assert json.loads(published) == twin.summary("fliggy", "b1", "live")
     assert (row.venue, row.programme) == (twin.first().venue, twin.first().programme)
