@@ -1,7 +1,9 @@
 """The Faust app: where the way of an event is put together.
 
     viewer-events ──▶ Source ──▶ agent `broadcasts` ──▶ rows, summaries, refused records
-                                      │ what is durable
+                                      │    │ differences by scope
+                      what is durable │    ▼
+                                      │ scope-sums ──▶ Source ──▶ agent `scopes` ──▶ rows, summaries
                                       ▼
                          view of what is owned ──▶ metrics, HTTP
 
@@ -10,6 +12,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 from typing import TYPE_CHECKING, Any
@@ -23,8 +26,10 @@ from agents.following import Following
 from agents.kafka import client_options
 from agents.live import LiveBroadcasts
 from agents.metrics import Metrics
+from agents.scopes import BATCH_RECORDS, HOT_ROWS, Scopes, ScopesFollowing, scopes
 from agents.web import HttpServer
 from streams import audience
+from streams.audience.scope_codec import decode_scope, encode_scope
 from streams.clock import Clock, SystemClock
 from streams.exact import ExactApp, ExactSettings, Rows, Source
 from streams.settings import load
@@ -56,13 +61,15 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
     app.drain = settings.drain.total_seconds()
     live = LiveBroadcasts()
     work = Broadcasts(settings, topics)
+    scopes_work = Scopes(settings, topics)
+    exact = exact_settings(settings)
     metrics = Metrics(
         live,
         top=settings.top_broadcasts,
         stale=settings.stale.total_seconds(),
         assigned=lambda: len(source.partitions),
         lags=lambda: source.lags(),  # noqa: PLW0108  # the source comes after, and needs these
-        why_not_ready=lambda: source.why_not_ready(),  # noqa: PLW0108  # as above
+        why_not_ready=lambda: source.why_not_ready() or scopes_source.why_not_ready(),
         clock=clock,
     )
     following = Following(work, live, metrics, clock)
@@ -70,14 +77,28 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         app,
         topics.events.name,
         changelog=topics.broadcasts_changelog.name,
-        outputs=[topics.rejected.name, topics.broadcast_summaries.name],
+        outputs=[topics.rejected.name, topics.broadcast_summaries.name, topics.scope_sums.name],
         rows=lambda: Rows(audience.decode, audience.encode),
-        settings=exact_settings(settings),
+        settings=exact,
         listener=following,
         clock=clock.time,
     )
     following.source = source
-    app.sources.append(source)
+    scopes_source = Source(
+        app,
+        topics.scope_sums.name,
+        changelog=topics.scopes_changelog.name,
+        outputs=[topics.scope_summaries.name],
+        rows=lambda: Rows(decode_scope, encode_scope, hot=HOT_ROWS),
+        settings=dataclasses.replace(
+            exact,
+            group=f"{exact.group}-scopes",
+            batch_records=min(exact.batch_records, BATCH_RECORDS),
+        ),
+        listener=ScopesFollowing(scopes_work, metrics.pipeline),
+        clock=clock.time,
+    )
+    app.sources.extend([source, scopes_source])
     app.services.append(
         Web(
             HttpServer(
@@ -85,7 +106,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
                 settings.http_port,
                 live=live,
                 exposition=metrics.exposition,
-                health=AppHealth(source),
+                health=AppHealth(source, scopes_source),
                 partitioner=settings.partitioner,
                 partition_count=source.partition_count,
             )
@@ -96,23 +117,29 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
     async def agent(batches: AsyncIterable[Batch[Any]]) -> None:
         await broadcasts(batches, work)
 
+    @app.agent(scopes_source.channel, name="scopes")
+    async def scopes_agent(batches: AsyncIterable[Batch[Any]]) -> None:
+        await scopes(batches, scopes_work)
+
     return app
 
 
 class AppHealth:
     """How the worker is, for `/healthz` and `/readyz`."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, *sources: Source) -> None:
+        self._sources = sources
 
     def why_not_healthy(self) -> str | None:
         """Return what only a restart mends, or None."""
-        reason = self._source.crash_reason
-        return None if reason is None else f"the worker is ending: {reason}"
+        for source in self._sources:
+            if source.crash_reason is not None:
+                return f"the worker is ending: {source.crash_reason}"
+        return None
 
     def why_not_ready(self) -> str | None:
         """Return what is missing, or None."""
-        return self._source.why_not_ready()
+        return next(filter(None, (source.why_not_ready() for source in self._sources)), None)
 
 
 class Web(mode.Service):

@@ -8,6 +8,7 @@ import structlog
 
 from agents.lifecycle import Lifecycle
 from agents.refused import refuse
+from agents.sums import Sums
 from streams.audience import Row, Tombstone, summary
 from streams.events import read
 from streams.refusals import Reason, Refused
@@ -82,6 +83,7 @@ class Broadcasts:
     def __init__(self, settings: Settings, topics: Topics) -> None:
         self._rejected = topics.rejected.name
         self._summaries = topics.broadcast_summaries.name
+        self._sums = topics.scope_sums.name
         self._router = Router(settings.partitioner, settings.partitions)
         self._future = int(settings.future.total_seconds() * 1_000_000)
         self._margin = settings.final_margin.total_seconds()
@@ -139,25 +141,34 @@ class Broadcasts:
     # -- batches ---------------------------------------------------------------------------------
 
     def work_off(self, batch: Batch[State]) -> None:
-        """Judge and apply a batch's records, then finalise what is due."""
+        """Judge and apply a batch's records, finalise what is due, tell the scopes of it."""
         notes = batch.notes = Notes()
+        sums = Sums()
         ended: set[bytes] = set()
         failed: set[int] = set()
-        self._apply(batch, notes, ended, failed)
+        self._apply(batch, notes, sums, ended, failed)
         notes.read = list(batch.changed)
         # Until rows are finalised, below, a batch changes live ones only.
         for key, row in list(cast("dict[bytes, Row]", batch.changed).items()):
-            # Most rows of a batch have nothing to fold and no end: they are passed by here.
-            if row.newest - row.lateness > row.folded or row.ended is not None:
-                try:
+            try:
+                change = sums.difference(key, row)
+                # Many rows of a batch have nothing to fold and no end: they are passed by here.
+                if row.newest - row.lateness > row.folded or row.ended is not None:
                     self._finish(batch, key, row, was_ended=key in ended)
-                except Exception as error:  # noqa: BLE001  # our own defect: it stays as it was
-                    self._fail_row(batch, key, notes, failed, error)
+                sums.add(key, row, change)
+            except Exception as error:  # noqa: BLE001  # our own defect: it stays as it was
+                self._fail_row(batch, key, notes, failed, error)
         if batch.caught_up:
-            self._finalise(batch, notes)
+            self._finalise(batch, notes, sums)
+        sums.send(batch, self._sums)
 
     def _apply(  # noqa: C901, PLR0912  # one loop: calls of our own would cost as much as its work
-        self, batch: Batch[State], notes: Notes, ended: set[bytes], failed: set[int]
+        self,
+        batch: Batch[State],
+        notes: Notes,
+        sums: Sums,
+        ended: set[bytes],
+        failed: set[int],
     ) -> None:
         """Take the records one by one: the hot path."""
         partition, rows = batch.partition, batch.rows
@@ -196,6 +207,7 @@ class Broadcasts:
                         changed[key] = Row.new(event, at, timestamp, self._rules_of(platform))
                         accepted[platform] = accepted.get(platform, 0) + 1
                         continue
+                    sums.touch(key, state)
                     row = changed[key] = state
                     if row.ended is not None and row.ended_at is not None:
                         ended.add(key)
@@ -259,7 +271,7 @@ class Broadcasts:
         value = encode(summary(platform, broadcast, row, status))
         batch.send(self._summaries, key, value)
 
-    def _finalise(self, batch: Batch[State], notes: Notes) -> None:
+    def _finalise(self, batch: Batch[State], notes: Notes, sums: Sums) -> None:
         lifecycle = self.lifecycles.get(batch.partition)
         if lifecycle is None:
             return
@@ -271,6 +283,7 @@ class Broadcasts:
             if isinstance(row, Row):
                 if lifecycle.is_final(key, row, now):
                     self._publish(batch, key, row, "final")
+                    sums.retire(key, row)
                     expires = int(now * 1000) + self._tombstone
                     batch.changed[key] = Tombstone(expires=expires)
                     notes.finalised += 1

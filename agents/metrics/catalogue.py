@@ -149,6 +149,11 @@ RELABELLED: Final = Metric(
 FINALISED: Final = Metric(
     "audience_finalised_total", "counter", "Broadcasts that became final, and left the memory."
 )
+SCOPE_CLOSED: Final = Metric(
+    "audience_scope_closed_total",
+    "counter",
+    "Changes of a scope's minute that came after it was closed: no more in the peak.",
+)
 TRANSACTIONS: Final = Metric(
     "audience_transactions_total",
     "counter",
@@ -232,6 +237,7 @@ PIPELINE_METRICS: Final = (
     REJECTED,
     RELABELLED,
     FINALISED,
+    SCOPE_CLOSED,
     TRANSACTIONS,
     FENCED,
     SESSIONS_LOST,

@@ -43,6 +43,7 @@ class Pipeline:
         self._rejected = _counter(catalogue.REJECTED, registry)
         self._relabelled = _counter(catalogue.RELABELLED, registry)
         self._finalised = _counter(catalogue.FINALISED, registry)
+        self._scope_closed = _counter(catalogue.SCOPE_CLOSED, registry)
         self._transactions = _counter(catalogue.TRANSACTIONS, registry)
         self._fenced = _counter(catalogue.FENCED, registry)
         self._sessions_lost = _counter(catalogue.SESSIONS_LOST, registry)
@@ -103,6 +104,10 @@ class Pipeline:
         if finalised:
             self._finalised.inc(finalised)
         self._skew.note(ahead)
+
+    def scope_closed(self, minutes: int) -> None:
+        """Count changes of minutes that were closed in their scope."""
+        self._scope_closed.inc(minutes)
 
     def transaction(self, *, records: int, work_seconds: float, commit_seconds: float) -> None:
         """Count a committed transaction.

@@ -1,0 +1,291 @@
+"""A scope: what all differences of its broadcasts add up to (contract, section 4).
+
+    scope = Scope(head, load)        # load(n) gives chunk n to change
+    for change in batch: scope.add(change, history)
+    scope.settle()                   # then head and chunks say what the scope's figures are
+
+A minute's audience is one number, in chunks of `CHUNK` minutes. The head has everything else, the
+greatest audience of each chunk too, so that all figures are read off the head, and a change
+rewrites the head and the chunks that it touches.
+
+A minute is closed once the scope's newest is more than the history past it. What comes then counts
+in the sums, and the audience it has by then is all that the peak will ever see of it. Whether it is
+closed is judged by the newest minute *before* the change that brings it: a batch of events that
+jumps ahead by more than the history closes what lies behind, itself included, only for what comes
+after it. So nothing is missed because of what it happened to be read together with.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from streams.summaries import ScopeSummary, minute_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHUNK: Final = 240
+"""Minutes of one chunk: chunk `n` has the minutes from `n * CHUNK`. It cannot be changed without a
+new format: the sum of what a change of 8 days' history rewrites is least near the square root of
+twice its minutes."""
+
+
+class Change(msgspec.Struct, array_like=True, tag="d1", forbid_unknown_fields=True, gc=False):
+    """What one batch of viewer events changes in one scope: a record on its way to it.
+
+    The fields are those of `Difference`, and one more. They are the format of the topic.
+
+    Attributes:
+        minutes: By how much the audience of a minute changes.
+        known: By how many more broadcasts an audience is known in a minute.
+        viewer_minutes: Change of the sum.
+        joins: Likewise.
+        views: Likewise.
+        peak_sum: Likewise.
+        broadcasts: How many more ever belonged to it.
+        live: How many more are live.
+        newest: The newest minute of the broadcasts whose newest minute changed; -1 for none.
+        timestamp: Newest Kafka timestamp of their records, in milliseconds; -1 for none.
+    """
+
+    minutes: dict[int, int]
+    known: dict[int, int]
+    viewer_minutes: int = 0
+    joins: int = 0
+    views: int = 0
+    peak_sum: int = 0
+    broadcasts: int = 0
+    live: int = 0
+    newest: int = -1
+    timestamp: int = -1
+
+
+class Chunk(msgspec.Struct, array_like=True, tag="c1", forbid_unknown_fields=True, gc=False):
+    """The audiences of a span of minutes, of those in which one is known.
+
+    Attributes:
+        minutes: Minutes since the chunk's first to audiences.
+        known: In how many broadcasts it is known, where that is not one.
+    """
+
+    minutes: dict[int, int] = {}
+    known: dict[int, int] = {}
+
+    def add(self, offset: int, audience: int, known: int) -> None:
+        """Change the audience of a minute, and in how many broadcasts one is known."""
+        had = self.minutes.get(offset)
+        if had is not None:
+            audience += had
+            known += self.known.get(offset, 1)
+        if known:
+            self.minutes[offset] = audience
+        else:
+            self.minutes.pop(offset, None)
+        if known > 1:
+            self.known[offset] = known
+        else:
+            self.known.pop(offset, None)
+
+    def greatest(self, end: int) -> tuple[int, int] | None:
+        """The greatest audience of the minutes up to `end`, and the earliest that reached it."""
+        minutes = self.minutes
+        if end < CHUNK - 1:
+            minutes = {offset: n for offset, n in minutes.items() if offset <= end}
+        if not minutes:
+            return None
+        peak = max(minutes.values())
+        return peak, min([offset for offset, audience in minutes.items() if audience == peak])
+
+
+class Head(msgspec.Struct, array_like=True, tag="h1", forbid_unknown_fields=True, gc=False):
+    """All figures of a scope, and what it takes to know its peak.
+
+    Attributes:
+        due: Whether its figures have changed since they were last published.
+        published: When that was, in wall-clock milliseconds since 1970 UTC; 0 for never.
+        newest: The newest minute of any of its broadcasts; -1 before the first.
+        timestamp: Newest Kafka timestamp of their records, in milliseconds.
+        audience: In that minute; None if nobody's is known.
+        viewer_minutes: Sum.
+        joins: Sum.
+        views: Sum of views where given, else of joins.
+        peak_sum: Sum of the broadcasts' own peaks.
+        broadcasts: How many ever belonged to it.
+        live: How many are live.
+        closed: The last closed minute; -1 for none. It stays closed if the setting changes.
+        closed_peak: Greatest audience of the chunks that are no longer there; None if unknown.
+        closed_peak_minute: The earliest minute that reached it.
+        chunks: For each chunk the greatest audience of its minutes up to `newest`, and how many
+            minutes after its first that was reached; None if all that is known comes after.
+    """
+
+    due: bool = False
+    published: int = 0
+    newest: int = -1
+    timestamp: int = -1
+    audience: int | None = None
+    viewer_minutes: int = 0
+    joins: int = 0
+    views: int = 0
+    peak_sum: int = 0
+    broadcasts: int = 0
+    live: int = 0
+    closed: int = -1
+    closed_peak: int | None = None
+    closed_peak_minute: int = -1
+    chunks: dict[int, tuple[int, int] | None] = {}
+
+    def peak(self) -> tuple[int, int] | None:
+        """The greatest audience over all minutes, and the earliest minute that reached it."""
+        best = self.closed_peak
+        minute = self.closed_peak_minute
+        for number, greatest in self.chunks.items():
+            if greatest is None:
+                continue
+            audience, offset = greatest
+            if best is None or audience > best:
+                best, minute = audience, number * CHUNK + offset
+            elif audience == best:
+                minute = min(minute, number * CHUNK + offset)
+        return None if best is None else (best, minute)
+
+    def figures(self) -> tuple[object, ...]:
+        """All that is published, to see whether it changed."""
+        return (
+            self.newest,
+            self.audience,
+            self.peak(),
+            self.peak_sum,
+            self.viewer_minutes,
+            self.joins,
+            self.views,
+            self.broadcasts,
+            self.live,
+        )
+
+
+class Scope:
+    """A scope while a batch changes it.
+
+    Args:
+        head: Its head, to be changed.
+        load: Gives the chunk of a number, to be changed; an empty one where there is none.
+        peek: Gives the chunk of a number that is there, to be looked at.
+
+    Attributes:
+        head: All its figures, once settled.
+        changed: The chunks that were changed, once settled; None where one is to be deleted.
+    """
+
+    __slots__ = ("_first_newest", "_load", "_peek", "changed", "head")
+
+    def __init__(
+        self, head: Head, load: Callable[[int], Chunk], peek: Callable[[int], Chunk]
+    ) -> None:
+        self.head = head
+        self.changed: dict[int, Chunk | None] = {}
+        self._load = load
+        self._peek = peek
+        self._first_newest = head.newest
+
+    def add(self, change: Change, history: int) -> int:
+        """Take in what a batch of viewer events changed.
+
+        Args:
+            change: What it changed; its `known` is used up.
+            history: How many minutes before the newest one stay open.
+
+        Returns:
+            How many closed minutes it would have changed.
+        """
+        head = self.head
+        head.viewer_minutes += change.viewer_minutes
+        head.joins += change.joins
+        head.views += change.views
+        head.peak_sum += change.peak_sum
+        head.broadcasts += change.broadcasts
+        head.live += change.live
+        missed = 0
+        known = change.known
+        for minute, audience in change.minutes.items():
+            missed += self._add(minute, audience, known.pop(minute, 0))
+        for minute, count in known.items():
+            missed += self._add(minute, 0, count)
+        if change.newest > head.newest:
+            head.newest = change.newest
+            head.closed = max(head.closed, change.newest - history - 1)
+        head.timestamp = max(head.timestamp, change.timestamp)
+        return missed
+
+    def _add(self, minute: int, audience: int, known: int) -> bool:
+        """Change a minute; say whether it was closed."""
+        if minute <= self.head.closed:
+            return True
+        number, offset = divmod(minute, CHUNK)
+        chunk = self.changed.get(number)
+        if chunk is None:
+            chunk = self.changed[number] = self._load(number)
+        chunk.add(offset, audience, known)
+        return False
+
+    def settle(self) -> None:
+        """Bring the head up to what the chunks hold; to be called once, after all changes."""
+        head, changed, chunks = self.head, self.changed, self.head.chunks
+        newest = head.newest
+        for number, chunk in changed.items():
+            assert chunk is not None, "settled twice"
+            if chunk.minutes:
+                chunks[number] = chunk.greatest(newest - number * CHUNK)
+            else:
+                chunks.pop(number, None)
+                changed[number] = None
+        # Minutes that were ahead of the newest count from when it reaches them.
+        if newest > self._first_newest:
+            first, last = self._first_newest // CHUNK, newest // CHUNK
+            for number in [n for n in chunks if first <= n <= last and n not in changed]:
+                chunks[number] = self._peek(number).greatest(newest - number * CHUNK)
+        self._close()
+        head.audience = None
+        if newest // CHUNK in chunks:
+            chunk = changed.get(newest // CHUNK) or self._peek(newest // CHUNK)
+            head.audience = chunk.minutes.get(newest % CHUNK)
+
+    def _close(self) -> None:
+        """Keep of chunks whose minutes are all closed their peak alone."""
+        head = self.head
+        first_open = (head.closed + 1) // CHUNK
+        for number in sorted([number for number in head.chunks if number < first_open]):
+            greatest = head.chunks.pop(number)
+            if greatest is not None and (
+                head.closed_peak is None or greatest[0] > head.closed_peak
+            ):
+                head.closed_peak = greatest[0]
+                head.closed_peak_minute = number * CHUNK + greatest[1]
+            self.changed[number] = None
+
+
+def scope_summary(name: str, head: Head) -> ScopeSummary:
+    """What is published of a scope that has had an event.
+
+    Args:
+        name: `world`, or its kind and name: `venue:louvre`.
+        head: Its figures.
+    """
+    kind, _, name = name.partition(":")
+    peak = head.peak()
+    return ScopeSummary(
+        scope=kind,  # type: ignore[arg-type]  # the kinds are those that agents.sums writes
+        name=name,
+        minute=minute_text(head.newest),
+        audience=head.audience,
+        peak=None if peak is None else peak[0],
+        peak_at=None if peak is None else minute_text(peak[1]),
+        peak_sum=head.peak_sum,
+        viewer_minutes=head.viewer_minutes,
+        joins=head.joins,
+        views=head.views,
+        broadcasts=head.broadcasts,
+        live=head.live,
+    )
