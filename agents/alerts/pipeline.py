@@ -150,8 +150,8 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             """,
             "warning",
             "Worker {{ $labels.instance }} leaves broadcasts out of its metrics",
-            "{{ $value | humanize }} live broadcasts are in the API and the summaries only, so no "
-            "alert watches them.",
+            "Live broadcasts that are in the API and the summaries only, so that no alert watches "
+            "them: {{ $value | humanize }}.",
         ),
         alert(
             "ProducerClockSkewed",
@@ -166,8 +166,8 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             "max by (job, topic) (audience_topic_findings) > 0",
             "warning",
             "Topic {{ $labels.topic }} is not configured as it must be",
-            "{{ $value | humanize }} findings; `live-audience topics check` says which, and what "
-            "to do.",
+            "Findings: {{ $value | humanize }}. `live-audience topics check` says what they are, "
+            "and what to do.",
         ),
     ]
     return Group("live-audience-pipeline", rules, timing.scrape)
