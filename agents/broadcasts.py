@@ -276,7 +276,9 @@ class Broadcasts:
         if lifecycle is None:
             return
         now = batch.read_at
-        for key in list(lifecycle.due(now, _FINAL_AT_ONCE)):
+        due = list(lifecycle.due(now, _FINAL_AT_ONCE))
+        batch.more = len(due) == _FINAL_AT_ONCE
+        for key in due:
             if key in batch.changed:
                 continue  # read just now; it is looked at again with the next batch
             row = batch.rows.get(key)

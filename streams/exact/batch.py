@@ -42,6 +42,7 @@ class Batch(Generic[RowT]):
         changed: What this batch changes.
         caught_up: Whether nothing waited behind these records when they were read.
         read_at: The clock's time when they were read, in seconds.
+        more: Set by an agent that left work of its own undone: the next batch comes at once.
         notes: What the agent wants its `Listener` to be told with the batch, once it is durable.
     """
 
@@ -49,6 +50,7 @@ class Batch(Generic[RowT]):
         "_done",
         "caught_up",
         "changed",
+        "more",
         "notes",
         "outputs",
         "partition",
@@ -73,6 +75,7 @@ class Batch(Generic[RowT]):
         self.read_at = read_at
         self.changed: dict[bytes, RowT | None] = {}
         self.outputs: list[Output] = []
+        self.more = False
         self.notes: Any = None
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

@@ -100,6 +100,7 @@ class Partition:
         self._stopping = False
         self._task: asyncio.Task[Any] | None = None
         self._in_batch = False
+        self._more = False
         self._offset = 0
         self._oldest: int | None = None
         self._last_timestamp: int | None = None
@@ -187,10 +188,11 @@ class Partition:
 
     async def _batch(self) -> None:
         settings, source, consumer = self._settings, self._source, self._consumer
+        wait = 0 if self._more else int(settings.tick * 1000)
         try:
             async with bounded(settings.deadline, f"fetching from {source.topic}"):
                 fetched = await consumer.getmany(
-                    source, timeout_ms=int(settings.tick * 1000), max_records=settings.batch_records
+                    source, timeout_ms=wait, max_records=settings.batch_records
                 )
                 records = fetched.get(source, [])
         except SessionLost as error:
@@ -218,6 +220,7 @@ class Partition:
             worked = time.monotonic()
             if not batch.is_empty:
                 await self._commit(batch)
+            self._more = batch.more
             self._listener.committed(batch, worked - began, time.monotonic() - worked)
         except BaseException:
             self._kept.rows.rollback(batch.changed)

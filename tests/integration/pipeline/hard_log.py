@@ -51,6 +51,7 @@ def broadcast_events(rng, name, start):
     platform = rng.choice(PLATFORMS)
     minutes = rng.choice((5, 20, 60, 130))
     venue = rng.choice((None, "louvre", "versailles", "prado"))
+    programme = rng.choice((None, "night-at-the-louvre", "gardens"))
     viewers = rng.randrange(1, 400_000)
     views = 0
     base = {"platform": platform, "broadcast": name}
@@ -60,6 +61,8 @@ def broadcast_events(rng, name, start):
         event = {**base, **fields}
         if venue and rng.random() < 0.9:
             event["venue"] = venue
+        if programme and rng.random() < 0.9:
+            event["programme"] = programme
         if rng.random() < 0.01:
             event["venue"] = "elsewhere"
         if rng.random() < 0.05:
@@ -186,15 +189,18 @@ def broken(rng, partitions, event, at, sent):
     return Record(partition, key, value, timestamp, reason, None, at)
 
 
-def hard_log(seed, count, partitions, *, broken_share=0.05, prefix="b"):
-    """Return about `count` records in the order in which they are sent."""
+def hard_log(seed, count, partitions, *, broken_share=0.05, prefix="b", hours=6):
+    """Return about `count` records in the order in which they are sent.
+
+    Broadcasts begin in the first `hours` of it.
+    """
     rng = random.Random(seed)
     epoch = int(datetime(2026, 9, 25, 10, tzinfo=UTC).timestamp()) * 1_000_000
     events = []
     number = 0
     while len(events) < count:
         name = f"{prefix}{number}" + rng.choice(("", ":x", " é", "/1"))
-        events += broadcast_events(rng, name, epoch + rng.randrange(6 * 60) * MINUTE)
+        events += broadcast_events(rng, name, epoch + rng.randrange(hours * 60) * MINUTE)
         number += 1
     events.sort(key=lambda item: item[0])
     records = []

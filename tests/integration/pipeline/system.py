@@ -5,6 +5,7 @@ import json
 import sys
 from collections import Counter
 
+import aiohttp
 import orjson
 from aiokafka import AIOKafkaProducer
 from kafka_tools import consume_all
@@ -82,9 +83,21 @@ class System:
         """Wait until so many records are in the figures."""
         async with asyncio.timeout(seconds):
             while sum((await self.positions()).values()) < total:
-                running = [worker for worker in self.workers if worker.running]
-                assert running, "\n".join(worker.tail(10) for worker in self.workers)
+                alive = not self.workers or any(worker.running for worker in self.workers)
+                assert alive, "\n".join(worker.tail(10) for worker in self.workers)
                 await asyncio.sleep(1)
+
+    async def metric(self, worker, name, wanted, seconds=120):
+        """Wait until a worker's metric without labels has a value."""
+        line = next(line for line in worker.lines if '"answering"' in line)
+        url = json.loads(line)["url"] + "/metrics"
+        async with asyncio.timeout(seconds), aiohttp.ClientSession() as session:
+            while True:
+                async with session.get(url) as answer:
+                    text = await answer.text()
+                if f"\n{name} {float(wanted)}\n" in text:
+                    return
+                await asyncio.sleep(0.5)
 
     async def rows(self):
         """All rows as the changelog holds them."""

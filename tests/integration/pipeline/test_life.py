@@ -1,0 +1,168 @@
+"""Ended, final, late, forgotten: on a real Kafka, with a clock that the test moves."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import aiohttp
+import orjson
+import pytest
+from integration.pipeline.system import System
+from processes import Process
+
+from streams import audience
+
+pytestmark = pytest.mark.kafka
+
+HOUR = 3_600
+
+
+def events(*kinds, broadcast="louvre-1", minute=0):
+    """Records of one broadcast, a minute apart."""
+    key = f"fliggy:{broadcast}".encode()
+    return [
+        SimpleNamespace(
+            key=key,
+            value=orjson.dumps(
+                {
+                    "platform": "fliggy",
+                    "broadcast": broadcast,
+                    "at": f"2026-09-25T12:{minute + number:02d}:00Z",
+                    "kind": kind,
+                    "viewers": 10 + number,
+                }
+            ),
+            partition=0,
+            timestamp=1_790_400_000_000,
+        )
+        for number, kind in enumerate(kinds)
+    ]
+
+
+class Clock:
+    """A clock that the test moves, in a file that workers read."""
+
+    def __init__(self, path):
+        self.path = path
+        self.now = 1_000_000.0
+        self.advance(0)
+
+    def advance(self, seconds):
+        self.now += seconds
+        other = self.path.with_suffix(".new")
+        other.write_text(str(self.now))
+        other.replace(self.path)
+
+
+@pytest.fixture
+def clock(tmp_path):
+    return Clock(tmp_path / "clock")
+
+
+@contextlib.asynccontextmanager
+async def worker_with(system, clock):
+    """A worker by the given clock."""
+    env = {f"AUDIENCE_{name.upper()}": value for name, value in system.given.items()}
+    program = str(Path(__file__).with_name("clocked.py"))
+    worker = await Process(sys.executable, program, env={**env, "CLOCK": str(clock.path)}).start()
+    system.workers.append(worker)
+    await worker.says('"restored"')
+    yield worker
+    assert await worker.stop() == 0, worker.tail()
+
+
+async def statuses(system, wanted, seconds=30):
+    """Wait until the summaries have these statuses, in their order."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = [
+                orjson.loads(record.value)["status"]
+                for record in await system.read(system.topics.broadcast_summaries)
+            ]
+            if len(found) >= len(wanted):
+                break
+            await asyncio.sleep(0.2)
+    assert found == wanted
+
+
+async def test_a_broadcasts_life(brokers, topic_prefix, clock):
+    async with System(brokers, topic_prefix, 1) as system:
+        await system.send(events("started", "sample", "ended"))
+        async with worker_with(system, clock):
+            await statuses(system, ["ended"])
+            clock.advance(15 * 60)
+            await asyncio.sleep(2)
+            await statuses(system, ["ended"])
+            clock.advance(60 + 10)
+            await statuses(system, ["ended", "final"])
+            await system.send(events("sample", minute=10))
+            await system.done(4)
+            rejected = await system.read(system.topics.rejected)
+            assert [dict(record.headers)["reason"] for record in rejected] == [b"late"]
+        # A restart forgets nothing: what is final stays final.
+        async with worker_with(system, clock):
+            await system.send(events("sample", minute=11))
+            await system.done(5)
+            assert len(await system.read(system.topics.rejected)) == 2
+            clock.advance(8 * 24 * HOUR + 2 * HOUR)
+            async with asyncio.timeout(30):
+                # Not an event to wait for: it is another process.
+                while (await system.rows())[b"fliggy:louvre-1"] is not None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)
+        await statuses(system, ["ended", "final"])
+
+
+async def test_a_restart_delays_what_is_final(brokers, topic_prefix, clock):
+    async with System(brokers, topic_prefix, 1) as system:
+        await system.send(events("ended"))
+        async with worker_with(system, clock):
+            await statuses(system, ["ended"])
+        clock.advance(15 * 60)
+        async with worker_with(system, clock):
+            await asyncio.sleep(2)
+            clock.advance(5 * 60)
+            await asyncio.sleep(2)
+            await statuses(system, ["ended"])
+            clock.advance(11 * 60 + 10)
+            await statuses(system, ["ended", "final"])
+
+
+async def test_a_hundred_thousand_at_once(brokers, topic_prefix, clock):
+    count = 100_000
+    async with System(brokers, topic_prefix, 1) as system:
+        await system.send(
+            record for number in range(count) for record in events("ended", broadcast=f"b{number}")
+        )
+        async with worker_with(system, clock) as worker:
+            await system.done(count, seconds=120)
+            clock.advance(20 * 60)
+            await system.metric(worker, "audience_finalised_total", count)
+        rows = (await system.rows()).values()
+        assert sum(isinstance(row, audience.Tombstone) for row in rows) == count
+        summaries = await system.read(system.topics.broadcast_summaries)
+        assert len(summaries) == 2 * count
+        last = {record.key: orjson.loads(record.value)["status"] for record in summaries}
+        assert set(last.values()) == {"final"}
+
+
+async def test_fausts_own_command_starts_the_same_worker(brokers, topic_prefix):
+    async with System(brokers, topic_prefix, 1) as system:
+        await system.send(events("started", "ended"))
+        env = {f"AUDIENCE_{name.upper()}": value for name, value in system.given.items()}
+        command = (sys.executable, "-m", "faust", "-A", "agents.app", "worker", "-l", "info")
+        worker = await Process(*command, env=env).start()
+        try:
+            await system.done(2)
+            line = next(line for line in worker.lines if '"answering"' in line)
+            url = json.loads(line)["url"]
+            async with aiohttp.ClientSession() as session, session.get(url + "/readyz") as answer:
+                assert answer.status == 200
+            assert not any("/table" in line for line in worker.lines)
+            assert await worker.stop() == 0, worker.tail()
+        finally:
+            if worker.running:
+                await worker.kill()
+        await statuses(system, ["ended"])

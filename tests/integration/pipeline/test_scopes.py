@@ -1,0 +1,144 @@
+"""Scopes on a real Kafka, through kills and rebalances: every last summary equals the oracle's."""
+
+import asyncio
+from collections import defaultdict
+from itertools import pairwise
+
+import orjson
+import pytest
+from integration.pipeline.hard_log import hard_log
+from integration.pipeline.oracle import Oracle
+from integration.pipeline.system import System
+from twin import scope_summary
+
+from streams.audience.scope import Head
+from streams.audience.scope_codec import decode_scope
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+
+PARTITIONS = 8
+RECORDS = 60_000
+POSITION = b"\x00position"
+
+
+@pytest.fixture(scope="module")
+def log():
+    return hard_log(20200223, RECORDS, PARTITIONS)
+
+
+@pytest.fixture(scope="module")
+def oracle(log):
+    return Oracle().take(log)
+
+
+def scopes(oracle):
+    """Summaries by the scope's name."""
+    members = defaultdict(list)
+    for key, twin in oracle.twins.items():
+        first = twin.first()
+        members["world"].append(twin)
+        members["platform:" + key.decode().partition(":")[0]].append(twin)
+        members["venue:" + (first.venue or "unknown")].append(twin)
+        if first.programme is not None:
+            members["programme:" + first.programme].append(twin)
+    return {name: scope_summary(*name.partition(":")[::2], told) for name, told in members.items()}
+
+
+async def heads(system):
+    """The scopes' heads by name, and how many sums are in them by partition."""
+    rows, positions = {}, {}
+    for record in await system.read(system.topics.scopes_changelog):
+        if record.key == POSITION:
+            positions[record.partition] = orjson.loads(record.value)["offset"]
+        elif b"/" not in record.key:
+            rows[record.key.decode()] = decode_scope(record.value)
+    assert all(isinstance(head, Head) for head in rows.values())
+    return rows, positions
+
+
+async def settled(system, seconds=120):
+    """Wait until all sums are in the scopes, and what is due is published."""
+    sums = {r.partition: r.offset + 1 for r in await system.read(system.topics.scope_sums)}
+    async with asyncio.timeout(seconds):
+        while True:
+            rows, positions = await heads(system)
+            if positions == {**dict.fromkeys(positions, 0), **sums} and not any(
+                head.due for head in rows.values()
+            ):
+                return
+            alive = [worker for worker in system.workers if worker.running]
+            assert alive, "\n".join(worker.tail(10) for worker in system.workers)
+            await asyncio.sleep(0.5)
+
+
+async def published(system):
+    told = defaultdict(list)
+    for record in await system.read(system.topics.scope_summaries):
+        told[record.key.decode()].append((record.timestamp, orjson.loads(record.value)))
+    return told
+
+
+async def compare(system, oracle):
+    """Compare the last summary of each scope, and see how often each was published."""
+    await settled(system)
+    told, expected = await published(system), scopes(oracle)
+    assert told.keys() == expected.keys()
+    assert len(told) > 10
+    for name, summary in expected.items():
+        assert told[name][-1][1] == summary, name
+    for name, summaries in told.items():
+        for (one, first), (other, second) in pairwise(summaries):
+            assert other - one >= 1_000, name
+            assert first != second, name
+
+
+async def test_three_workers_killed_and_joined_in_mid_flow(brokers, topic_prefix, log, oracle):
+    async with System(brokers, topic_prefix, PARTITIONS, batch_records="300") as system:
+        workers = [await system.worker() for _ in range(3)]
+        for worker in workers:
+            await worker.says("restored", 120)
+        sending = asyncio.create_task(system.send(log))
+        await asyncio.sleep(2)
+        await workers[0].kill()
+        workers.append(await system.worker())
+        await workers[3].says("restored", 120)
+        await asyncio.sleep(1)
+        await workers[1].kill()
+        await workers[2].kill()
+        await system.worker()
+        await system.worker()
+        await sending
+        await system.done(len(log))
+        await system.compare(oracle)
+        await compare(system, oracle)
+
+
+async def test_what_is_due_survives_a_kill(brokers, topic_prefix, log, oracle):
+    async with System(brokers, topic_prefix, PARTITIONS, batch_records="500") as system:
+        worker = await system.worker()
+        await worker.says("restored", 120)
+        await system.send(log)
+        async with asyncio.timeout(60):
+            while not any(head.due for head in (await heads(system))[0].values()):
+                pass
+        await worker.kill()
+        rows, _ = await heads(system)
+        assert any(head.due for head in rows.values())
+        await system.worker()
+        await system.done(len(log))
+        await compare(system, oracle)
+
+
+async def test_partitions_read_days_apart(brokers, topic_prefix):
+    log = hard_log(20200224, 20_000, PARTITIONS, hours=7 * 24)
+    log.sort(key=lambda record: record.partition)  # each partition to its end, then the next one
+    oracle = Oracle().take(log)
+    async with System(brokers, topic_prefix, PARTITIONS) as system:
+        await system.worker()
+        sent = 0
+        for partition in range(PARTITIONS):
+            records = [record for record in log if record.partition == partition]
+            await system.send(records)
+            sent += len(records)
+            await system.done(sent)
+        await compare(system, oracle)

@@ -1,0 +1,146 @@
+"""What a live worker's scrape is, by promtool; and that it says what is wrong with the topics."""
+
+import asyncio
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from urllib.request import Request, urlopen
+
+import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from deploy.prometheus_tools import check
+from integration.pipeline.hard_log import Record
+from integration.pipeline.system import System
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from agents.live import LiveBroadcasts, Selection
+from agents.metrics import catalogue
+from agents.metrics.worker import Worker
+from agents.topic_watch import TopicWatch
+from streams.routing import partition_for
+from streams.settings import Settings
+
+pytestmark = pytest.mark.kafka
+
+PARTITIONS = 2
+BROADCASTS = (("fliggy", "l'\u00e9t\u00e9", 380_000), ("kick", 'a"b\\c', 7))
+
+
+def events():
+    """Some minutes of two broadcasts, one of which ends, and one record that is no event."""
+    now = int(time.time())
+    for minute in range(5):
+        for platform, broadcast, viewers in BROADCASTS:
+            at = datetime.fromtimestamp(now - 300 + minute * 60, UTC)
+            event = {
+                "platform": platform,
+                "broadcast": broadcast,
+                "at": at.isoformat().replace("+00:00", "Z"),
+                "kind": "ended" if platform == "kick" and minute == 4 else "sample",
+                "viewers": viewers + minute,
+                "views": viewers * 2,
+                "venue": "louvre",
+                "programme": "night",
+                "title": 'Nuit au "Louvre"',
+            }
+            if not minute:
+                event["kind"] = "started"
+            yield record(f"{platform}:{broadcast}".encode(), json.dumps(event).encode())
+    yield record(b"kick:broken", b"{")
+
+
+def record(key, value):
+    partition = partition_for(key, PARTITIONS, "murmur2")
+    return Record(partition, key, value, int(time.time() * 1000), None, None, 0)
+
+
+async def scrape(worker, accept):
+    line = next(line for line in worker.lines if '"answering"' in line)
+    url = json.loads(line)["url"].rstrip("/") + "/metrics"
+
+    def get():
+        with urlopen(Request(url, headers={"Accept": accept})) as answer:
+            return answer.read().decode()
+
+    return await asyncio.to_thread(get)
+
+
+async def test_promtool_finds_nothing_in_a_live_scrape(brokers, topic_prefix):
+    async with System(brokers, topic_prefix, PARTITIONS) as system:
+        worker = await system.worker()
+        await worker.says("restored", 60)
+        sent = list(events())
+        await system.send(sent)
+        await system.done(len(sent))
+        wanted = "audience_topic_findings{"
+        text = ""
+        async with asyncio.timeout(30):
+            while wanted not in text or "audience_ended_timestamp_seconds{" not in text:
+                text = await scrape(worker, "text/plain")
+                await asyncio.sleep(0.2)
+    assert check("promtool", "check", "metrics", stdin=text) == ""
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    for metric in (
+        catalogue.BROADCAST_METRICS + catalogue.PIPELINE_METRICS + catalogue.WORKER_METRICS
+    ):
+        family = families[metric.name.removesuffix("_total")]
+        assert family.documentation == metric.help
+        assert family.samples, metric.name
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} == set(metric.labels), sample
+
+
+async def test_what_is_wrong_with_a_topic_is_told(brokers, topic_prefix, admin):
+    async with System(brokers, topic_prefix, PARTITIONS) as system:
+        registry = CollectorRegistry()
+        live = LiveBroadcasts()
+        metrics = Worker(
+            registry,
+            live,
+            Selection(live, 1),
+            assigned=lambda: 0,
+            lags=dict,
+            why_not_ready=lambda: None,
+        )
+        watch = TopicWatch(
+            system.settings, metrics.topics_looked_at, interval=timedelta(milliseconds=200)
+        )
+
+        def findings():
+            return {
+                topic.name: registry.get_sample_value(
+                    "audience_topic_findings", {"topic": topic.name}
+                )
+                for topic in system.topics
+            }
+
+        await watch.start()
+        try:
+            name = system.topics.broadcast_summaries.name
+            right = dict.fromkeys((topic.name for topic in system.topics), 0)
+            await until(lambda: findings() == right)
+            await alter(admin, name, "delete")
+            await until(lambda: findings() == {**right, name: 1})
+            await alter(admin, name, "compact")
+            await until(lambda: findings() == right)
+        finally:
+            await watch.stop()
+
+
+async def until(holds):
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.1)
+
+
+async def alter(admin, topic, cleanup):
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs={"cleanup.policy": cleanup})
+    await admin.alter_configs([resource])
+
+
+async def test_a_broker_that_does_not_answer_ends_nothing():
+    told = []
+    watch = TopicWatch(Settings(brokers="127.0.0.1:9"), told.append)
+    await watch.look()
+    assert told == []
