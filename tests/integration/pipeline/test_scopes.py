@@ -9,7 +9,7 @@ import pytest
 from integration.pipeline.hard_log import hard_log
 from integration.pipeline.oracle import Oracle
 from integration.pipeline.system import System
-from twin import scope_summary
+from scope_oracle import scopes
 
 from streams.audience.scope import Head
 from streams.audience.scope_codec import decode_scope
@@ -29,19 +29,6 @@ def log():
 @pytest.fixture(scope="module")
 def oracle(log):
     return Oracle().take(log)
-
-
-def scopes(oracle):
-    """Summaries by the scope's name."""
-    members = defaultdict(list)
-    for key, twin in oracle.twins.items():
-        first = twin.first()
-        members["world"].append(twin)
-        members["platform:" + key.decode().partition(":")[0]].append(twin)
-        members["venue:" + (first.venue or "unknown")].append(twin)
-        if first.programme is not None:
-            members["programme:" + first.programme].append(twin)
-    return {name: scope_summary(*name.partition(":")[::2], told) for name, told in members.items()}
 
 
 async def heads(system):
@@ -81,7 +68,7 @@ async def published(system):
 async def compare(system, oracle):
     """Compare the last summary of each scope, and see how often each was published."""
     await settled(system)
-    told, expected = await published(system), scopes(oracle)
+    told, expected = await published(system), scopes(oracle.twins)
     assert told.keys() == expected.keys()
     assert len(told) > 10
     for name, summary in expected.items():
