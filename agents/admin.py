@@ -122,6 +122,18 @@ async def check_topics(settings: Settings) -> list[Finding]:
     return [*unfit, *findings(settings, topics, found)]
 
 
+async def look_at_topics(settings: Settings) -> list[Finding]:
+    """What is wrong with the topics alone: no transaction is begun, so it may be asked often.
+
+    Raises:
+        LiveAudienceError: the broker cannot be reached or does not allow it.
+    """
+    topics = Topics.of(settings)
+    async with kafka.admin(settings) as client:
+        found = await _found(client, [topic.name for topic in topics])
+    return findings(settings, topics, found)
+
+
 async def partitions_of(settings: Settings, names: Iterable[str]) -> dict[str, int]:
     """How many partitions each of these topics has.
 

@@ -27,6 +27,7 @@ from agents.kafka import client_options
 from agents.live import LiveBroadcasts
 from agents.metrics import Metrics
 from agents.scopes import BATCH_RECORDS, HOT_ROWS, Scopes, ScopesFollowing, scopes
+from agents.topic_watch import TopicWatch
 from agents.web import HttpServer
 from streams import audience
 from streams.audience.scope_codec import decode_scope, encode_scope
@@ -112,6 +113,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
             )
         )
     )
+
+    app.services.append(TopicWatch(settings, metrics.worker.topics_looked_at))
 
     @app.agent(source.channel, name="broadcasts")
     async def agent(batches: AsyncIterable[Batch[Any]]) -> None:

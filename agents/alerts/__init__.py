@@ -23,6 +23,7 @@ __all__ = [
     "Hold",
     "Record",
     "Timing",
+    "document",
     "duration",
     "groups",
     "rules",

@@ -231,6 +231,12 @@ RECOVERY: Final = Metric(
     ("partition",),
     "seconds",
 )
+TOPIC_FINDINGS: Final = Metric(
+    "audience_topic_findings",
+    "gauge",
+    "What is wrong with the topic's configuration, as `topics check` finds it.",
+    ("topic",),
+)
 
 PIPELINE_METRICS: Final = (
     EVENTS,
@@ -247,4 +253,13 @@ PIPELINE_METRICS: Final = (
     CLOCK_SKEW,
     BUILD,
 )
-WORKER_METRICS: Final = (READY, ASSIGNED, LIVE, EXPORTED, LAG_RECORDS, LAG_SECONDS, RECOVERY)
+WORKER_METRICS: Final = (
+    READY,
+    ASSIGNED,
+    LIVE,
+    EXPORTED,
+    LAG_RECORDS,
+    LAG_SECONDS,
+    RECOVERY,
+    TOPIC_FINDINGS,
+)

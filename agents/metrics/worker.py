@@ -53,6 +53,7 @@ class Worker(Collector):
         self._lags = lags
         self._why_not_ready = why_not_ready
         self._recovery: dict[int, float] = {}
+        self._findings: Mapping[str, int] = {}
         registry.register(self)
 
     def restored(self, partition: int, seconds: float) -> None:
@@ -62,6 +63,10 @@ class Worker(Collector):
     def lost(self, partition: int) -> None:
         """Forget a partition."""
         self._recovery.pop(partition, None)
+
+    def topics_looked_at(self, findings: Mapping[str, int]) -> None:
+        """Take note of how many things are wrong with each topic."""
+        self._findings = findings
 
     def describe(self) -> Iterator[Family]:
         """The families without samples, so that registering asks nobody."""
@@ -81,6 +86,9 @@ class Worker(Collector):
         yield _by_partition(catalogue.LAG_RECORDS, {number: lag[0] for number, lag in lags})
         yield _by_partition(catalogue.LAG_SECONDS, {number: lag[1] for number, lag in lags})
         yield _by_partition(catalogue.RECOVERY, dict(sorted(self._recovery.items())))
+        yield _family(
+            catalogue.TOPIC_FINDINGS, {(name,): count for name, count in self._findings.items()}
+        )
 
 
 def _by_partition(metric: Metric, values: Mapping[int, float]) -> Family:
