@@ -174,6 +174,7 @@ class Broadcasts:
         partition, rows = batch.partition, batch.rows
         changed = cast("dict[bytes, Row]", batch.changed)
         router, future, accepted = self._router, self._future, notes.accepted
+        router.expect(partition, [record.key for record in batch.records])
         known = router.known[partition]
         now = int(batch.read_at * 1000)
         ahead = 0

@@ -3,11 +3,12 @@
 All records of a broadcast must lie in one partition; the producers' partitioner decides which.
 """
 
-import struct
 import zlib
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Final, Literal, get_args
 
+from streams.murmur2 import murmur2, murmur2_of
 from streams.refusals import Reason, Refused
 
 Partitioner = Literal["murmur2", "crc32", "any"]
@@ -16,27 +17,6 @@ Partitioner = Literal["murmur2", "crc32", "any"]
 that a key stays in one partition."""
 
 SETTING: Final = "AUDIENCE_PARTITIONER"
-
-_SEED: Final = 0x9747B28C
-_WORDS: Final = tuple(struct.Struct(f"<{words}I").unpack_from for words in range(64))
-"""By how many: reads that many little-endian words of 32 bits from the front of a key."""
-
-
-def murmur2(key: bytes) -> int:
-    """MurmurHash2 (32 bits) with the seed of Kafka's Java client, as an unsigned number."""
-    length = len(key)
-    words = length >> 2
-    # Only the low 32 bits ever matter: products are cut once a word, not after every step.
-    h = _SEED ^ length
-    for word in (
-        _WORDS[words](key) if words < 64 else struct.unpack_from(f"<{words}I", key)  # noqa: PLR2004 - as many as _WORDS has
-    ):
-        k = word * 0x5BD1E995 & 0xFFFFFFFF
-        h = (h * 0x5BD1E995 ^ (k ^ k >> 24) * 0x5BD1E995) & 0xFFFFFFFF
-    if length & 3:
-        h = (h ^ int.from_bytes(key[length & ~3 :], "little")) * 0x5BD1E995 & 0xFFFFFFFF
-    h = (h ^ h >> 13) * 0x5BD1E995 & 0xFFFFFFFF
-    return h ^ h >> 15
 
 
 def partition_for(key: bytes, partitions: int, partitioner: Partitioner = "murmur2") -> int:
@@ -67,6 +47,8 @@ class Router:
         if known.get(key) != (event.platform, event.broadcast):
             router.check(key, partition, event.platform, event.broadcast)
 
+    Told of a batch's keys by `expect` before, it places the new ones of them all at once.
+
     Args:
         partitioner: the setting `AUDIENCE_PARTITIONER`.
         partitions: how many partitions the topic has; when that changes, a new router is due.
@@ -84,7 +66,20 @@ class Router:
         self.partitioner: Final = partitioner
         self.partitions: Final = partitions
         self.known: Final[defaultdict[int, dict[bytes, tuple[str, str]]]] = defaultdict(dict)
+        self._hashes: dict[bytes, int] = {}
         self._most = max(1_000_000 // partitions, 10_000)
+
+    def expect(self, partition: int, keys: Iterable[bytes | None]) -> None:
+        """Prepare for `check` of these keys: those that are new are then hashed all at once.
+
+        Args:
+            partition: where the records lie.
+            keys: of a batch's records.
+        """
+        if self.partitioner == "murmur2":
+            new = set(keys).difference(self.known[partition])
+            new.discard(None)
+            self._hashes = murmur2_of(new)  # type: ignore[arg-type]  # None is out
 
     def check(self, key: bytes | None, partition: int, platform: str, broadcast: str) -> None:
         """Does nothing for a record that is where it belongs.
@@ -109,7 +104,11 @@ class Router:
                 f"the key must be {_shown(wanted)} (platform:broadcast), got {_shown(key)}",
             )
         if self.partitioner != "any":
-            expected = partition_for(key, self.partitions, self.partitioner)
+            hashed = self._hashes.get(key)
+            if hashed is not None:
+                expected = (hashed & 0x7FFFFFFF) % self.partitions
+            else:
+                expected = partition_for(key, self.partitions, self.partitioner)
             if partition != expected:
                 raise Refused(
                     Reason.MISROUTED,

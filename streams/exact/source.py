@@ -13,13 +13,13 @@ import mode
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.partitioner import murmur2
 
 from streams.exact.cluster import TopicFacts, require_transactions, topic_facts
 from streams.exact.deadline import bounded, let_go
 from streams.exact.errors import Fenced, Refusal, SessionLost
 from streams.exact.listener import Listener
 from streams.exact.partition import Kept, Partition, Phase
+from streams.murmur2 import murmur2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ _LONGEST_PAUSE = 5.0
 
 @lru_cache(maxsize=100_000)
 def _hash(key: bytes) -> int:
-    return int(murmur2(key)) & 0x7FFFFFFF
+    return murmur2(key) & 0x7FFFFFFF
 
 
 class Source(mode.Service):

@@ -6,8 +6,9 @@ from aiokafka.partitioner import murmur2 as aiokafka_murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.murmur2 import murmur2
 from streams.refusals import Reason, Refused
-from streams.routing import Router, murmur2, partition_for
+from streams.routing import Router, partition_for
 
 KEY = b"fliggy:louvre-1"
 
