@@ -317,3 +317,10 @@ def test_times_before_any_lateness_has_passed_since_1970_are_fine():
     row.settle()
     told = figures(row)
     assert (told.started_at, told.peak, told.first_minute, told.viewer_minutes) == (0, 4, 3, 13)
+
+
+def test_nothing_is_carried_in_1970_before_anything_was_observed():
+    row = Row.new(event(), 0, 0, Rules(lateness=1, carry=5))
+    row.accept(event(), 20 * MINUTE, 0)
+    row.settle()
+    assert (figures(row).viewer_minutes, figures(row).minutes_carried) == (0, 0)
