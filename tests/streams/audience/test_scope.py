@@ -83,7 +83,7 @@ batches = st.lists(st.lists(told, min_size=1, max_size=4), min_size=1, max_size=
 
 
 def changes_of(log):
-    """The log's batches as changes: what a broadcast has in its minutes is replaced by what is new."""
+    """The log's batches as changes: what a broadcast has in its minutes is replaced."""
     now, had, result = START, {}, []
     for number, batch in enumerate(log):
         changes = []
