@@ -107,36 +107,31 @@ async def test_what_is_wrong_with_a_topic_is_told(brokers, topic_prefix, admin):
             system.settings, metrics.topics_looked_at, interval=timedelta(milliseconds=200)
         )
 
-        def findings():
-            return {
-                topic.name: registry.get_sample_value(
-                    "audience_topic_findings", {"topic": topic.name}
-                )
-                for topic in system.topics
-            }
+        async def findings(name, wanted):
+            found = None
+            async with asyncio.timeout(30):
+                while found != wanted:
+                    await asyncio.sleep(0.1)
+                    found = registry.get_sample_value("audience_topic_findings", {"topic": name})
+
+        async def alter(topic, **config):
+            resource = ConfigResource(
+                ConfigResourceType.TOPIC, topic.name, configs={**topic.config, **config}
+            )
+            await admin.alter_configs([resource])
 
         await watch.start()
         try:
-            name = system.topics.broadcast_summaries.name
-            right = dict.fromkeys((topic.name for topic in system.topics), 0)
-            await until(lambda: findings() == right)
-            await alter(admin, name, "delete")
-            await until(lambda: findings() == {**right, name: 1})
-            await alter(admin, name, "compact")
-            await until(lambda: findings() == right)
+            for topic in system.topics:
+                await findings(topic.name, 0)
+            changed = system.topics.broadcast_summaries
+            await alter(changed, **{"cleanup.policy": "delete"})
+            await findings(changed.name, 1)
+            await findings(system.topics.events.name, 0)
+            await alter(changed)
+            await findings(changed.name, 0)
         finally:
             await watch.stop()
-
-
-async def until(holds):
-    async with asyncio.timeout(30):
-        while not holds():
-            await asyncio.sleep(0.1)
-
-
-async def alter(admin, topic, cleanup):
-    resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs={"cleanup.policy": cleanup})
-    await admin.alter_configs([resource])
 
 
 async def test_a_broker_that_does_not_answer_ends_nothing():

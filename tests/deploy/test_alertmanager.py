@@ -1,0 +1,179 @@
+"""Who hears of what, and what goes without saying: by amtool and a real Alertmanager."""
+
+import asyncio
+import json
+import re
+import shutil
+import socket
+from urllib.request import Request, urlopen
+
+import pytest
+from deploy.prometheus_tools import ALERTMANAGER, ALERTS, check
+from processes import Process
+
+CONFIG = ALERTMANAGER / "alertmanager.yml"
+RECEIVERS = {"critical": "on-call", "warning": "team", "info": "news"}
+
+LOUVRE = {"platform": "fliggy", "broadcast": "b1", "venue": "louvre"}
+PRADO = {"platform": "fliggy", "broadcast": "b2", "venue": "prado"}
+LEG = {"platform": "fliggy", "venue": "louvre", "programme": "night"}
+JOB = {"job": "live-audience"}
+WORKER = {**JOB, "instance": "w1"}
+
+
+def labels(alert, more):
+    return {
+        "alertname": alert,
+        "severity": ALERTS[alert][0].severity,
+        "system": "live-audience",
+        **more,
+    }
+
+
+def test_the_configuration():
+    said = check("amtool", "check-config", CONFIG)
+    assert "1 templates" in said
+    assert "4 receivers" in said
+
+
+def test_it_names_alerts_that_there_are():
+    text = CONFIG.read_text(encoding="utf-8")
+    matchers = re.findall(r'alertname=~?"([^"]+)"', text)
+    assert matchers
+    for name in (name for matcher in matchers for name in matcher.split("|")):
+        assert any(re.fullmatch(name, alert) for alert in ALERTS), name
+
+
+@pytest.mark.parametrize("venue", ["", "louvre", "prado"])
+@pytest.mark.parametrize("alert", ALERTS)
+def test_routes(alert, venue):
+    wanted = RECEIVERS[ALERTS[alert][0].severity]
+    if venue == "louvre":
+        wanted = f"venue-louvre,{wanted}"
+    given = [f"{name}={value}" for name, value in labels(alert, {"venue": venue}).items()]
+    said = check(
+        "amtool", "config", "routes", "test", f"--config.file={CONFIG}",
+        f"--verify.receivers={wanted}", *given,
+    )  # fmt: skip  # a command reads best as it is typed
+    assert wanted in said
+
+
+def test_what_people_read(tmp_path):
+    alert = ALERTS["BroadcastSilent"][0]
+    told = {
+        "status": "firing",
+        "labels": labels("BroadcastSilent", LOUVRE),
+        "annotations": {
+            "summary": "fliggy:b1 (louvre) is silent",
+            "description": "No event for 4m 15s, and it has not ended.",
+            "runbook_url": alert.runbook_url,
+        },
+    }
+    before = {**told, "status": "resolved", "annotations": {"summary": "fliggy:b0 was silent"}}
+    common = {"alertname": "BroadcastSilent", "severity": "warning", "venue": "louvre"}
+    firing = {"status": "firing", "alerts": [told, before], "commonLabels": common}
+    over = {"status": "resolved", "alerts": [before], "commonLabels": common}
+
+    def rendered(template, data):
+        path = tmp_path / "data.json"
+        path.write_text(json.dumps(data), encoding="utf-8")
+        return check(
+            "amtool", "template", "render",
+            f"--template.glob={ALERTMANAGER}/templates/*.tmpl",
+            f'--template.text={{{{ template "live_audience.{template}" . }}}}',
+            f"--template.data={path}",
+        ).strip()  # fmt: skip  # a command reads best as it is typed
+
+    assert rendered("title", firing) == "1 firing: BroadcastSilent (louvre)"
+    assert rendered("title", over) == "resolved: BroadcastSilent (louvre)"
+    assert rendered("text", firing).splitlines() == [
+        "[warning] fliggy:b1 (louvre) is silent",
+        "No event for 4m 15s, and it has not ended.",
+        "What to do: deploy/runbooks/BroadcastSilent.md",
+        "[resolved] fliggy:b0 was silent",
+    ]
+    assert rendered("color", firing) == "warning"
+    assert rendered("color", over) == "good"
+    critical = {**firing, "commonLabels": {**common, "severity": "critical"}}
+    assert rendered("color", critical) == "danger"
+
+
+@pytest.mark.parametrize(
+    ("source", "quiet", "told"),
+    [
+        (
+            ("NoWorkerReady", {}),
+            [
+                ("WorkerDown", WORKER),
+                ("RestoreTooLong", WORKER),
+                ("FiguresStale", JOB),
+                ("LagGrowing", {**JOB, "partition": "0"}),
+                ("BroadcastSilent", LOUVRE),
+                ("SimulcastLegMissing", LEG),
+            ],
+            [("EventsFailed", JOB), ("AudienceRecord", {"scope": "world"})],
+        ),
+        (
+            ("WorkerDown", WORKER),
+            [
+                ("BroadcastSilent", LOUVRE),
+                ("BroadcastCoverageLow", PRADO),
+                ("SimulcastLegMissing", LEG),
+            ],
+            [("BroadcastAudienceDropped", LOUVRE), ("FiguresStale", JOB)],
+        ),
+        (
+            ("FiguresStale", JOB),
+            [("LagGrowing", {**JOB, "partition": "0"}), ("BroadcastSilent", LOUVRE)],
+            [("LagGrowing", {"job": "another", "partition": "0"}), ("WorkerDown", WORKER)],
+        ),
+        (
+            ("BroadcastSilent", LOUVRE),
+            [("BroadcastCoverageLow", LOUVRE), ("SimulcastLegMissing", LEG)],
+            [("BroadcastCoverageLow", PRADO), ("BroadcastAudienceDropped", LOUVRE)],
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+async def test_what_goes_without_saying(tmp_path, source, quiet, told):
+    program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    assert program, "On Debian and Ubuntu: apt install prometheus-alertmanager"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    alertmanager = await Process(
+        program,
+        f"--config.file={CONFIG}",
+        f"--storage.path={tmp_path}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+    ).start()
+    url = f"http://127.0.0.1:{port}/api/v2/alerts"
+    try:
+        await alertmanager.says("Listening", 20)
+        given = [{"labels": labels(name, more)} for name, more in (source, *quiet, *told)]
+        await asyncio.to_thread(ask, url, given)
+        # It inhibits by what it has taken in; that takes a moment.
+        states = {}
+        async with asyncio.timeout(20):
+            while states != wanted(source, quiet, told):
+                await asyncio.sleep(0.2)
+                states = {
+                    frozenset(alert["labels"].items()): bool(alert["status"]["inhibitedBy"])
+                    for alert in await asyncio.to_thread(ask, url)
+                }
+    finally:
+        await alertmanager.stop()
+
+
+def wanted(source, quiet, told):
+    states = {frozenset(labels(name, more).items()): True for name, more in quiet}
+    for name, more in (source, *told):
+        states[frozenset(labels(name, more).items())] = False
+    return states
+
+
+def ask(url, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    with urlopen(Request(url, data, {"Content-Type": "application/json"})) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
