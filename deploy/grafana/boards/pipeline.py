@@ -10,13 +10,13 @@ from boards.kit import (
     BYTES,
     CORES,
     GREEN,
-    HALF,
     RATE,
     RED,
     SECONDS,
     SHARE,
     TEXT,
     THIRD,
+    WHOLE,
     Curve,
     figure,
     graph,
@@ -47,7 +47,7 @@ def dashboard() -> Dashboard:
     filled(board, "Lag and throughput", *_lag(), *_throughput())
     filled(board, "Batches and transactions", *_batches())
     filled(board, "Refused events", *_refused())
-    filled(board, "Workers and partitions", *_workers())
+    filled(board, "Workers, partitions and topics", *_workers())
     filled(board, "Processes", *_processes())
     return board
 
@@ -255,6 +255,13 @@ def _workers() -> Iterator[timeseries.Panel]:
         unit=RATE,
         width=THIRD,
     )
+    yield graph(
+        "What is wrong with the topics",
+        "Findings by topic, as `live-audience topics check` tells them in words: partitions, "
+        "cleanup, replication. All is well at 0.",
+        Curve(one("topic", "audience_topic_findings"), "{{topic}}"),
+        width=WHOLE,
+    )
 
 
 def _processes() -> Iterator[timeseries.Panel]:
@@ -280,5 +287,4 @@ def _processes() -> Iterator[timeseries.Panel]:
         "How long Prometheus waits for each worker's metrics.",
         Curve(one("instance", "scrape_duration_seconds"), "{{instance}}"),
         unit=SECONDS,
-        width=HALF,
     )
