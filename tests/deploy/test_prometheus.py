@@ -4,6 +4,7 @@ import re
 import shutil
 
 import pytest
+from click.testing import CliRunner
 from deploy.prometheus_tools import (
     ALERTS,
     DEPLOY,
@@ -16,6 +17,7 @@ from deploy.prometheus_tools import (
 )
 
 from agents import alerts
+from agents.alerts.__main__ import main
 from agents.metrics import catalogue
 
 RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
@@ -170,3 +172,17 @@ def test_unit_tests_see_what_is_wrong(name, tmp_path):
     assert results[0] == "SUCCESS", said
     unseen = [what for what, result in zip(wrong, results[1:], strict=True) if result == "SUCCESS"]
     assert not unseen
+
+
+def test_the_command_writes_them_where_it_is_told(tmp_path):
+    done = CliRunner().invoke(
+        main, [str(tmp_path / "new"), "--scale", "0.1", "--runbooks", "https://example.org/"]
+    )
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines() == [
+        str(tmp_path / "new" / name)
+        for name in ("recording.yml", "audience-alerts.yml", "pipeline-alerts.yml")
+    ]
+    written = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "new").iterdir()}
+    assert written == alerts.rules(0.1, "https://example.org/")
+    assert CliRunner().invoke(main, [str(tmp_path), "--scale", "0"]).exit_code == 2
