@@ -30,7 +30,7 @@ def step(before: Standing, row: Row) -> Difference:
         return difference(before, row)
     cell = cells[newest]
     if before.newest < 0:
-        return difference(before, row) if len(cells) > 1 else _newest(before, row, cell, None)
+        return difference(before, row) if len(cells) > 1 else _first(row, cell)
     if newest - before.newest > _FAR:
         return difference(before, row)
     old = was.get(newest)
@@ -45,6 +45,21 @@ def step(before: Standing, row: Row) -> Difference:
     return difference(before, row)
 
 
+def _first(row: Row, cell: Cell) -> Difference:
+    """The difference that a new row with one cell makes: all that it is."""
+    newest, audience, joins = row.newest, cell.audience, cell.joins or 0
+    minutes: dict[int, int] = {}
+    known: dict[int, int] = {}
+    if audience is not None:
+        reach = range(newest, newest + row.carry + 1)
+        known = dict.fromkeys(reach, 1)
+        if audience:
+            minutes = dict.fromkeys(reach, audience)
+    views = joins if cell.views is None else cell.views
+    peak = cell.higher or audience or 0
+    return Difference(minutes, known, audience or 0, joins, views, peak, 1, 1, newest)
+
+
 def _newest(before: Standing, row: Row, cell: Cell, old: Cell | None) -> Difference:
     """The difference where the newest minute's cell alone is another, and has not lost an audience.
 
@@ -55,8 +70,7 @@ def _newest(before: Standing, row: Row, cell: Cell, old: Cell | None) -> Differe
         old: What it was.
     """
     newest, audience = row.newest, cell.audience
-    is_new = before.newest < 0
-    last, carried = (-1, None) if is_new else _carried(row, before.newest)
+    last, carried = _carried(row, before.newest)
     reach = last + row.carry
     # From the newest minute on: who watched before, and up to which minute; and who does now.
     if old is not None and old.audience is not None:
@@ -90,8 +104,8 @@ def _newest(before: Standing, row: Row, cell: Cell, old: Cell | None) -> Differe
         joins,
         _views(row, cell, old, joins),
         _peak(row, cell, old),
-        int(is_new),
-        int(is_new),
+        0,
+        0,
         newest if newest != before.newest else -1,
     )
 
