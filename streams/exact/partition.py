@@ -104,6 +104,7 @@ class Partition:
         self._offset = 0
         self._oldest: int | None = None
         self._last_timestamp: int | None = None
+        self._caught_up_at = 0.0
         self.phase = Phase.STARTING
 
     def stop(self) -> None:
@@ -250,13 +251,16 @@ class Partition:
         polled = self._consumer.last_poll_timestamp(self._source)
         if end is None or polled is None or time.time() - polled / 1000 > _FRESH_SECONDS:
             return False
-        return bool((records[-1].offset + 1 if records else self._offset) >= end)
+        caught_up = bool((records[-1].offset + 1 if records else self._offset) >= end)
+        if caught_up:
+            self._caught_up_at = time.time()
+        return caught_up
 
     def lag(self) -> tuple[int, float]:
         """Return how many records wait, and the age of the oldest of them in seconds.
 
-        Between two batches the oldest waiting record is not known; its age is then taken from the
-        last one read, which is as old or older.
+        Between two batches the oldest waiting record is not known. Its age is then taken from the
+        last one read, which is as old or older, but not beyond the time when nothing waited.
         """
         if self.phase is not Phase.RUNNING:
             return 0, 0.0
@@ -264,5 +268,8 @@ class Partition:
         waiting = max(0, end - self._offset) if end is not None else 0
         if not waiting:
             return 0, 0.0
-        oldest = self._oldest if self._oldest is not None else self._last_timestamp
-        return waiting, max(0.0, time.time() - oldest / 1000) if oldest is not None else 0.0
+        if self._oldest is not None:
+            oldest = self._oldest / 1000
+        else:
+            oldest = max(self._caught_up_at, (self._last_timestamp or 0) / 1000)
+        return waiting, max(0.0, time.time() - oldest) if oldest else 0.0
