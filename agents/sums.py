@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from streams.audience import retire, standing
+from streams.audience import difference, retire, standing
 from streams.audience.scope import Change
 from streams.audience.scope_codec import encode_change
-from streams.audience.step import step
 
 if TYPE_CHECKING:
     from streams.audience import Difference, Row, Standing
@@ -48,7 +47,7 @@ class Sums:
 
     def difference(self, key: bytes, row: Row) -> Difference:
         """What the batch has changed in a row; to be asked before it is settled."""
-        return step(self._before.get(key, _NEW), row)
+        return difference(self._before.get(key, _NEW), row)
 
     def add(self, key: bytes, row: Row, change: Difference) -> None:
         """Take a row's difference into its scopes."""

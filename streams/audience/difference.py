@@ -15,11 +15,19 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from streams.audience.minute import MINUTE, minutes_between
+from streams.audience.minute import MINUTE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from streams.audience.broadcast import Row
     from streams.audience.minute import Cell
+
+_NEVER: Final = -1 << 62
+_NO_END: Final = 1 << 62
+
+#: Up to so many minutes are gone through one by one, whether or not anything was said of them.
+_DENSE: Final = 64
 
 
 class Standing(msgspec.Struct, gc=False):
@@ -99,131 +107,192 @@ def standing(row: Row | None) -> Standing:
 def difference(before: Standing, row: Row) -> Difference:
     """What a batch has changed; to be asked before the row is settled.
 
-    It costs by what changed, and one look at each cell.
+    It costs by the minutes that changed, and one look at each cell: this is asked of every row that
+    a batch touches.
 
     Args:
         before: The row's standing when it was last settled.
         row: The row, with the events of the batch accepted.
     """
-    was, is_new, ended_at = before.cells, before.newest < 0, row.ended_at
-    changed, peak, views = _compare(row, was)
+    was, is_new = before.cells, before.newest < 0
+    if is_new and len(row.cells) == 1 and row.ended is None:
+        return _first(row)
+    changed = [minute for minute, cell in row.cells.items() if was.get(minute) is not cell]
+    ended_at = None if row.ended is None else row.ended_at
     moved = ended_at != before.ended_at
     if not changed and not moved:
         return Difference({}, {})
-    # Minutes before this one have what they had: same cells, same end, same carrying.
-    start = row.folded + 1 if moved or is_new else min(before.newest + 1, *changed)
-    old, old_viewer_minutes = _audiences(row, was, start, before.newest, before.ended_at)
-    new, new_viewer_minutes = _audiences(row, row.cells, start, row.newest, ended_at)
+    # Minutes before the first one have what they had: same cells, same end, same carrying.
+    if moved and not is_new:
+        first = row.folded + 1
+    else:
+        first = min(changed)
+        if not is_new and first > before.newest:
+            first = before.newest + 1
+    change = Difference({}, {})
+    _compare(before, row, first, ended_at, change)
     if moved and row.suppressed and row.released:
-        new.update(row.suppressed)
-        new_viewer_minutes += sum(row.suppressed.values())
-    minutes, known = _subtract(new, old)
-    old_joins, old_views, old_peak = _sums([was.get(minute) for minute in changed], views, peak)
-    new_joins, new_views, new_peak = _sums([row.cells[minute] for minute in changed], views, peak)
-    joins = new_joins - old_joins
-    if old_views is None or new_views is None:  # joins stand in for views, all of them
-        now = row.joins + sum([cell.joins or 0 for cell in row.cells.values()])
-        old_views = now - joins if old_views is None else old_views
-        new_views = now if new_views is None else new_views
+        for minute, audience in row.suppressed.items():
+            change.minutes[minute] = audience
+            change.known[minute] = 1
+            change.viewer_minutes += audience
+    _add_up(was, row, changed, change)
+    if is_new:
+        change.broadcasts = 1
+    change.live = (ended_at is None) - (not is_new and before.ended_at is None)
+    if row.newest != before.newest:
+        change.newest = row.newest
+    return change
+
+
+def _first(row: Row) -> Difference:
+    """What a broadcast adds that has said one thing: the shortest way, for a backlog has many."""
+    newest = row.newest
+    cell = row.cells[newest]
+    joins = cell.joins or 0
+    views = joins if cell.views is None else cell.views
+    audience = cell.audience
+    if audience is None:
+        return Difference({}, {}, 0, joins, views, 0, 1, 1, newest)
+    minutes = range(newest, newest + row.carry + 1)
     return Difference(
-        minutes,
-        known,
-        new_viewer_minutes - old_viewer_minutes,
+        dict.fromkeys(minutes, audience) if audience else {},
+        dict.fromkeys(minutes, 1),
+        audience,
         joins,
-        new_views - old_views,
-        new_peak - old_peak,
-        1 if is_new else 0,
-        (1 if ended_at is None else 0) - (0 if is_new or before.ended_at is not None else 1),
-        row.newest if row.newest != before.newest else -1,
+        views,
+        cell.higher or audience,
+        1,
+        1,
+        newest,
     )
 
 
-def _compare(row: Row, was: dict[int, Cell]) -> tuple[list[int], int, int | None]:
-    """The minutes whose cells changed; the peak (or 0) and the views of all that did not."""
-    changed = []
-    peak, views = row.peak or 0, row.views
-    for minute, cell in row.cells.items():
-        if was.get(minute) is not cell:
-            changed.append(minute)
-            continue
-        high = cell.higher or cell.audience
-        if high is not None and high > peak:
-            peak = high
-        if cell.views is not None and (views is None or cell.views > views):
-            views = cell.views
-    return changed, peak, views
+def _compare(  # noqa: C901  # one loop: calls of our own would cost as much as its work
+    before: Standing, row: Row, first: int, ended_at: int | None, change: Difference
+) -> None:
+    """Compare the audiences of the minutes from `first` on, and those past the newest, with before.
+
+    Args:
+        before: How the row stood.
+        row: The row.
+        first: A minute after `folded`.
+        ended_at: The row's.
+        change: Takes `minutes`, `known` and `viewer_minutes`.
+    """
+    cells, was, carry = row.cells, before.cells, row.carry
+    newest, old_newest = row.newest, before.newest
+    last, audience = _before(row, first)
+    old_last, old_audience = last, audience
+    end = _NO_END if ended_at is None else ended_at // MINUTE
+    old_end = _NO_END if before.ended_at is None else before.ended_at // MINUTE
+    old_reach = old_newest + carry
+    minutes, known, viewer_minutes = change.minutes, change.known, 0
+    for minute in _span(row, was, first, last):
+        cell = cells.get(minute)
+        if cell is not None and (now := cell.audience) is not None:
+            last, audience = minute, now
+        else:
+            now = audience if minute - last <= carry and minute <= end else None
+        if minute > old_reach:
+            then = None
+        elif (cell := was.get(minute)) is not None and (then := cell.audience) is not None:
+            old_last, old_audience = minute, then
+        else:
+            then = old_audience if minute - old_last <= carry and minute <= old_end else None
+        if now is None:
+            if then is None:
+                continue
+            known[minute] = -1
+            now = 0
+        elif then is None:
+            known[minute] = 1
+            then = 0
+        if now != then:
+            minutes[minute] = now - (then or 0)
+        if minute <= newest:
+            viewer_minutes += now
+            if minute <= old_newest:
+                viewer_minutes -= then or 0
+    change.viewer_minutes = viewer_minutes
 
 
-def _sums(cells: list[Cell | None], views: int | None, peak: int) -> tuple[int, int | None, int]:
-    """The joins of some cells; their views and their peak together with those given."""
-    joins = 0
-    for cell in cells:
-        if cell is None:
-            continue
+def _before(row: Row, first: int) -> tuple[int, int | None]:
+    """The last observed minute before `first`, if its audience may be carried on; and that."""
+    cells = row.cells
+    for minute in range(first - 1, max(row.folded, first - 1 - row.carry), -1):
+        cell = cells.get(minute)
+        if cell is not None and cell.audience is not None:
+            return minute, cell.audience
+    return (_NEVER, None) if row.last_audience is None else (row.last_observed, row.last_audience)
+
+
+def _span(row: Row, was: dict[int, Cell], first: int, last: int) -> Iterable[int]:
+    """The minutes from `first` on in their order: all that may have an audience, perhaps others."""
+    carry = row.carry
+    end = row.newest + carry
+    if end - first < _DENSE:
+        return range(first, end + 1)
+    # A gap of days is nothing: it costs by the cells.
+    said = {last, *row.cells, *was}
+    return sorted({m + k for m in said for k in range(carry + 1) if m + k >= first})
+
+
+def _add_up(  # noqa: C901  # as above
+    was: dict[int, Cell], row: Row, changed: list[int], change: Difference
+) -> None:
+    """Take the differences of `joins`, `views` and `peak_sum` from the cells that changed."""
+    cells = row.cells
+    joins, peak, old_peak = 0, 0, 0
+    views = old_views = None
+    for minute in changed:
+        cell = cells[minute]
         joins += cell.joins or 0
         if cell.views is not None and (views is None or cell.views > views):
             views = cell.views
-        peak = max(peak, cell.higher or cell.audience or 0)
-    return joins, views, peak
+        high = cell.higher or cell.audience
+        if high is not None and high > peak:
+            peak = high
+        old = was.get(minute)
+        if old is None:
+            continue
+        joins -= old.joins or 0
+        if old.views is not None and (old_views is None or old.views > old_views):
+            old_views = old.views
+        high = old.higher or old.audience
+        if high is not None and high > old_peak:
+            old_peak = high
+    change.joins = joins
+    rest = row.peak or 0
+    if peak > rest or old_peak > rest:
+        for minute, cell in cells.items():
+            high = cell.higher or cell.audience
+            if high is not None and high > rest and was.get(minute) is cell:
+                rest = high
+        change.peak_sum = max(peak, rest) - max(old_peak, rest)
+    if views is not None or old_views is not None or (joins and row.views is None):
+        change.views = _views(was, row, (views, old_views), joins)
 
 
-def _audiences(
-    row: Row, cells: dict[int, Cell], start: int, newest: int, ended_at: int | None
-) -> tuple[dict[int, int], int]:
-    """The minutes from `start`, a minute after `folded`, that have an audience.
+def _views(
+    was: dict[int, Cell], row: Row, changed: tuple[int | None, int | None], joins: int
+) -> int:
+    """By how much the views change; joins stand in for views, all of them, where none is given.
 
     Args:
-        row: The row, for what does not change in a batch.
-        cells: Its cells, then or now.
-        start: The first minute to look at.
-        newest: Its newest minute, then or now.
-        ended_at: Its end, then or now.
-
-    Returns:
-        Minutes to audiences, those past the newest too; and the sum up to the newest.
+        was: Its cells as they were.
+        row: The row.
+        changed: Views of the cells that changed, as they are and as they were.
+        joins: By how much the joins change.
     """
-    carry = row.carry
-    end = newest + carry if ended_at is None else ended_at // MINUTE
-    last, audience = row.last_observed, row.last_audience
-    for minute in range(start - 1, max(row.folded, start - 1 - carry), -1):
-        cell = cells.get(minute)
-        if cell is not None and cell.audience is not None:
-            last, audience = minute, cell.audience
-            break
-    audiences: dict[int, int] = {}
-    for minute in minutes_between(cells, start, newest):
-        cell = cells.get(minute)
-        if cell is None or cell.audience is None:
-            continue
-        if audience is not None and minute - last > 1:
-            for carried in range(max(last + 1, start), min(last + carry, minute - 1, end) + 1):
-                audiences[carried] = audience
-        last = minute
-        audiences[minute] = audience = cell.audience
-    viewer_minutes = sum(audiences.values())
-    if audience is not None:
-        for carried in range(max(last + 1, start), min(last + carry, end) + 1):
-            audiences[carried] = audience
-            if carried <= newest:
-                viewer_minutes += audience
-    return audiences, viewer_minutes
-
-
-def _subtract(new: dict[int, int], old: dict[int, int]) -> tuple[dict[int, int], dict[int, int]]:
-    """How audiences, and how many of them are known, changed by minute; uses up `old`."""
-    minutes, known = {}, {}
-    for minute, audience in new.items():
-        had = old.pop(minute, None)
-        if had is None:
-            known[minute] = 1
-            had = 0
-        if audience != had:
-            minutes[minute] = audience - had
-    for minute, had in old.items():
-        known[minute] = -1
-        if had:
-            minutes[minute] = -had
-    return minutes, known
+    rest, all_joins = row.views, row.joins
+    for minute, cell in row.cells.items():
+        all_joins += cell.joins or 0
+        views = cell.views
+        if views is not None and (rest is None or views > rest) and was.get(minute) is cell:
+            rest = views
+    now, then = ([v for v in (rest, views) if v is not None] for views in changed)
+    return max(now, default=all_joins) - max(then, default=all_joins - joins)
 
 
 def retire(row: Row) -> Difference:

@@ -167,17 +167,17 @@ class TestFailures:
     async def test_a_difference(self, line, monkeypatch):
         good = [record(0, viewers=5)]
         told(line, *good)
-        step = module.step
+        difference = module.difference
 
         def fail(before, row):
             if row.newest == START + 1:
                 raise ZeroDivisionError
-            return step(before, row)
+            return difference(before, row)
 
-        monkeypatch.setattr(module, "step", fail)
+        monkeypatch.setattr(module, "difference", fail)
         good.append(record(1, viewers=4, broadcast="b2"))
         told(line, record(1, viewers=9))
-        monkeypatch.setattr(module, "step", step)
+        monkeypatch.setattr(module, "difference", difference)
         told(line, good[1])
         assert published(line) == summaries(*good)
 
