@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.admin import ApiVersionRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
@@ -18,10 +19,13 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from streams.exact.deadline import bounded, let_go
 from streams.exact.errors import Refusal, SessionLost
 
 if TYPE_CHECKING:
-    from aiokafka.client import AIOKafkaClient
+    from collections.abc import Iterable
+
+    from streams.exact.settings import ExactSettings
 
 #: The oldest broker that can do all that is asked of it here: topic ids came with 2.8.
 OLDEST_BROKER = "2.8"
@@ -170,3 +174,43 @@ async def require_transactions(client: AIOKafkaClient) -> None:
             "the broker knows no transactions, without which nothing here is exact: use Apache "
             f"Kafka {OLDEST_BROKER} or newer (missing API keys: {sorted(missing)})"
         )
+
+
+async def survey(
+    settings: ExactSettings, source: str, changelog: str, outputs: Iterable[str]
+) -> dict[str, TopicFacts]:
+    """Look at the cluster before anything is touched.
+
+    Args:
+        settings: The layer's settings.
+        source: The topic that is read.
+        changelog: The topic of its rows.
+        outputs: Other topics that are written to.
+
+    Returns:
+        What the cluster says of all these topics.
+
+    Raises:
+        Refusal: A topic is missing, source and changelog do not go together, or the broker is
+            not one to work with.
+        SessionLost: It did not answer.
+    """
+    client = AIOKafkaClient(**settings.client, client_id=f"{settings.client_id}-survey")
+    topics = [source, changelog, *outputs]
+    try:
+        async with bounded(settings.deadline, "connecting to the brokers"):
+            await client.bootstrap()
+            await require_transactions(client)
+            facts = await topic_facts(client, topics)
+    finally:
+        await let_go(1.0, client.close())
+    for topic in topics:
+        if topic not in facts:
+            raise Refusal(f"topic {topic} does not exist: create it first")
+    if facts[source].partitions != facts[changelog].partitions:
+        raise Refusal(
+            f"{source} has {facts[source].partitions} partitions and {changelog} has "
+            f"{facts[changelog].partitions}: rows lie in the changelog's partition of the same "
+            "number, so both must have as many"
+        )
+    return facts

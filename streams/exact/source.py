@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import mode
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
-from streams.exact.cluster import TopicFacts, require_transactions, topic_facts
+from streams.exact.cluster import TopicFacts, survey
 from streams.exact.deadline import bounded, let_go
 from streams.exact.errors import Fenced, Refusal, SessionLost
 from streams.exact.listener import Listener
@@ -116,10 +115,6 @@ class Source(mode.Service):
         }
         return f"partitions of {self.topic} not at work yet: {waiting}" if waiting else None
 
-    @property
-    def _topics(self) -> list[str]:
-        return [self.topic, self.changelog, *self.outputs]
-
     def partition_count(self, topic: str | None = None) -> int | None:
         """Return how many partitions a topic has, None before that is known."""
         facts = self._facts.get(topic or self.topic)
@@ -178,7 +173,7 @@ class Source(mode.Service):
         self._work_done = done = loop.create_future()
         consumer = None
         try:
-            await self._survey()
+            self._facts = await survey(self._settings, self.topic, self.changelog, self.outputs)
             consumer = self._consumer = self._new_consumer()
             consumer.subscribe([self.topic], listener=_Rebalance(self))
             async with bounded(self._settings.deadline, "joining the group"):
@@ -194,28 +189,6 @@ class Source(mode.Service):
                 done.set_result(None)
             if broken.done() and not broken.cancelled():
                 broken.exception()
-
-    async def _survey(self) -> None:
-        """Look at the cluster before anything is touched."""
-        settings = self._settings
-        client = AIOKafkaClient(**settings.client, client_id=f"{settings.client_id}-survey")
-        try:
-            async with bounded(settings.deadline, "connecting to the brokers"):
-                await client.bootstrap()
-                await require_transactions(client)
-                self._facts = await topic_facts(client, self._topics)
-        finally:
-            await let_go(1.0, client.close())
-        for topic in self._topics:
-            if topic not in self._facts:
-                raise Refusal(f"topic {topic} does not exist: create it first")
-        source, changelog = self._facts[self.topic], self._facts[self.changelog]
-        if source.partitions != changelog.partitions:
-            raise Refusal(
-                f"{self.topic} has {source.partitions} partitions and {self.changelog} has "
-                f"{changelog.partitions}: rows lie in the changelog's partition of the same "
-                "number, so both must have as many"
-            )
 
     def _new_consumer(self) -> AIOKafkaConsumer:
         settings = self._settings
