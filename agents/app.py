@@ -24,7 +24,7 @@ from agents import logs
 from agents.broadcasts import Broadcasts, broadcasts
 from agents.following import Following
 from agents.kafka import client_options
-from agents.live import LiveBroadcasts
+from agents.live import LiveBroadcasts, LiveScopes
 from agents.metrics import Metrics
 from agents.scopes import BATCH_RECORDS, HOT_ROWS, Scopes, ScopesFollowing, scopes
 from agents.topic_watch import TopicWatch
@@ -61,12 +61,15 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
     )
     app.drain = settings.drain.total_seconds()
     live = LiveBroadcasts()
+    live_scopes = LiveScopes()
     work = Broadcasts(settings, topics)
     scopes_work = Scopes(settings, topics)
     exact = exact_settings(settings)
     metrics = Metrics(
         live,
+        live_scopes,
         top=settings.top_broadcasts,
+        top_scopes=settings.top_scopes,
         stale=settings.stale.total_seconds(),
         assigned=lambda: len(source.partitions),
         lags=lambda: source.lags(),  # noqa: PLW0108  # the source comes after, and needs these
@@ -96,7 +99,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
             group=f"{exact.group}-scopes",
             batch_records=min(exact.batch_records, BATCH_RECORDS),
         ),
-        listener=ScopesFollowing(scopes_work, metrics.pipeline),
+        listener=ScopesFollowing(scopes_work, live_scopes, metrics.pipeline),
         clock=clock.time,
     )
     app.sources.extend([source, scopes_source])
@@ -106,10 +109,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
                 settings.http_host,
                 settings.http_port,
                 live=live,
+                scopes=live_scopes,
                 exposition=metrics.exposition,
                 health=AppHealth(source, scopes_source),
                 partitioner=settings.partitioner,
                 partition_count=source.partition_count,
+                scope_partition_count=scopes_source.partition_count,
             )
         )
     )

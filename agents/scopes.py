@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator, Mapping
     from typing import Protocol
 
+    from agents.live import LiveScopes
     from streams.exact import Batch, Rows
     from streams.settings import Settings
     from streams.topics import Topics
@@ -206,11 +207,13 @@ class ScopesFollowing(Listener):
 
     Args:
         work: The agent's part, which knows what is due.
+        live: What readers see.
         meter: What is counted.
     """
 
-    def __init__(self, work: Scopes, meter: Meter) -> None:
+    def __init__(self, work: Scopes, live: LiveScopes, meter: Meter) -> None:
         self._work = work
+        self._live = live
         self._meter = meter
 
     def restoring(self, partition: int, done: int, total: int) -> None:
@@ -221,6 +224,7 @@ class ScopesFollowing(Listener):
         """Begin to follow a partition."""
         log.info("scopes are back", partition=partition, rows=len(rows), seconds=round(seconds, 3))
         self._work.restored(partition, rows)
+        self._live.restored(partition, rows)
 
     def committed(self, batch: Batch[Any], work_seconds: float, commit_seconds: float) -> None:
         """Take over what a batch has made durable."""
@@ -228,12 +232,14 @@ class ScopesFollowing(Listener):
         if batch.is_empty:
             return
         self._work.committed(batch)
+        self._live.committed(batch.partition, batch.changed)
         if batch.notes.closed:
             self._meter.scope_closed(batch.notes.closed)
 
     def lost(self, partition: int) -> None:
         """Let go of a partition."""
         self._work.lost(partition)
+        self._live.lost(partition)
 
 
 async def scopes(batches: AsyncIterable[Batch[State]], work: Scopes) -> None:

@@ -2,179 +2,54 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import msgspec
-import structlog
-
-from agents.live.turns import Turns
+from agents.live.owned import Owned, Partition
 from streams.audience import Row, Tombstone
-from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from streams.exact import Rows
 
-log = structlog.get_logger(__name__)
-
 State = Row | Tombstone
 
-#: Rows decoded, or keys looked at, between two looks at the clock.
-_ROWS, _KEYS = 32, 1_024
 
+class LiveBroadcasts(Owned[State, Row]):
+    """What readers may know of the broadcasts that are not final yet; `find` knows final ones too.
 
-class Found(NamedTuple):
-    """A broadcast that this worker has.
-
-    Attributes:
-        partition: Where it lies.
-        row: What Kafka holds of it: a copy, or the tombstone of a final one.
+    The number that is kept of each is the viewers (0 if unknown), or for an ended broadcast their
+    complement, which is negative. A million broadcasts take some 75 bytes each.
     """
 
-    partition: int
-    row: Row | Tombstone
-
-
-class LiveBroadcasts:
-    """What readers may know of the broadcasts that are not final yet.
-
-    Nothing is copied: of each broadcast one number is kept, by which the largest are found, and its
-    figures are made when somebody asks, from the row as Kafka holds it. So readers never see what
-    is not durable, and a million broadcasts take some 75 bytes each.
-
-    The number is the viewers (0 if unknown), or for an ended broadcast their complement, which is
-    negative. `viewers_of` and its sign tell both.
-
-    All methods belong to the event loop's thread. A partition that was just restored is looked
-    through in the background; until that is done, `partitions`, `chunks` and the counts leave it
-    out, whereas `find` and `encoded` already know it.
-    """
+    _partitions: dict[int, _Broadcasts]  # type: ignore[assignment]  # `_partition` makes only such
 
     def __init__(self) -> None:
-        self._partitions: dict[int, _Partition] = {}
+        super().__init__(Row)
 
-    # -- fed by the source -------------------------------------------------------------------------
-
-    def restored(self, partition: int, rows: Rows[State]) -> None:
-        """Begin to show a partition; to be called on the event loop."""
-        self.lost(partition)
-        self._partitions[partition] = _Partition(partition, rows)
-
-    def committed(self, partition: int, changed: Mapping[bytes, Row | Tombstone | None]) -> None:
-        """Take note of what a batch has made durable.
-
-        Args:
-            partition: The batch's partition.
-            changed: The rows as the agent left them; they are not kept. None: deleted.
-        """
-        owned = self._partitions.get(partition)
-        if owned is not None:
-            owned.update(changed)
-
-    def lost(self, partition: int) -> None:
-        """Stop showing a partition."""
-        owned = self._partitions.pop(partition, None)
-        if owned is not None:
-            owned.indexing.cancel()
-
-    # -- asked by readers --------------------------------------------------------------------------
-
-    @property
-    def partitions(self) -> list[int]:
-        """The partitions that are shown, in order."""
-        return sorted(number for number, owned in self._partitions.items() if owned.is_complete)
-
-    def __len__(self) -> int:
-        """How many broadcasts there are, live or ended."""
-        return sum(len(owned.index) for owned in self._partitions.values() if owned.is_complete)
+    def _partition(self, number: int, rows: Rows[State]) -> _Broadcasts:
+        return _Broadcasts(number, rows)
 
     def live(self, partition: int) -> int:
         """How many broadcasts of a partition go on; ended ones do not."""
         owned = self._partitions.get(partition)
         return 0 if owned is None else owned.live
 
-    def encoded(self, partition: int, key: bytes) -> bytes | None:
-        """A row's bytes as Kafka holds them: another object whenever the row has changed."""
-        owned = self._partitions.get(partition)
-        return None if owned is None else owned.rows.committed.get(key)
 
-    def row(self, partition: int, key: bytes) -> Row | None:
-        """A copy of a broadcast's row as Kafka holds it; None if there is none or it is final.
-
-        Raises:
-            LiveAudienceError: a newer version wrote it.
-            msgspec.DecodeError: it is damaged.
-        """
-        owned = self._partitions.get(partition)
-        row = None if owned is None else owned.rows.read(key)
-        return row if type(row) is Row else None
-
-    def find(self, key: bytes) -> Found | None:
-        """Look for a broadcast, in whichever partition of this worker it lies.
-
-        Raises:
-            LiveAudienceError: a newer version wrote it.
-            msgspec.DecodeError: it is damaged.
-        """
-        for number, owned in self._partitions.items():
-            row = owned.rows.read(key)
-            if row is not None:
-                return Found(number, row)
-        return None
-
-    async def chunks(self) -> AsyncIterator[tuple[int, Mapping[bytes, int], list[bytes]]]:
-        """All broadcasts: partition, its numbers by key, and some of the keys, chunk by chunk.
-
-        The loop runs on between chunks, so a key may be gone from the numbers when its turn comes.
-        """
-        turns = Turns()
-        for number, owned in list(self._partitions.items()):
-            if not owned.is_complete:
-                continue
-            keys = list(owned.index)
-            for start in range(0, len(keys), _KEYS):
-                if self._partitions.get(number) is not owned:
-                    break
-                yield number, owned.index, keys[start : start + _KEYS]
-                await turns.pause()
-
-    async def indexed(self) -> None:
-        """Wait until every partition is shown."""
-        tasks = [owned.indexing for owned in self._partitions.values()]
-        if tasks:
-            await asyncio.wait(tasks)
-
-
-def viewers_of(number: int) -> int:
-    """The viewers that a broadcast's number stands for."""
-    return number if number >= 0 else ~number
-
-
-class _Partition:
-    """One partition: its rows, and a number for each broadcast in them.
+class _Broadcasts(Partition[State]):
+    """The broadcasts of one partition.
 
     Attributes:
-        rows: The source's; only `committed` is looked at.
-        index: Number by key, of what is live or ended.
         live: How many numbers are not negative.
-        indexing: Looks through the rows that were there at the start.
     """
 
-    __slots__ = ("index", "indexing", "live", "rows")
+    __slots__ = ("live",)
 
     def __init__(self, number: int, rows: Rows[State]) -> None:
-        self.rows = rows
-        self.index: dict[bytes, int] = {}
+        super().__init__(number, rows)
         self.live = 0
-        self.indexing = asyncio.create_task(self._look_through(number), name=f"index-{number}")
 
-    @property
-    def is_complete(self) -> bool:
-        return self.indexing.done()
-
-    def update(self, changed: Mapping[bytes, Row | Tombstone | None]) -> None:
+    def update(self, changed: Mapping[bytes, State | None]) -> None:
         """Take over the numbers of changed rows: once for every row of a batch."""
         index, live = self.index, self.live
         get = index.get
@@ -195,30 +70,3 @@ class _Partition:
             if old is not None and old >= 0:
                 live -= 1
         self.live = live
-
-    async def _look_through(self, number: int) -> None:
-        """Take the numbers of all rows; batches may commit meanwhile, so each is read when due."""
-        turns = Turns()
-        committed, decode = self.rows.committed, self.rows.decode
-        unreadable = 0
-        keys = list(committed)
-        for start in range(0, len(keys), _ROWS):
-            found: dict[bytes, Row | Tombstone | None] = {}
-            for key in keys[start : start + _ROWS]:
-                encoded = committed.get(key)
-                if encoded is None or key in self.index:
-                    continue
-                try:
-                    found[key] = decode(encoded)
-                except (LiveAudienceError, msgspec.DecodeError) as error:
-                    # The agent cannot go on when it comes to such a row; what can be shown is.
-                    unreadable += 1
-                    if unreadable == 1:
-                        log.error(  # noqa: TRY400  # its message says all, as for every such error
-                            "a row cannot be read, so it is not shown",
-                            partition=number,
-                            key=key.decode(errors="backslashreplace"),
-                            error=str(error),
-                        )
-            self.update(found)
-            await turns.pause()

@@ -1,14 +1,16 @@
-"""Which broadcasts are exported one by one: the largest, without flicker at the edge."""
+"""What is exported one by one: the largest, without flicker at the edge."""
 
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from agents.live.broadcasts import viewers_of
+from agents.live.owned import viewers_of
 
 if TYPE_CHECKING:
-    from agents.live.broadcasts import LiveBroadcasts
+    from collections.abc import Callable
+
+    from agents.live.owned import Owned
 
 # One that is in counts a quarter more when places are given out: it leaves when it has fallen below
 # 4/5 of one that is out. In whole numbers, and with equals the one that is in stays.
@@ -19,7 +21,7 @@ Chosen = dict[int, list[bytes]]
 
 
 class Selection:
-    """Chooses the `top` largest broadcasts by viewers, unknown viewers counting as 0.
+    """Chooses the `top` largest broadcasts, or scopes, by viewers; unknown viewers count as 0.
 
     If there are no more than `top`, all are in. Else places go to the largest, where one that is in
     already counts with 5/4 of its viewers: it leaves when it is below 80 % of the smallest that
@@ -29,14 +31,19 @@ class Selection:
     Args:
         live: Where to choose from.
         top: How many at most.
+        always: Tells which are in however small they are, even if they are more than `top`. They
+            take places that others would have had. None: there are no such.
 
     Attributes:
         count: How many were chosen last, for each partition that was shown then.
     """
 
-    def __init__(self, live: LiveBroadcasts, top: int) -> None:
+    def __init__(
+        self, live: Owned[Any, Any], top: int, always: Callable[[bytes], bool] | None = None
+    ) -> None:
         self._live = live
         self._top = top
+        self._always = always
         self._inside: frozenset[bytes] = frozenset()
         self.count: dict[int, int] = {}
 
@@ -56,7 +63,8 @@ class Selection:
         return chosen
 
     async def _largest(self) -> Chosen:
-        inside, top = self._inside, self._top
+        inside, top, always = self._inside, self._top, self._always
+        chosen: Chosen = {}
         heap: list[tuple[int, bytes, int]] = []
         floor = -1  # the least that still gets in, -1 while there is room
         async for number, numbers, keys in self._live.chunks():
@@ -64,6 +72,9 @@ class Selection:
             for key in keys:
                 value = get(key)
                 if value is None:
+                    continue
+                if always is not None and always(key):
+                    chosen.setdefault(number, []).append(key)
                     continue
                 viewers = viewers_of(value) if value < 0 else value
                 score = viewers * _IN + 1 if key in inside else viewers * _OUT
@@ -74,7 +85,7 @@ class Selection:
                 elif heap:
                     heapq.heappushpop(heap, (score, key, number))
                     floor = heap[0][0]
-        chosen: Chosen = {}
-        for _, key, number in heap:
+        left = max(0, top - sum(map(len, chosen.values())))
+        for _, key, number in heap if left >= top else heapq.nlargest(left, heap):
             chosen.setdefault(number, []).append(key)
         return chosen

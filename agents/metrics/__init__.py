@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from agents.live import Selection
+from agents.live import Selection, is_always_exported
 from agents.metrics.broadcasts import BroadcastMetrics
 from agents.metrics.exposition import Exposition
 from agents.metrics.pipeline import Pipeline
+from agents.metrics.scopes import ScopeMetrics
 from agents.metrics.worker import Lags, Worker
 from streams.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agents.live import LiveBroadcasts
+    from agents.live import LiveBroadcasts, LiveScopes
     from streams.clock import Clock
 
 __all__ = ["Exposition", "Lags", "Metrics", "Pipeline"]
@@ -27,9 +28,11 @@ class Metrics:
 
     Args:
         live: The broadcasts that it owns.
-        top: How many of them are exported one by one.
-        stale: Age of a live broadcast's newest record from which its viewers are no longer shown,
-            in seconds.
+        scopes: The scopes that it owns.
+        top: How many of the broadcasts are exported one by one.
+        top_scopes: How many of the scopes are.
+        stale: Age of the newest record of something live from which its viewers are no longer
+            shown, in seconds.
         assigned: How many partitions the group has given to the worker.
         lags: For each partition at work, how many records wait and how old the oldest is, in
             seconds.
@@ -45,8 +48,10 @@ class Metrics:
     def __init__(
         self,
         live: LiveBroadcasts,
+        scopes: LiveScopes,
         *,
         top: int,
+        top_scopes: int,
         stale: float,
         assigned: Callable[[], int],
         lags: Callable[[], Lags],
@@ -63,4 +68,11 @@ class Metrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
-        self.exposition = Exposition(registry, [BroadcastMetrics(live, selection, stale, clock)])
+        scope_selection = Selection(scopes, top_scopes, is_always_exported)
+        self.exposition = Exposition(
+            registry,
+            [
+                BroadcastMetrics(live, selection, stale, clock),
+                ScopeMetrics(scopes, scope_selection, stale, clock),
+            ],
+        )

@@ -130,6 +130,54 @@ BROADCAST_METRICS: Final = (
     BROADCAST_INFO,
 )
 
+# -- of one scope, in the order in which they are written ------------------------------------------
+
+_SCOPE: Final = ("scope", "name")
+
+SCOPE_VIEWERS: Final = Metric(
+    "audience_scope_viewers",
+    "gauge",
+    "Viewers in the scope's newest minute, only while some of it is live and with a recent record.",
+    _SCOPE,
+)
+SCOPE_PEAK_VIEWERS: Final = Metric(
+    "audience_scope_peak_viewers",
+    "gauge",
+    "Greatest viewers of all its broadcasts together: the peak of the sum.",
+    _SCOPE,
+)
+SCOPE_WATCH_TIME: Final = Metric(
+    "audience_scope_watch_time_seconds",
+    "gauge",
+    "Time watched by all viewers of its broadcasts together: viewer-minutes times 60.",
+    _SCOPE,
+    "seconds",
+)
+SCOPE_JOINS: Final = Metric(
+    "audience_scope_joins", "gauge", "Viewers who joined its broadcasts, so far.", _SCOPE
+)
+SCOPE_VIEWS: Final = Metric(
+    "audience_scope_views",
+    "gauge",
+    "Views of its broadcasts, or the joins of those whose platform counts no views.",
+    _SCOPE,
+)
+SCOPE_BROADCASTS: Final = Metric(
+    "audience_scope_broadcasts", "gauge", "Broadcasts that ever belonged to it.", _SCOPE
+)
+SCOPE_LIVE: Final = Metric(
+    "audience_scope_live_broadcasts", "gauge", "Broadcasts of it that are live.", _SCOPE
+)
+SCOPE_METRICS: Final = (
+    SCOPE_VIEWERS,
+    SCOPE_PEAK_VIEWERS,
+    SCOPE_WATCH_TIME,
+    SCOPE_JOINS,
+    SCOPE_VIEWS,
+    SCOPE_BROADCASTS,
+    SCOPE_LIVE,
+)
+
 # -- of the pipeline -------------------------------------------------------------------------------
 
 EVENTS: Final = Metric(

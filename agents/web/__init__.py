@@ -1,4 +1,4 @@
-"""HTTP: metrics, health, the figures of this worker's broadcasts, a page for people."""
+"""HTTP: metrics, health, the figures of this worker's broadcasts and scopes, a page for people."""
 
 from __future__ import annotations
 

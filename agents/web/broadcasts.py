@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Meta
 
 from agents.live import LiveBroadcasts, Turns
-from agents.web.answers import Problem, ProblemError, answer, bad_request
+from agents.web.answers import Problem, ProblemError, answer
 from agents.web.documented import Answer, Operation, Parameter
 from agents.web.figures import BroadcastFigures, broadcast_figures
-from agents.web.paging import Query, behind, cursor, page
+from agents.web.paging import Query, cursor, page
+from agents.web.parameters import CURSOR, LIMIT, after_of, given, limit_of, slug
 from streams.audience import Row
 from streams.routing import Partitioner, partition_for
 from streams.viewer_event import LONGEST_BROADCAST, LONGEST_PLATFORM, LONGEST_SLUG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from aiohttp import web
-
-LARGEST_PAGE: Final = 1_000
-USUAL_PAGE: Final = 100
 
 Wanted = Literal["live", "ended"]
 
 _PLATFORM: Final = f"^[a-z0-9][a-z0-9-]{{0,{LONGEST_PLATFORM - 1}}}$"
 _VENUE: Final = f"^[a-z0-9][a-z0-9-]{{0,{LONGEST_SLUG - 1}}}$"
-_LIMIT: Final = re.compile(r"[0-9]{1,4}")
 
 
 class BroadcastPage(msgspec.Struct, gc=False):
@@ -161,68 +157,30 @@ def _query(request: web.Request) -> Query:
     Raises:
         ProblemError: one of them is wrong.
     """
-    given: dict[str, str] = {}
-    for name, text in request.query.items():
-        if name not in _NAMES:
-            raise bad_request(f"{name}: no such parameter, there are {', '.join(_NAMES)}")
-        if name in given:
-            raise bad_request(f"{name}: is given twice")
-        given[name] = text
-    platform, venue, status = given.get("platform"), given.get("venue"), given.get("status")
-    for name, text_, pattern in (("platform", platform, _PLATFORM), ("venue", venue, _VENUE)):
-        if text_ is not None and not re.fullmatch(pattern, text_):
-            raise bad_request(f"{name}: must match {pattern}")
-    if status is not None and status not in get_args(Wanted):
-        raise bad_request(f"status: must be one of {', '.join(get_args(Wanted))}")
+    found = given(request, _LIST_PARAMETERS)
+    platform, status = found.get("platform"), found.get("status")
     return Query(
-        limit=_limit(given.get("limit")),
-        platform=platform,
-        venue=venue,
+        limit=limit_of(found),
+        prefix=b"" if platform is None else f"{platform}:".encode(),
+        venue=found.get("venue"),
         ended=None if status is None else status == "ended",
-        after=_after(given.get("cursor")),
+        after=after_of(found),
     )
 
 
-def _limit(text: str | None) -> int:
-    if text is None:
-        return USUAL_PAGE
-    limit = int(text) if _LIMIT.fullmatch(text) else 0
-    if not 1 <= limit <= LARGEST_PAGE:
-        raise bad_request(f"limit: must be a whole number from 1 to {LARGEST_PAGE}")
-    return limit
-
-
-def _after(text: str | None) -> tuple[int, bytes] | None:
-    if text is None:
-        return None
-    try:
-        return behind(text)
-    except ValueError:
-        raise bad_request("cursor: must be the `next` of a page before") from None
-
-
-def _slug(pattern: str) -> Mapping[str, Any]:
-    return {"type": "string", "pattern": pattern}
-
-
 _LIST_PARAMETERS: Final = (
-    Parameter("platform", "Only broadcasts of this platform.", _slug(_PLATFORM)),
-    Parameter("venue", "Only broadcasts at this venue; `unknown`: of none.", _slug(_VENUE)),
+    Parameter("platform", "Only broadcasts of this platform.", slug(_PLATFORM)),
+    Parameter("venue", "Only broadcasts at this venue; `unknown`: of none.", slug(_VENUE)),
     Parameter(
         "status",
         "Only such as go on, or only such as have ended.",
         {"type": "string", "enum": list(get_args(Wanted))},
     ),
-    Parameter(
-        "limit",
-        "How many at most.",
-        {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": USUAL_PAGE},
-    ),
-    Parameter("cursor", "The `next` of the page before.", {"type": "string"}),
+    LIMIT,
+    CURSOR,
 )
-_NAMES: Final = tuple(parameter.name for parameter in _LIST_PARAMETERS)
 _ONE_PARAMETERS: Final = (
-    Parameter("platform", "Its platform.", _slug(_PLATFORM), "path"),
+    Parameter("platform", "Its platform.", slug(_PLATFORM), "path"),
     Parameter(
         "broadcast",
         "The platform's id of it, percent-encoded; `/` and `:` may stand as they are.",

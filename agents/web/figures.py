@@ -1,4 +1,4 @@
-"""The figures of a broadcast, as the API gives them (contract, sections 3 and 6)."""
+"""The figures of broadcasts and scopes, as the API gives them (contract, sections 3, 4 and 6)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import msgspec
 from msgspec import Meta
 
 from streams.audience import Row, figures, summary
-from streams.summaries import BroadcastSummary, Count
+from streams.audience.scope import scope_summary
+from streams.summaries import BroadcastSummary, Count, ScopeSummary
 
 if TYPE_CHECKING:
+    from streams.audience.scope import Head
     from streams.summaries import Status
 
 
@@ -46,3 +48,24 @@ def broadcast_figures(partition: int, key: bytes, row: Row) -> BroadcastFigures:
         peak_1h=told.peak_1h,
         partition=partition,
     )
+
+
+class ScopeFigures(ScopeSummary, gc=False):
+    """All figures of one scope: its summary as of now, and where it lies.
+
+    `peak` is the peak of the sum, `peak_sum` the sum of the broadcasts' own peaks.
+    """
+
+    partition: Annotated[int, Meta(ge=0, description="Where it lies among the scopes.")]
+
+
+def scope_figures(partition: int, key: bytes, head: Head) -> ScopeFigures:
+    """The figures of a scope that has had an event.
+
+    Args:
+        partition: Where it lies.
+        key: `world`, or its kind and name: `venue:louvre`.
+        head: What is kept of it.
+    """
+    told = msgspec.structs.asdict(scope_summary(key.decode(), head))
+    return ScopeFigures(**told, partition=partition)

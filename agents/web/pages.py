@@ -44,7 +44,8 @@ _PAGE: Final = """<!doctype html>
 <main>
 <h1>live-audience</h1>
 <p>How many people are watching live broadcasts, right now and in all. This is one worker: it
-answers for the broadcasts in the partitions that it owns, the other workers for the others.</p>
+answers for the broadcasts and scopes in the partitions that it owns, the other workers for the
+others.</p>
 <h2>What is found here</h2>
 <dl>
 {entries}

@@ -1,4 +1,4 @@
-"""Pages of broadcasts, largest first: found without sorting them all or holding up the loop."""
+"""Pages of broadcasts or scopes, largest first: nothing sorts them all or holds up the loop."""
 
 from __future__ import annotations
 
@@ -6,51 +6,49 @@ import base64
 import binascii
 import heapq
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from agents.live import Turns
-from agents.live.broadcasts import viewers_of
+from agents.live import Turns, viewers_of
 
 if TYPE_CHECKING:
-    from agents.live import LiveBroadcasts
+    from agents.live import Owned
 
 #: Rows decoded between two looks at the clock, while a venue is looked for.
 _ROWS: Final = 32
 
 
-#: Where a broadcast stands in the order, by viewers, the most first, equals by key: its viewers
+#: Where one stands in the order, by viewers, the most first, equals by key: its viewers
 #: negated, so that the order is ascending, its key and its partition.
 Place = tuple[int, bytes, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which broadcasts are asked for.
+    """Which broadcasts or scopes are asked for.
 
     Attributes:
         limit: How many at most, at least 1.
-        platform: Only of this one; None: of all.
-        venue: Likewise; `unknown` stands for none.
+        prefix: Only such whose key begins so.
+        venue: Only broadcasts of this one, `unknown` stands for none; None: of all.
         ended: Only such that have ended, or only such that have not; None: both.
         after: Only such that stand behind this viewers and key.
     """
 
     limit: int
-    platform: str | None = None
+    prefix: bytes = b""
     venue: str | None = None
     ended: bool | None = None
     after: tuple[int, bytes] | None = None
 
 
-async def page(live: LiveBroadcasts, query: Query) -> tuple[list[Place], bool]:
+async def page(live: Owned[Any, Any], query: Query) -> tuple[list[Place], bool]:
     """Find a page.
 
     Returns:
-        The broadcasts in their order, and whether there are more.
+        The places in their order, and whether there are more.
     """
     wanted = query.limit + 1
-    prefix = b"" if query.platform is None else f"{query.platform}:".encode()
-    after, ended, venue = query.after, query.ended, query.venue
+    prefix, after, ended, venue = query.prefix, query.after, query.ended, query.venue
     best: list[Place] = []
     turns = Turns()
     async for partition, numbers, keys in live.chunks():
@@ -73,7 +71,7 @@ async def page(live: LiveBroadcasts, query: Query) -> tuple[list[Place], bool]:
 
 
 async def _at_venue(
-    live: LiveBroadcasts, places: list[Place], venue: str, turns: Turns
+    live: Owned[Any, Any], places: list[Place], venue: str, turns: Turns
 ) -> list[Place]:
     """Those of the places that are at a venue, which only their rows know."""
     kept: list[Place] = []

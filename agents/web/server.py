@@ -12,13 +12,14 @@ from agents.web.answers import problems
 from agents.web.broadcasts import BroadcastsApi
 from agents.web.health import Health, HealthApi
 from agents.web.pages import Pages
+from agents.web.scopes import ScopesApi
 from agents.web.scrape import ScrapeApi
 from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agents.live import LiveBroadcasts
+    from agents.live import LiveBroadcasts, LiveScopes
     from agents.metrics import Exposition
     from agents.web.documented import Operation
     from streams.routing import Partitioner
@@ -45,10 +46,12 @@ class HttpServer:
         host: AUDIENCE_HTTP_HOST, a name or an address.
         port: AUDIENCE_HTTP_PORT; 0 takes a free one.
         live: The broadcasts that this worker owns.
+        scopes: The scopes that it owns.
         exposition: What a scrape gets.
         health: Who knows how the worker is.
         partitioner: AUDIENCE_PARTITIONER.
         partition_count: How many partitions viewer-events has; None while that is not known.
+        scope_partition_count: Likewise of the scopes.
     """
 
     def __init__(
@@ -57,10 +60,12 @@ class HttpServer:
         port: int,
         *,
         live: LiveBroadcasts,
+        scopes: LiveScopes,
         exposition: Exposition,
         health: Health,
         partitioner: Partitioner,
         partition_count: Callable[[], int | None],
+        scope_partition_count: Callable[[], int | None],
     ) -> None:
         self._host = host
         self._port = port
@@ -69,6 +74,7 @@ class HttpServer:
             *ScrapeApi(exposition).operations(),
             *HealthApi(health).operations(),
             *BroadcastsApi(live, partitioner, partition_count).operations(),
+            *ScopesApi(scopes, scope_partition_count).operations(),
         ]
         operations += Pages(operations).operations()
         app = web.Application(middlewares=[problems])

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.live import LiveBroadcasts, Selection
-from agents.live.broadcasts import viewers_of
+from agents.live import LiveBroadcasts, Selection, viewers_of
 from streams.audience import Row, Rules, Tombstone, decode, encode
 from streams.events import ViewerEvent
 from streams.exact import Rows

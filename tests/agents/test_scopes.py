@@ -6,6 +6,7 @@ from line import Line
 from prometheus_client import CollectorRegistry
 
 from agents import scopes as module
+from agents.live import LiveScopes
 from agents.metrics.pipeline import Pipeline
 from agents.scopes import ScopesFollowing, heads
 from streams.audience import NewerFormat
@@ -175,8 +176,10 @@ async def test_closed_chunks_leave_the_changelog_and_closed_minutes_are_counted(
 async def test_what_is_counted_is_told_once_it_is_durable(bench):
     registry = CollectorRegistry()
     meter = Pipeline(registry, ManualClock(0))
-    following = ScopesFollowing(bench.stage.work, meter)
+    live = LiveScopes()
+    following = ScopesFollowing(bench.stage.work, live, meter)
     following.restored(0, bench.stage.rows[0], 0.1)
+    await live.indexed()
     bench.send("world", START + 50_000, 5)
     bench.send("world", START, 5)
     batch = bench.stage.batch(0, 10)
@@ -184,9 +187,12 @@ async def test_what_is_counted_is_told_once_it_is_durable(bench):
     assert registry.get_sample_value(name) == 0
     following.committed(batch, 0.1, 0.1)
     assert registry.get_sample_value(name) == 1
+    assert live.row(0, b"world").newest == START + 50_000
+    assert (live.partitions, len(live)) == ([0], 1)
     following.committed(bench.stage.batch(0, 10), 0.1, 0.1)
     following.lost(0)
     assert registry.get_sample_value(name) == 1
+    assert live.partitions == []
 
 
 async def test_changes_of_a_newer_format_end_the_work(bench):

@@ -23,7 +23,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
 
-from agents.live import LiveBroadcasts
+from agents.live import LiveBroadcasts, LiveScopes
 from agents.metrics import Metrics
 from agents.web import HttpServer
 from agents.worker import tune_gc
@@ -190,9 +190,12 @@ async def measure(count, rounds):
         ("OpenMetrics", openmetrics, "identity"),
         ("OpenMetrics, gzip", openmetrics, "gzip"),
     ):
+        scopes = LiveScopes()
         metrics = Metrics(
             live,
+            scopes,
             top=count,
+            top_scopes=0,
             stale=300,
             assigned=lambda: PARTITIONS,
             lags=lambda: dict.fromkeys(range(PARTITIONS), (0, 0.0)),
@@ -202,10 +205,12 @@ async def measure(count, rounds):
             "127.0.0.1",
             0,
             live=live,
+            scopes=scopes,
             exposition=metrics.exposition,
             health=Well(),
             partitioner="any",
             partition_count=lambda: PARTITIONS,
+            scope_partition_count=lambda: PARTITIONS,
         )
         await server.start()
         port = server.url.rpartition(":")[2]

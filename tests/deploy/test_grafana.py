@@ -15,22 +15,10 @@ from agents.metrics import catalogue
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 BROADCAST = {"platform", "broadcast", "venue"}
 SCOPE = {"scope", "name"}
-SCOPES = {
-    f"audience_scope_{name}"
-    for name in (
-        "viewers",
-        "peak_viewers",
-        "watch_time_seconds",
-        "joins",
-        "views",
-        "broadcasts",
-        "live_broadcasts",
-    )
-}
 #: What names one thing that is measured, of each gauge that more than one worker may tell of.
 IDENTITY = {
     **{metric.name: BROADCAST for metric in catalogue.BROADCAST_METRICS},
-    **dict.fromkeys(SCOPES, SCOPE),
+    **{metric.name: SCOPE for metric in catalogue.SCOPE_METRICS},
     **{m.name: set(m.labels) for m in catalogue.WORKER_METRICS if m.labels},
 }
 CATALOGUE = {
@@ -85,7 +73,7 @@ def faults(query):
     tree = promql_parser.parse(filled(query, **SOME))
     found = []
     for selector in selectors(tree):
-        if selector.name not in CATALOGUE | SCOPES | COMMON:
+        if selector.name not in CATALOGUE | COMMON:
             known = re.sub(r"_(bucket|sum|count)$", "", selector.name) in CATALOGUE
             found += [] if known else [f"unknown metric {selector.name}"]
     for selector in re.findall(r"\w+\{[^}]*\}|\b(?:audience|process)_\w+(?!\w*\{)", query):

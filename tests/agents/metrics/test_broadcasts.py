@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
-from agents.live import LiveBroadcasts
+from agents.live import LiveBroadcasts, LiveScopes
 from agents.metrics import Metrics, catalogue
 from agents.metrics.broadcasts import render
 from streams.audience import Row, Rules, Tombstone, decode, encode
@@ -35,7 +35,9 @@ class Worker:
         self.lags = {}
         self.metrics = Metrics(
             self.live,
+            LiveScopes(),
             top=top,
+            top_scopes=0,
             stale=STALE,
             assigned=lambda: 2,
             lags=lambda: self.lags,

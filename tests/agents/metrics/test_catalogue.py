@@ -6,7 +6,12 @@ import pytest
 
 from agents.metrics import catalogue
 
-ALL = catalogue.BROADCAST_METRICS + catalogue.PIPELINE_METRICS + catalogue.WORKER_METRICS
+ALL = (
+    catalogue.BROADCAST_METRICS
+    + catalogue.SCOPE_METRICS
+    + catalogue.PIPELINE_METRICS
+    + catalogue.WORKER_METRICS
+)
 
 
 @pytest.mark.parametrize("metric", ALL, ids=lambda metric: metric.name)

@@ -1,7 +1,4 @@
-"""The HTTP server as others see it: over a real connection, with rows as the source keeps them.
-
-Every answer that the API gives in here is held against its own OpenAPI document.
-"""
+"""The HTTP server as others see it: over a real connection, with rows as the source keeps them."""
 
 import asyncio
 import base64
@@ -15,21 +12,12 @@ import jsonschema
 import pytest
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
+from web_worker import BEGAN, MINUTE, OWNED, PARTITIONS, RULES, Worker
 
-from agents.live import LiveBroadcasts
-from agents.metrics import Metrics
-from agents.web import HttpError, HttpServer
-from streams.audience import Row, Rules, Tombstone, decode, encode
-from streams.clock import ManualClock
+from agents.web import HttpError
+from streams.audience import Row, Tombstone, encode
 from streams.events import ViewerEvent
-from streams.exact import Rows
 from streams.routing import partition_for
-
-MINUTE = 60_000_000
-BEGAN = 26_000_000  # 2019-06-08T13:20Z
-RULES = Rules(lateness=15, carry=2)
-PARTITIONS = 8
-OWNED = (0, 1, 2, 3)
 
 FIGURES = [
     *("platform", "broadcast", "venue", "programme", "title", "status", "started_at", "ended_at"),
@@ -39,117 +27,15 @@ FIGURES = [
 ]
 
 
-class Worker:
-    """A worker with HTTP, but without Kafka: batches are made durable by hand."""
-
-    def __init__(self, port=0, host="127.0.0.1", partitioner="murmur2"):
-        self.unhealthy = None
-        self.unready = None
-        self.known_partitions = PARTITIONS
-        self.live = LiveBroadcasts()
-        self.rows = {number: Rows(decode, encode) for number in OWNED}
-        metrics = Metrics(
-            self.live,
-            top=1_000,
-            stale=300,
-            assigned=lambda: len(OWNED),
-            lags=dict,
-            why_not_ready=self.why_not_ready,
-            clock=ManualClock(BEGAN * 60.0),
-        )
-        self.exposition = metrics.exposition
-        self.server = HttpServer(
-            host,
-            port,
-            live=self.live,
-            exposition=metrics.exposition,
-            health=self,
-            partitioner=partitioner,
-            partition_count=lambda: self.known_partitions,
-        )
-
-    def why_not_healthy(self):
-        return self.unhealthy
-
-    def why_not_ready(self):
-        return self.unready
-
-    async def __aenter__(self):
-        for number, rows in self.rows.items():
-            self.live.restored(number, rows)
-        await self.live.indexed()
-        await self.server.start()
-        self.session = aiohttp.ClientSession(auto_decompress=False)
-        return self
-
-    async def __aexit__(self, *error):
-        await self.session.close()
-        await self.server.stop()
-
-    def commit(self, key, row):
-        key = key.encode()
-        number = partition_for(key, PARTITIONS)
-        if number not in self.rows:  # as under another partitioner
-            number = OWNED[0]
-        self.rows[number].commit({key: row}, {key: encode(row)})
-        self.live.committed(number, {key: row})
-        return number
-
-    def add(self, key, viewers=None, *, minutes=1, **fields):
-        """A broadcast with one event a minute, durable at once."""
-        platform, _, broadcast = key.partition(":")
-        row = None
-        for minute in range(BEGAN, BEGAN + minutes):
-            event = ViewerEvent(platform, broadcast, "", viewers=viewers, **fields)
-            if row is None:
-                row = Row.new(event, minute * MINUTE, minute * 60_000, RULES)
-            else:
-                row.accept(event, minute * MINUTE, minute * 60_000)
-        return self.commit(key, row)
-
-    async def get(self, path, status=200, method="GET", **headers):
-        url = aiohttp.client.URL(self.server.url + path, encoded=True)
-        async with self.session.request(method, url, headers=headers) as answer:
-            body = await answer.read()
-            assert answer.status == status, body
-            return answer, body
-
-    async def json(self, path, status=200, operation=None):
-        """A JSON answer that is as the OpenAPI document says."""
-        answer, body = await self.get(path, status)
-        told = json.loads(body)
-        kind = "application/json" if status < 400 else "application/problem+json"
-        assert answer.content_type == kind
-        _, document = await self.get("/openapi.json")
-        check(json.loads(document), operation or path.partition("?")[0], status, kind, told)
-        if status >= 400:
-            assert told["status"] == status
-        return told
-
-
-def check(document, operation, status, kind, told):
-    """Hold an answer against the document."""
-    responses = document["paths"].get(operation, {"get": {"responses": {}}})["get"]["responses"]
-    if operation in document["paths"]:
-        described = responses.get(str(status)) or responses["default"]
-        schema = described["content"][kind]["schema"]
-    else:
-        schema = {"$ref": "#/components/schemas/Problem"}
-    jsonschema.Draft202012Validator(
-        {**schema, "components": document["components"], "unevaluatedProperties": False},
-        format_checker=jsonschema.FormatChecker(),
-    ).validate(told)
-    required = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    assert told.keys() <= required["properties"].keys()
-
-
 @pytest.fixture
 async def worker():
     async with Worker() as running:
+        running.add_scope("world", 5)
         yield running
 
 
 ONE = "/v1/broadcasts/{platform}/{broadcast}"
+SCOPE = "/v1/scopes/{scope}/{name}"
 
 
 # -- broadcasts ------------------------------------------------------------------------------------
@@ -439,7 +325,10 @@ async def test_a_scraper_that_goes_away_harms_nothing(worker):
 
 # -- all paths -------------------------------------------------------------------------------------
 
-PATHS = ["/", "/metrics", "/healthz", "/readyz", "/v1/broadcasts", "/openapi.json"]
+PATHS = [
+    *("/", "/metrics", "/healthz", "/readyz", "/v1/broadcasts", "/v1/scopes", "/v1/scopes/world"),
+    "/openapi.json",
+]
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nowhere", "/v1/broadcasts/kick/none"])
@@ -481,10 +370,9 @@ async def test_the_page_for_people_is_whole_and_links_to_all(worker):
     page = body.decode()
     assert answer.content_type == "text/html"
     assert '<html lang="en">' in page
-    assert re.findall(r'href="([^"]+)"', page) == [
-        *("/metrics", "/healthz", "/readyz", "/v1/broadcasts", "/openapi.json")
-    ]
+    assert re.findall(r'href="([^"]+)"', page) == [path for path in PATHS if path != "/"]
     assert "/v1/broadcasts/{platform}/{broadcast}" in page
+    assert "/v1/scopes/{scope}/{name}" in page
     assert "http" not in page.replace("http-equiv", "")  # nothing from elsewhere
 
 
@@ -492,7 +380,7 @@ async def test_the_openapi_document_describes_every_path(worker):
     _, body = await worker.get("/openapi.json")
     document = json.loads(body)
     assert document["openapi"].startswith("3.1.")
-    assert set(document["paths"]) == {*PATHS, ONE}
+    assert set(document["paths"]) == {*PATHS, ONE, SCOPE}
     identifiers = [path["get"]["operationId"] for path in document["paths"].values()]
     assert len(set(identifiers)) == len(identifiers)
     for schema in document["components"]["schemas"].values():

@@ -1,0 +1,150 @@
+"""A worker's HTTP server over a real connection, with rows as the sources keep them.
+
+Every answer that the API gives is held against its own OpenAPI document.
+"""
+
+import json
+
+import aiohttp
+import jsonschema
+
+from agents.live import LiveBroadcasts, LiveScopes
+from agents.metrics import Metrics
+from agents.web import HttpServer
+from streams.audience import Row, Rules, decode, encode
+from streams.audience.scope import Head
+from streams.audience.scope_codec import decode_scope, encode_scope
+from streams.clock import ManualClock
+from streams.events import ViewerEvent
+from streams.exact import Rows
+from streams.routing import partition_for
+
+MINUTE = 60_000_000
+BEGAN = 26_000_000  # 2019-06-08T13:20Z
+RULES = Rules(lateness=15, carry=2)
+PARTITIONS = 8
+OWNED = (0, 1, 2, 3)
+#: Of the scopes, the world's among them.
+OWNED_SCOPES = (0, 2, 4, 6)
+
+
+class Worker:
+    """A worker with HTTP, but without Kafka: batches are made durable by hand."""
+
+    def __init__(self, port=0, host="127.0.0.1", partitioner="murmur2"):
+        self.unhealthy = None
+        self.unready = None
+        self.known_partitions = PARTITIONS
+        self.live = LiveBroadcasts()
+        self.scopes = LiveScopes()
+        self.scope_rows = {number: Rows(decode_scope, encode_scope) for number in OWNED_SCOPES}
+        self.rows = {number: Rows(decode, encode) for number in OWNED}
+        metrics = Metrics(
+            self.live,
+            self.scopes,
+            top=1_000,
+            top_scopes=1_000,
+            stale=300,
+            assigned=lambda: len(OWNED),
+            lags=dict,
+            why_not_ready=self.why_not_ready,
+            clock=ManualClock(BEGAN * 60.0),
+        )
+        self.exposition = metrics.exposition
+        self.server = HttpServer(
+            host,
+            port,
+            live=self.live,
+            scopes=self.scopes,
+            exposition=metrics.exposition,
+            health=self,
+            partitioner=partitioner,
+            partition_count=lambda: self.known_partitions,
+            scope_partition_count=lambda: self.known_partitions,
+        )
+
+    def why_not_healthy(self):
+        return self.unhealthy
+
+    def why_not_ready(self):
+        return self.unready
+
+    async def __aenter__(self):
+        for number, rows in self.rows.items():
+            self.live.restored(number, rows)
+        await self.live.indexed()
+        for number, rows in self.scope_rows.items():
+            self.scopes.restored(number, rows)
+        await self.scopes.indexed()
+        await self.server.start()
+        self.session = aiohttp.ClientSession(auto_decompress=False)
+        return self
+
+    async def __aexit__(self, *error):
+        await self.session.close()
+        await self.server.stop()
+
+    def commit(self, key, row):
+        key = key.encode()
+        number = partition_for(key, PARTITIONS)
+        if number not in self.rows:  # as under another partitioner
+            number = OWNED[0]
+        self.rows[number].commit({key: row}, {key: encode(row)})
+        self.live.committed(number, {key: row})
+        return number
+
+    def add_scope(self, name, audience=None, **figures):
+        """A scope's figures, durable at once; where it lies."""
+        key, head = name.encode(), Head(newest=BEGAN, audience=audience, **figures)
+        number = partition_for(key, PARTITIONS)
+        assert number in self.scope_rows, name
+        self.scope_rows[number].commit({key: head}, {key: encode_scope(head)})
+        self.scopes.committed(number, {key: head})
+        return number
+
+    def add(self, key, viewers=None, *, minutes=1, **fields):
+        """A broadcast with one event a minute, durable at once."""
+        platform, _, broadcast = key.partition(":")
+        row = None
+        for minute in range(BEGAN, BEGAN + minutes):
+            event = ViewerEvent(platform, broadcast, "", viewers=viewers, **fields)
+            if row is None:
+                row = Row.new(event, minute * MINUTE, minute * 60_000, RULES)
+            else:
+                row.accept(event, minute * MINUTE, minute * 60_000)
+        return self.commit(key, row)
+
+    async def get(self, path, status=200, method="GET", **headers):
+        url = aiohttp.client.URL(self.server.url + path, encoded=True)
+        async with self.session.request(method, url, headers=headers) as answer:
+            body = await answer.read()
+            assert answer.status == status, body
+            return answer, body
+
+    async def json(self, path, status=200, operation=None):
+        """A JSON answer that is as the OpenAPI document says."""
+        answer, body = await self.get(path, status)
+        told = json.loads(body)
+        kind = "application/json" if status < 400 else "application/problem+json"
+        assert answer.content_type == kind
+        _, document = await self.get("/openapi.json")
+        check(json.loads(document), operation or path.partition("?")[0], status, kind, told)
+        if status >= 400:
+            assert told["status"] == status
+        return told
+
+
+def check(document, operation, status, kind, told):
+    """Hold an answer against the document."""
+    responses = document["paths"].get(operation, {"get": {"responses": {}}})["get"]["responses"]
+    if operation in document["paths"]:
+        described = responses.get(str(status)) or responses["default"]
+        schema = described["content"][kind]["schema"]
+    else:
+        schema = {"$ref": "#/components/schemas/Problem"}
+    jsonschema.Draft202012Validator(
+        {**schema, "components": document["components"], "unevaluatedProperties": False},
+        format_checker=jsonschema.FormatChecker(),
+    ).validate(told)
+    required = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    assert told.keys() <= required["properties"].keys()
