@@ -48,6 +48,11 @@ def test_a_minute_that_was_carried_is_changed_to_what_was_observed():
     assert (told.viewer_minutes, told.peak_sum, told.newest) == (7, 2, START + 1)
 
 
+def test_what_was_carried_came_from_the_latest_observed_minute():
+    row = begun((0, event(viewers=5)), (1, event(viewers=7)))
+    assert change(row, (2, event(viewers=9))).minutes == {START + 2: 2, START + 3: 2, START + 4: 9}
+
+
 def test_an_end_takes_back_what_was_carried_past_it():
     told = change(begun((0, event(viewers=5))), (0, event("ended")))
     assert told.minutes == {START + 1: -5, START + 2: -5}
