@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
     from streams.settings import Settings
     from streams.summaries import BroadcastSummary
+    from streams.topics import Topic
 
-_WAIT_MS: Final = 200
+WAIT_MS: Final = 200
+"""How long a look at the topics waits where nothing has come."""
 
 
 class Results:
@@ -67,7 +69,7 @@ class Results:
     async def read(self) -> None:
         """Take in what has come since the last time; waits a moment where nothing has."""
         assert self._consumer is not None
-        found = await self._consumer.getmany(timeout_ms=_WAIT_MS)
+        found = await self._consumer.getmany(timeout_ms=WAIT_MS)
         for partition, records in found.items():
             for record in records:
                 self.take(partition.topic, record)
@@ -88,14 +90,25 @@ async def reading(settings: Settings) -> AsyncIterator[Results]:
         LiveAudienceError: What went wrong with the broker.
     """
     topics = Topics.of(settings)
+    async with reading_all(settings, topics.broadcast_summaries, topics.rejected) as consumer:
+        yield Results(topics, consumer)
+
+
+@asynccontextmanager
+async def reading_all(settings: Settings, *topics: Topic) -> AsyncIterator[AIOKafkaConsumer]:
+    """Read topics from their beginning; they must be there.
+
+    Raises:
+        LiveAudienceError: What went wrong with the broker.
+    """
     async with kafka.reader(settings) as consumer:
         partitions = [
             TopicPartition(topic.name, partition)
-            for topic in (topics.broadcast_summaries, topics.rejected)
+            for topic in topics
             for partition in range(topic.partitions)
         ]
         consumer.assign(partitions)
         for partition in partitions:
             # In so many words, for the topics are new: what comes first is to be read too.
             consumer.seek(partition, 0)
-        yield Results(topics, consumer)
+        yield consumer

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    #: Takes how much is done, and of how much.
-    Tell = Callable[[int, int], None]
+    from collections.abc import Iterator
 
 #: Wide enough for the tables where no terminal says how wide it is.
 _PLAIN_WIDTH: Final = 100
+#: With the details of the season before it, a bar fits into 80 characters.
+_BAR_WIDTH: Final = 20
 #: Quarters in a whole; the last is not told, for then the step is done.
 _ALL: Final = 4
 #: Before that many seconds, plain lines say nothing of how far a step is.
 _SOON: Final = 2.0
+#: So many seconds are between plain lines that tell more than how far a step is.
+_EVERY: Final = 5.0
+
+
+class Tell(Protocol):
+    """Tells how far a step is."""
+
+    def __call__(self, done: int, total: int, detail: str = "") -> None:
+        """Tell how much is done, of how much, and what else there is to be said just now."""
 
 
 class Screen:
@@ -73,25 +81,39 @@ class Screen:
     @contextmanager
     def _bar(self, what: str) -> Iterator[Tell]:
         with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
+            TextColumn("{task.description}{task.fields[detail]}", markup=False),
+            BarColumn(_BAR_WIDTH),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
         ) as bar:
-            task = bar.add_task(what, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+            task = bar.add_task(what, total=None, detail="")
+
+            def tell(done: int, total: int, detail: str = "") -> None:
+                below = f"\n{detail}" if detail else ""
+                bar.update(task, completed=done, total=total, detail=below)
+
+            yield tell
 
     @contextmanager
     def _lines(self, what: str) -> Iterator[Tell]:
         self.say(f"  {what} ...")
         began = time.monotonic()
         told = 0
+        told_at = began
 
-        def tell(done: int, total: int) -> None:
-            """Say each quarter once, if the step takes long enough for someone to wonder."""
-            nonlocal told
+        def tell(done: int, total: int, detail: str = "") -> None:
+            """Say each quarter once, if the step takes long enough for someone to wonder.
+
+            Details change all the time, and are said at times.
+            """
+            nonlocal told, told_at
+            if detail:
+                if time.monotonic() - told_at > _EVERY:
+                    told_at = time.monotonic()
+                    self.say(f"    {done:,} of {total:,}; {detail}")
+                return
             quarter = _ALL * done // total if total else 0
             if told < quarter < _ALL and time.monotonic() - began > _SOON:
                 told = quarter

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from agents import kafka
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 _TELL_EVERY: Final = 500
+_KNOWN: Final = 10_000
 
 
 async def send(settings: Settings, records: Iterable[Sent], tell: Callable[[int], None]) -> None:
@@ -34,16 +37,20 @@ async def send(settings: Settings, records: Iterable[Sent], tell: Callable[[int]
     Raises:
         LiveAudienceError: The broker did not take them.
     """
-    partitioner, partitions = settings.partitioner, settings.partitions
+    # Of the same few broadcasts come many records, one after the other.
+    partition_of = lru_cache(maxsize=_KNOWN)(
+        partial(partition_for, partitions=settings.partitions, partitioner=settings.partitioner)
+    )
     async with kafka.producer(settings, max_batch_size=BATCH_BYTES) as producer:
         sender = Sender(producer, Topics.of(settings).events.name)
         done = 0
         for record in records:
-            partition = partition_for(record.key, partitions, partitioner)
             now = time.time_ns() // 1_000_000
-            await sender.add(partition, record.key, record.value, now)
+            await sender.add(partition_of(record.key), record.key, record.value, now)
             done += 1
             if done % _TELL_EVERY == 0:
                 tell(done)
+                # Making the records may take longer than sending them: others get their turn.
+                await asyncio.sleep(0)
         await sender.flush()
         tell(done)

@@ -26,7 +26,9 @@ _LATENESS: Final = timedelta(minutes=15)
 _CLEAN_UP: Final = 10.0
 
 
-def settings_for(settings: Settings, brokers: str | None) -> Settings:
+def settings_for(
+    settings: Settings, brokers: str | None, more: Mapping[str, Any] | None = None
+) -> Settings:
     """Return the settings of one run of the demo.
 
     What its figures rest on is set in full, whatever is set elsewhere; topics and group are new in
@@ -36,6 +38,7 @@ def settings_for(settings: Settings, brokers: str | None) -> Settings:
         settings: The settings in force.
         brokers: Brokers of the user's, `host:port` with commas, which the settings say how to
             speak to; None if the demo starts its own.
+        more: What else is set.
 
     Raises:
         MisuseError: `brokers` is no such list.
@@ -62,7 +65,7 @@ def settings_for(settings: Settings, brokers: str | None) -> Settings:
         defaults = {field: Settings.model_fields[field].default for field in plain}
         cluster = {**defaults, "replication": 1}
     try:
-        return _changed(settings, fixed | cluster)
+        return _changed(settings, {**fixed, **cluster, **(more or {})})
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise MisuseError(f"--brokers {brokers}: {reason}") from error

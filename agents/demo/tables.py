@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from streams.summaries import BroadcastSummary
 
 _NONE: Final = "-"
-_MINUTES_AN_HOUR: Final = 60
+MINUTES_AN_HOUR: Final = 60
 _FIGURES: Final = (
     "first\nminute",
     "peak",
@@ -38,7 +38,7 @@ _ROOMY: Final = 96
 
 def figures(summaries: Mapping[bytes, BroadcastSummary], screen: Screen) -> Table:
     """Return the table of the computed figures, a row of two lines for each broadcast."""
-    table = _table("What came out of the pipeline")
+    table = table_of("What came out of the pipeline")
     if screen.width < _ROOMY:
         table.padding = (0, 0, 0, 0)
     table.add_column("broadcast\nvenue, platform", overflow="fold")
@@ -53,12 +53,12 @@ def figures(summaries: Mapping[bytes, BroadcastSummary], screen: Screen) -> Tabl
             continue
         table.add_row(
             f"{broadcast}\n{summary.venue}, {platform}",
-            _count(summary.first_minute),
-            _count(summary.peak),
-            _minute(summary.peak_at).replace(" ", "\n"),
-            _count(None if summary.average is None else round(summary.average)),
-            _count(round(summary.viewer_minutes / _MINUTES_AN_HOUR)),
-            _count(summary.views),
+            count(summary.first_minute),
+            count(summary.peak),
+            minute(summary.peak_at).replace(" ", "\n"),
+            count(None if summary.average is None else round(summary.average)),
+            count(round(summary.viewer_minutes / MINUTES_AN_HOUR)),
+            count(summary.views),
             f"{summary.coverage:.1%}",
         )
     return table
@@ -66,7 +66,7 @@ def figures(summaries: Mapping[bytes, BroadcastSummary], screen: Screen) -> Tabl
 
 def published(comparisons: Sequence[Comparison], screen: Screen) -> Table:
     """Return the table of the published figures beside the computed ones."""
-    table = _table("What was published of them, and what was computed")
+    table = table_of("What was published of them, and what was computed")
     table.add_column("broadcast", overflow="fold")
     table.add_column("platform")
     table.add_column("figure")
@@ -96,7 +96,7 @@ def published(comparisons: Sequence[Comparison], screen: Screen) -> Table:
 
 def refusals(results: Results, screen: Screen) -> Table:
     """Return the table of the refused records by reason, and what is wrong with those sent."""
-    table = _table("Wrong records: sent on purpose, refused, kept with the reason")
+    table = table_of("Wrong records: sent on purpose, refused, kept with the reason")
     table.add_column("reason")
     for name in ("sent", "refused"):
         table.add_column(name, justify="right")
@@ -108,25 +108,27 @@ def refusals(results: Results, screen: Screen) -> Table:
         right = expected[reason] == results.refused[reason]
         table.add_row(
             Text(reason, "" if right else "bold red"),
-            _count(expected[reason]),
+            count(expected[reason]),
             f"{results.refused[reason]:,} {screen.right if right else screen.wrong}",
             what,
         )
     return table
 
 
-def _table(title: str) -> Table:
+def table_of(title: str) -> Table:
+    """Return an empty table as all of the demo's are."""
     return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
 
-def _count(value: int | None) -> str:
+def count(value: int | None) -> str:
+    """Return a number for people; a dash for none."""
     return _NONE if value is None else f"{value:,}"
 
 
-def _minute(text: str | None) -> str:
+def minute(text: str | None) -> str:
     """Return a minute without its seconds, which are none: `2018-06-28 03:42`."""
     return _NONE if text is None else text[:16].replace("T", " ")
 
 
 def _shown(value: int | str | None) -> str:
-    return value if isinstance(value, str) else _count(value)
+    return value if isinstance(value, str) else count(value)

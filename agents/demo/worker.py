@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import sys
 import sysconfig
@@ -95,6 +96,18 @@ class Worker:
             raise DemoError(
                 f"The worker was not ready after {patience:.0f} s ({said}). {self.last_words()}"
             ) from None
+
+    def peak_memory(self) -> int | None:
+        """Return the most memory that it has had so far, in bytes; None if this system won't say.
+
+        It is the greatest resident size that Linux has seen; a process that is gone says nothing.
+        """
+        try:
+            status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        except OSError:
+            return None
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+        return None if found is None else int(found[1]) * 1024
 
     async def ended(self) -> int:
         """Wait for its end and return its exit code."""

@@ -32,12 +32,14 @@ class Season:
 
     Attributes:
         broadcasts: What is planned of each, by start.
+        views: Their views in all.
 
     Raises:
         ValueError: The museums' broadcasts, which are in every season, alone have more.
     """
 
     def __init__(self, seed: int = SEED, broadcasts: int = BROADCASTS, views: int = VIEWS) -> None:
+        self.views = views
         self.broadcasts: Sequence[Planned | Museum] = plan(seed, broadcasts, views)
 
     def records(self) -> Iterator[Sent]:

@@ -59,3 +59,23 @@ def test_lines_are_never_folded_narrower_than_the_tables_where_there_is_no_termi
     screen, raw = plain()
     screen.say("x" * 99)
     assert raw.getvalue().decode() == "x" * 99 + "\n"
+
+
+def test_details_are_told_at_times(monkeypatch):
+    monkeypatch.setattr("agents.demo.screen._EVERY", -1)
+    screen, raw = plain()
+    with screen.step("replaying") as tell:
+        tell(1, 36_000, "2020-02-01, 7/s")
+        monkeypatch.setattr("agents.demo.screen._EVERY", 1_000)
+        tell(2, 36_000, "2020-02-02, 8/s")
+    lines = raw.getvalue().decode().splitlines()[1:-1]
+    assert lines == ["    1 of 36,000; 2020-02-01, 7/s"]
+
+
+def test_a_bar_with_details_fits_a_narrow_terminal():
+    file = io.StringIO()
+    screen = Screen(Console(file=file, force_terminal=True, width=80, highlight=False))
+    with screen.step("replaying 36,000 broadcasts") as tell:
+        tell(12_345, 36_000, "2020-05-14, 22,467/s, 260,531 behind")
+    assert "12345/36000" in file.getvalue()
+    assert "2020-05-14, 22,467/s, 260,531 behind" in file.getvalue()

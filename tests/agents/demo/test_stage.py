@@ -52,3 +52,9 @@ def test_those_of_the_user_are_spoken_to_as_he_says():
 def test_brokers_that_are_none_are_named():
     with pytest.raises(MisuseError, match=r"--brokers kafka:x: .*port"):
         settings_for(Settings(), "kafka:x")
+
+
+def test_a_show_may_fix_more(tmp_path):
+    history = timedelta(days=400)
+    mine = settings_for(Settings(data=tmp_path), None, {"scope_history": history})
+    assert mine.scope_history == history

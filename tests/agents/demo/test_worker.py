@@ -165,3 +165,16 @@ def test_a_port_that_is_taken_gives_way_to_a_free_one():
         other = free_port("127.0.0.1", port)
         assert other not in (0, port)
     assert free_port("127.0.0.1", port) == port
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="memory is looked up in /proc")
+async def test_its_peak_memory_is_that_of_the_greatest_moment(settings, tmp_path):
+    async with running(settings, tmp_path, (PYTHON, "-c", "")) as one:
+        assert await one.ended() == 0
+        assert one.peak_memory() is None, "it is gone"
+    code = "x = b'x' * 80_000_000; del x; import time; print('done', flush=True); time.sleep(60)"
+    async with running(settings, tmp_path, (PYTHON, "-c", code)) as other:
+        async with asyncio.timeout(30):
+            while "done" not in other.log.read_text():  # noqa: ASYNC110 - a file has no event
+                await asyncio.sleep(0.05)
+        assert 80_000_000 < other.peak_memory() < 200_000_000
