@@ -1,4 +1,4 @@
-"""What a live worker's scrape is, by promtool; and that it says what is wrong with the topics."""
+"""What a live worker tells, by promtool and by sums; and that it says what is wrong with topics."""
 
 import asyncio
 import json
@@ -55,15 +55,51 @@ def record(key, value):
     return Record(partition, key, value, int(time.time() * 1000), None, None, 0)
 
 
-async def scrape(worker, accept):
+async def get(worker, path, accept="application/json"):
     line = next(line for line in worker.lines if '"answering"' in line)
-    url = json.loads(line)["url"].rstrip("/") + "/metrics"
+    url = json.loads(line)["url"].rstrip("/") + path
 
-    def get():
+    def text():
         with urlopen(Request(url, headers={"Accept": accept})) as answer:
             return answer.read().decode()
 
-    return await asyncio.to_thread(get)
+    return await asyncio.to_thread(text)
+
+
+async def scrape(worker, accept):
+    return await get(worker, "/metrics", accept)
+
+
+#: What the events add up to: audience in the newest minute and at the peak, viewer-minutes, joins,
+#: views, broadcasts, live ones.
+ALL = (380_015, 380_015, 1_900_055, 0, 760_014, 2, 1)
+SCOPES = {
+    ("world", ""): ALL,
+    ("venue", "louvre"): ALL,
+    ("programme", "night"): ALL,
+    ("platform", "fliggy"): (380_004, 380_004, 1_900_010, 0, 760_000, 1, 1),
+    ("platform", "kick"): (11, 11, 45, 0, 14, 1, 0),
+}
+
+
+def scopes_of_metrics(families):
+    """What a scrape says of the scopes, as `SCOPES` does; None where it says nothing."""
+    found = {}
+    for number, metric in enumerate(catalogue.SCOPE_METRICS):
+        for sample in families[metric.name].samples:
+            name = (sample.labels["scope"], sample.labels["name"])
+            value = sample.value / 60 if metric is catalogue.SCOPE_WATCH_TIME else sample.value
+            found.setdefault(name, [None] * len(ALL))[number] = value
+    return {name: tuple(values) for name, values in found.items()}
+
+
+def scopes_of_page(page):
+    """What `/v1/scopes` says of the scopes."""
+    names = ("audience", "peak", "viewer_minutes", "joins", "views", "broadcasts", "live")
+    return {
+        (told["scope"], told["name"]): tuple(told[name] for name in names)
+        for told in page["scopes"]
+    }
 
 
 async def test_promtool_finds_nothing_in_a_live_scrape(brokers, topic_prefix):
@@ -75,20 +111,35 @@ async def test_promtool_finds_nothing_in_a_live_scrape(brokers, topic_prefix):
         await system.done(len(sent))
         wanted = "audience_topic_findings{"
         text = ""
-        async with asyncio.timeout(30):
-            while wanted not in text or "audience_ended_timestamp_seconds{" not in text:
-                text = await scrape(worker, "text/plain")
+        page = {"scopes": []}
+        async with asyncio.timeout(60):
+            while (
+                wanted not in text
+                or "audience_ended_timestamp_seconds{" not in text
+                or scopes_of_page(page) != SCOPES
+            ):
                 await asyncio.sleep(0.2)
+                page = json.loads(await get(worker, "/v1/scopes"))
+                text = await scrape(worker, "text/plain")
+        world = json.loads(await get(worker, "/v1/scopes/world"))
     assert check("promtool", "check", "metrics", stdin=text) == ""
     families = {family.name: family for family in text_string_to_metric_families(text)}
     for metric in (
-        catalogue.BROADCAST_METRICS + catalogue.PIPELINE_METRICS + catalogue.WORKER_METRICS
+        catalogue.BROADCAST_METRICS
+        + catalogue.SCOPE_METRICS
+        + catalogue.PIPELINE_METRICS
+        + catalogue.WORKER_METRICS
     ):
         family = families[metric.name.removesuffix("_total")]
         assert family.documentation == metric.help
         assert family.samples, metric.name
         for sample in family.samples:
             assert set(sample.labels) - {"le"} == set(metric.labels), sample
+    nothing_live = ("platform", "kick")
+    expected = {**SCOPES, nothing_live: (None, *SCOPES[nothing_live][1:])}
+    assert scopes_of_metrics(families) == expected
+    assert page["scopes"][0]["audience"] == max(values[0] for values in SCOPES.values())
+    assert [told for told in page["scopes"] if told["scope"] == "world"] == [world]
 
 
 async def test_what_is_wrong_with_a_topic_is_told(brokers, topic_prefix, admin):
