@@ -7,11 +7,11 @@ from streams.audience import Difference, Row, Rules, difference, retire, standin
 RULES = Rules(lateness=15, carry=2)
 
 
-def begun(*told):
+def begun(*told, rules=RULES):
     row = None
     for minute, what in told:
         if row is None:
-            row = Row.new(what, at(minute), 0, RULES)
+            row = Row.new(what, at(minute), 0, rules)
         else:
             row.accept(what, at(minute), 0)
     row.settle()
@@ -64,6 +64,21 @@ def test_a_carried_minute_counts_in_viewer_minutes_when_the_newest_has_passed_it
     told = change(begun((0, event(viewers=5))), (2, event()))
     assert told.minutes == {}
     assert told.viewer_minutes == 10
+
+
+def test_sealed_minutes_after_an_end_come_back_once_and_only_when_it_resumes():
+    told = [(0, event(viewers=10)), (0, event("ended")), (4, event())]
+    row = begun(*told, rules=Rules(lateness=1, carry=2))
+    assert set(row.suppressed) == {START + 1, START + 2}
+    quiet = change(row, (5, event()))
+    assert (quiet.minutes, quiet.known, quiet.viewer_minutes) == ({}, {}, 0)
+    row.settle()
+    back = change(row, (6, event("started")))
+    assert back.minutes == {START + 1: 10, START + 2: 10}
+    assert back.known == {START + 1: 1, START + 2: 1}
+    assert (back.viewer_minutes, back.live) == (20, 1)
+    row.settle()
+    assert change(row, (7, event())).minutes == {}
 
 
 def test_views_stand_in_for_joins_once_they_are_given():
