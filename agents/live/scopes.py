@@ -21,8 +21,9 @@ _SLASH = b"/"
 class LiveScopes(Owned[State, Head]):
     """What readers may know of the scopes that have had an event.
 
-    The number that is kept of each is its audience, 0 if unknown. Its chunks of minutes are no
-    readers' business.
+    The number that is kept of each is the audience it has now: 0 if that is unknown or nothing of
+    it is live, so that a programme long over stands behind those that go on. Its chunks of minutes
+    are no readers' business.
     """
 
     def __init__(self) -> None:
@@ -46,7 +47,7 @@ class _Scopes(Partition[State]):
         for key, row in changed.items():
             # The first records of a very long change tell of no newest minute yet.
             if isinstance(row, Head) and row.newest >= 0:
-                self.index[key] = row.audience or 0
+                self.index[key] = (row.audience or 0) if row.live > 0 else 0
 
 
 def is_always_exported(key: bytes) -> bool:

@@ -33,7 +33,7 @@ _NAME: Final = f"^[a-z0-9][a-z0-9-]{{0,{LONGEST_SLUG - 1}}}$"
 
 
 class ScopePage(msgspec.Struct, gc=False):
-    """Some of the scopes that this worker owns, the largest audience first."""
+    """Some of the scopes that this worker owns, the largest first; last what has ended."""
 
     scopes: list[ScopeFigures]
     next: Annotated[

@@ -95,6 +95,7 @@ class Worker:
 
     def add_scope(self, name, audience=None, **figures):
         """A scope's figures, durable at once; where it lies."""
+        figures = {"live": 1, **figures}
         key, head = name.encode(), Head(newest=BEGAN, audience=audience, **figures)
         number = partition_for(key, PARTITIONS)
         assert number in self.scope_rows, name

@@ -120,6 +120,8 @@ async def test_lists_the_largest_first_and_by_kind(worker):
         *("world", "platform:kick", "venue:louvre", "venue:orsay", "venue:unknown")
     ]
     assert await scopes(worker, "?scope=venue") == ["venue:louvre", "venue:orsay", "venue:unknown"]
+    worker.add_scope("venue:louvre", 30, live=0)
+    assert (await scopes(worker, "?scope=venue"))[0] == "venue:orsay"
     assert await scopes(worker, "?scope=world") == ["world"]
     assert await scopes(worker, "?scope=programme") == []
 
