@@ -112,7 +112,10 @@ class Settings(BaseSettings):
         default_factory=dict, description="the same for single platforms"
     )
     carry: Minutes = Field(
-        2 * _MINUTE, ge=0 * _MINUTE, description="minutes that a sample stands for if none follows"
+        2 * _MINUTE,
+        ge=0 * _MINUTE,
+        le=_HOUR,  # what is kept of a broadcast grows with it
+        description="minutes that a sample stands for if none follows",
     )
     future: Duration = Field(
         2 * _MINUTE, description="how far an event's time may be ahead of its Kafka timestamp"
