@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 #: The pace is that of the last so many seconds.
-_WINDOW: Final = 5.0
+_WINDOW: Final = 15.0
 _LOOK_EVERY: Final = 1.0
 _DAY: Final = len("2020-09-25")
 
