@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 INTERVAL: Final = 1_000
 
 #: How many scopes one batch publishes at most, so that ten thousand do not stop the rest.
-_PUBLISH_AT_ONCE: Final = 2_000
+_PUBLISH_AT_ONCE: Final = 500
 
 #: How many changes a batch takes at most: each may rewrite two rows.
 BATCH_RECORDS: Final = 2_000
@@ -148,7 +148,7 @@ class Notes:
 class _Work:
     """One scope in one batch, between its rows and its arithmetic."""
 
-    __slots__ = ("_batch", "_before", "_key", "scope")
+    __slots__ = ("_batch", "_key", "scope")
 
     def __init__(self, batch: Batch[State], key: bytes) -> None:
         self._batch = batch
@@ -159,17 +159,17 @@ class _Work:
         assert isinstance(head, Head)
         # Before it is changed: should the batch fail, what is in `changed` is forgotten.
         batch.changed[key] = head
-        self._before = head.figures()
         self.scope = Scope(head, self._load, self._peek)
 
     def settle(self) -> None:
         """Bring the rows up to what was added."""
         scope = self.scope
-        scope.settle()
+        has_changed = scope.settle()
         for number, chunk in scope.changed.items():
             if chunk is None:
                 self._batch.changed[self._chunk_key(number)] = None
-        if scope.head.newest >= 0 and scope.head.figures() != self._before:
+        # The first records of a very long change tell of no newest minute yet.
+        if has_changed and scope.head.newest >= 0:
             scope.head.due = True
 
     def _chunk_key(self, number: int) -> bytes:

@@ -50,12 +50,24 @@ class Sums:
         return difference(self._before.get(key, _NEW), row)
 
     def add(self, key: bytes, row: Row, change: Difference) -> None:
-        """Take a row's difference into its scopes."""
+        """Take a row's difference into its scopes; it is used up."""
         group = (key[: key.index(b":")], row.venue, row.programme)
         total = self._groups.get(group)
-        if total is None:
-            self._groups[group] = total = Change({}, {})
-        _merge(total, change, row.timestamp)
+        if total is not None:
+            _merge(total, change, row.timestamp)
+            return
+        self._groups[group] = Change(
+            change.minutes,
+            change.known,
+            change.viewer_minutes,
+            change.joins,
+            change.views,
+            change.peak_sum,
+            change.broadcasts,
+            change.live,
+            change.newest,
+            row.timestamp,
+        )
 
     def retire(self, key: bytes, row: Row) -> None:
         """Take note that a broadcast becomes final: all that it has added stays, it lives no more.
@@ -66,33 +78,36 @@ class Sums:
         """
         self.add(key, row, retire(row))
 
-    def changes(self) -> dict[str, Change]:
-        """What changes in each scope, by its name; only where something does.
+    def changes(self) -> dict[bytes, Change]:
+        """What changes in each scope, by its name; only where something does. To be asked once.
 
         The names are `world`, `platform:fliggy`, `venue:louvre`, `programme:night`.
         """
-        platforms: dict[str, Change] = {}
-        others: dict[str, Change] = {}
+        scopes: dict[bytes, Change] = {}
+        venues: dict[bytes, Change] = {}
         for (platform, venue, programme), total in self._groups.items():
-            _add(platforms, f"platform:{platform.decode()}", total)
-            _add(others, f"venue:{venue or 'unknown'}", total)
+            _add(scopes, b"platform:" + platform, total)
             if programme is not None:
-                _add(others, f"programme:{programme}", total)
-        world: dict[str, Change] = {}
-        for change in platforms.values():
-            _add(world, "world", change)
-        told = {**world, **platforms, **others}
+                _add(venues, b"programme:" + programme.encode(), total)
+            # The venue comes last: the first of its groups becomes what is added to.
+            name = b"venue:" + (venue or "unknown").encode()
+            change = venues.setdefault(name, total)
+            if change is not total:
+                _merge(change, total, total.timestamp)
+        world = Change({}, {})
+        for change in scopes.values():
+            _merge(world, change, change.timestamp)
+        told = {b"world": world, **scopes, **venues}
         return {name: change for name, change in told.items() if _tidied(change)}
 
     def send(self, batch: Batch[Any], topic: str) -> None:
         """Send them with the batch, placed by scope."""
         for name, change in self.changes().items():
-            key = name.encode()
             for part in _parts(change):
-                batch.send(topic, key, encode_change(part))
+                batch.send(topic, name, encode_change(part))
 
 
-def _add(scopes: dict[str, Change], name: str, total: Change) -> None:
+def _add(scopes: dict[bytes, Change], name: bytes, total: Change) -> None:
     change = scopes.get(name)
     if change is None:
         scopes[name] = change = Change({}, {})

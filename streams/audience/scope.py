@@ -17,6 +17,7 @@ after it. So nothing is missed because of what it happened to be read together w
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -85,18 +86,21 @@ class Chunk(msgspec.Struct, array_like=True, tag="c1", forbid_unknown_fields=Tru
             self.minutes.pop(offset, None)
         if known > 1:
             self.known[offset] = known
-        else:
+        elif self.known:
             self.known.pop(offset, None)
 
     def greatest(self, end: int) -> tuple[int, int] | None:
         """The greatest audience of the minutes up to `end`, and the earliest that reached it."""
         minutes = self.minutes
-        if end < CHUNK - 1:
-            minutes = {offset: n for offset, n in minutes.items() if offset <= end}
         if not minutes:
             return None
         peak = max(minutes.values())
-        return peak, min([offset for offset, audience in minutes.items() if audience == peak])
+        first = min([offset for offset, audience in minutes.items() if audience == peak])
+        if first <= end:
+            return peak, first
+        # It is reached only where the newest minute has not come yet.
+        until = {offset: audience for offset, audience in minutes.items() if offset <= end}
+        return Chunk(until).greatest(end)
 
 
 class Head(msgspec.Struct, array_like=True, tag="h1", forbid_unknown_fields=True, gc=False):
@@ -151,20 +155,6 @@ class Head(msgspec.Struct, array_like=True, tag="h1", forbid_unknown_fields=True
                 minute = min(minute, number * CHUNK + offset)
         return None if best is None else (best, minute)
 
-    def figures(self) -> tuple[object, ...]:
-        """All that is published, to see whether it changed."""
-        return (
-            self.newest,
-            self.audience,
-            self.peak(),
-            self.peak_sum,
-            self.viewer_minutes,
-            self.joins,
-            self.views,
-            self.broadcasts,
-            self.live,
-        )
-
 
 class Scope:
     """A scope while a batch changes it.
@@ -179,7 +169,7 @@ class Scope:
         changed: The chunks that were changed, once settled; None where one is to be deleted.
     """
 
-    __slots__ = ("_first_newest", "_load", "_peek", "changed", "head")
+    __slots__ = ("_before", "_load", "_peek", "changed", "head")
 
     def __init__(
         self, head: Head, load: Callable[[int], Chunk], peek: Callable[[int], Chunk]
@@ -188,7 +178,7 @@ class Scope:
         self.changed: dict[int, Chunk | None] = {}
         self._load = load
         self._peek = peek
-        self._first_newest = head.newest
+        self._before = _sums(head)
 
     def add(self, change: Change, history: int) -> int:
         """Take in what a batch of viewer events changed.
@@ -210,7 +200,7 @@ class Scope:
         missed = 0
         known = change.known
         for minute, audience in change.minutes.items():
-            missed += self._add(minute, audience, known.pop(minute, 0))
+            missed += self._add(minute, audience, known.pop(minute, 0) if known else 0)
         for minute, count in known.items():
             missed += self._add(minute, 0, count)
         if change.newest > head.newest:
@@ -223,17 +213,24 @@ class Scope:
         """Change a minute; say whether it was closed."""
         if minute <= self.head.closed:
             return True
-        number, offset = divmod(minute, CHUNK)
+        number = minute // CHUNK
         chunk = self.changed.get(number)
         if chunk is None:
             chunk = self.changed[number] = self._load(number)
-        chunk.add(offset, audience, known)
+        chunk.add(minute - number * CHUNK, audience, known)
         return False
 
-    def settle(self) -> None:
-        """Bring the head up to what the chunks hold; to be called once, after all changes."""
+    def settle(self) -> bool:
+        """Bring the head up to what the chunks hold; to be called once, after all changes.
+
+        Returns:
+            Whether any of its figures has changed.
+        """
         head, changed, chunks = self.head, self.changed, self.head.chunks
-        newest = head.newest
+        newest, old_newest = head.newest, self._before[0]
+        is_same = self._before == _sums(head)
+        # Most often the sums tell already; else the peak may.
+        before = (head.peak(), head.audience) if is_same else None
         for number, chunk in changed.items():
             assert chunk is not None, "settled twice"
             if chunk.minutes:
@@ -242,8 +239,8 @@ class Scope:
                 chunks.pop(number, None)
                 changed[number] = None
         # Minutes that were ahead of the newest count from when it reaches them.
-        if newest > self._first_newest:
-            first, last = self._first_newest // CHUNK, newest // CHUNK
+        if newest > old_newest:
+            first, last = old_newest // CHUNK, newest // CHUNK
             for number in [n for n in chunks if first <= n <= last and n not in changed]:
                 chunks[number] = self._peek(number).greatest(newest - number * CHUNK)
         self._close()
@@ -251,6 +248,7 @@ class Scope:
         if newest // CHUNK in chunks:
             chunk = changed.get(newest // CHUNK) or self._peek(newest // CHUNK)
             head.audience = chunk.minutes.get(newest % CHUNK)
+        return not is_same or before != (head.peak(), head.audience)
 
     def _close(self) -> None:
         """Keep of chunks whose minutes are all closed their peak alone."""
@@ -266,6 +264,23 @@ class Scope:
             self.changed[number] = None
 
 
+def _sums(head: Head) -> tuple[int, ...]:
+    """Those figures that changes are added to, the newest minute first."""
+    return (
+        head.newest,
+        head.viewer_minutes,
+        head.joins,
+        head.views,
+        head.peak_sum,
+        head.broadcasts,
+        head.live,
+    )
+
+
+#: Ten thousand scopes are in the same few minutes.
+_minute_text = lru_cache(maxsize=4_096)(minute_text)
+
+
 def scope_summary(name: str, head: Head) -> ScopeSummary:
     """What is published of a scope that has had an event.
 
@@ -278,10 +293,10 @@ def scope_summary(name: str, head: Head) -> ScopeSummary:
     return ScopeSummary(
         scope=kind,  # type: ignore[arg-type]  # the kinds are those that agents.sums writes
         name=name,
-        minute=minute_text(head.newest),
+        minute=_minute_text(head.newest),
         audience=head.audience,
         peak=None if peak is None else peak[0],
-        peak_at=None if peak is None else minute_text(peak[1]),
+        peak_at=None if peak is None else _minute_text(peak[1]),
         peak_sum=head.peak_sum,
         viewer_minutes=head.viewer_minutes,
         joins=head.joins,

@@ -8,7 +8,7 @@ from hypothesis import event as saw
 from hypothesis import given
 from hypothesis import strategies as st
 from line import Line, place
-from logs import MINUTE, START, ending, placed, tried, usual
+from logs import MINUTE, START, ending, placed, steady, tried, wild
 from scope_oracle import scopes
 from twin import Twin, text
 
@@ -84,7 +84,7 @@ class Told:
                 assert first != second, name
 
 
-sent = st.tuples(st.just("send"), st.sampled_from(BROADCASTS), st.one_of(usual, ending))
+sent = st.tuples(st.just("send"), st.sampled_from(BROADCASTS), st.one_of(steady, wild, ending))
 read = st.tuples(
     st.just("read"),
     st.sampled_from(["broadcasts", "scopes"]),
