@@ -41,7 +41,7 @@ INTERVAL: Final = 1_000
 _PUBLISH_AT_ONCE: Final = 500
 
 #: How many changes a batch takes at most: each may rewrite two rows.
-BATCH_RECORDS: Final = 2_000
+BATCH_RECORDS: Final = 5_000
 
 #: How many decoded rows a partition keeps: a chunk takes ten times the memory of its bytes.
 HOT_ROWS: Final = 500

@@ -1,9 +1,9 @@
-"""Reading what has its format's name in it, and saying so when that is too new."""
+"""What has its format's name in it, and what to say when that is too new."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -12,42 +12,28 @@ from streams.audience.codec import NewerFormat
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-T = TypeVar("T")
-
 _FORMAT: Final = re.compile(r"[a-z]+[0-9]+")
 
 
-def read(
-    decoder: msgspec.msgpack.Decoder[T], value: bytes, known: Collection[str], place: str
-) -> T:
-    """Decode a MessagePack array whose first element names its format.
+def raise_if_newer(value: bytes, known: Collection[str], place: str) -> None:
+    """Say so if it is for its newer format that a record could not be decoded.
 
     Args:
-        decoder: Of the formats that are known.
-        value: The record.
-        known: Their names.
+        value: A MessagePack array whose first element names its format, perhaps damaged.
+        known: The formats that are known.
         place: Where it comes from, for people.
 
     Raises:
-        NewerFormat: it names a format that is not known.
-        msgspec.DecodeError: it is damaged, or was never such a record.
+        NewerFormat: it names another format.
+        msgspec.DecodeError: it is not even MessagePack.
     """
-    try:
-        return decoder.decode(value)
-    except msgspec.ValidationError as error:
-        written = _format_of(value)
-        if written is None or written in known:
-            raise
+    record = msgspec.msgpack.decode(value)
+    if not (isinstance(record, list) and record and isinstance(record[0], str)):
+        return
+    written = record[0]
+    if _FORMAT.fullmatch(written) and written not in known:
         raise NewerFormat(
             f"{place} holds a record in format {written}, and this version of live-audience reads "
             f"{', '.join(known)}: a newer version has written it; upgrade this worker to that "
             "version or a later one"
-        ) from error
-
-
-def _format_of(value: bytes) -> str | None:
-    """The format that a record names; None if it names none."""
-    record = msgspec.msgpack.decode(value)
-    if isinstance(record, list) and record and isinstance(record[0], str):
-        return record[0] if _FORMAT.fullmatch(record[0]) else None
-    return None
+        )

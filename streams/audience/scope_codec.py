@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from streams.audience.formats import read
+from streams.audience.formats import raise_if_newer
 from streams.audience.scope import Change, Chunk, Head
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -31,7 +31,11 @@ def decode_scope(value: bytes) -> Head | Chunk:
         NewerFormat: a newer version of this package wrote it.
         msgspec.DecodeError: it is damaged, or was never such a record.
     """
-    return read(_rows, value, ("h1", "c1"), "the scopes' changelog")
+    try:
+        return _rows.decode(value)
+    except msgspec.ValidationError:
+        raise_if_newer(value, ("h1", "c1"), "the scopes' changelog")
+        raise
 
 
 def encode_change(change: Change) -> bytes:
@@ -46,4 +50,8 @@ def decode_change(value: bytes) -> Change:
         NewerFormat: a newer version of this package wrote it.
         msgspec.DecodeError: it is damaged, or was never such a record.
     """
-    return read(_changes, value, ("d1",), "the topic of the scopes' sums")
+    try:
+        return _changes.decode(value)
+    except msgspec.ValidationError:
+        raise_if_newer(value, ("d1",), "the topic of the scopes' sums")
+        raise
