@@ -80,7 +80,7 @@ def test_process_ends_with_the_code_and_no_stack_trace(run):
     assert misused.stderr.decode().splitlines() == [
         "Error: 2 settings are wrong:",
         "  AUDIENCE_PARTITIONS=0: must be a whole number from 1 to 10000",
-        "  AUDIENCE_CARRY=90s: must be a duration in whole minutes such as 5m or 2h, 0s or more",
+        "  AUDIENCE_CARRY=90s: must be a duration in whole minutes such as 5m or 2h from 0s to 1h",
     ]
     done = run("config")
     assert (done.returncode, done.stderr) == (0, b"")
