@@ -14,6 +14,13 @@ from agents.cli.settings import with_settings
 if TYPE_CHECKING:
     from streams.settings import Settings
 
+#: The package of each show, by --season and --observe.
+_SHOWS = {
+    (False, False): "agents.demo",
+    (True, False): "agents.demo.season",
+    (False, True): "agents.demo.observe",
+}
+
 
 @click.command(
     "demo",
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
         "live-audience demo",
         "live-audience demo --once",
         "live-audience demo --season --once",
+        "live-audience demo --observe",
         "live-audience demo --brokers localhost:9092 --keep",
     ],
 )
@@ -31,19 +39,34 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Replay a whole season instead: 36,000 broadcasts, 520 million views, in minutes.",
 )
+@click.option(
+    "--observe",
+    is_flag=True,
+    help="Show an evening in real time instead, watched by Prometheus and Alertmanager: an alert "
+    "fires, and resolves.",
+)
 @click.option("--brokers", metavar="LIST", help="Use these brokers instead of one of its own.")
 @click.option("--keep", is_flag=True, help="Leave the topics of this run at its end.")
 @with_settings
 def command(
-    settings: Settings, *, once: bool, season: bool, brokers: str | None, keep: bool
+    settings: Settings,
+    *,
+    once: bool,
+    season: bool,
+    observe: bool,
+    brokers: str | None,
+    keep: bool,
 ) -> None:
     """Run the whole system on this machine, with a broker of its own, until Ctrl-C.
 
     It shows the museums' broadcasts of 2020 and a real trace, or with --season all of Fliggy's
-    2020, as fast as this machine takes it. What it keeps is in AUDIENCE_DATA.
-    Ends with 1 if a published figure did not come out.
+    2020, as fast as this machine takes it, or with --observe an evening of theirs in real time, in
+    which the Louvre falls silent for a while. What it keeps is in AUDIENCE_DATA.
+    Ends with 1 if a published figure did not come out, or the alert did not fire and resolve.
     """
+    if season and observe:
+        raise click.UsageError("--season and --observe are two shows; give one of them")
     # Imported here: it brings all of Faust along, which `--help` needs not wait for.
-    module = importlib.import_module("agents.demo.season" if season else "agents.demo")
+    module = importlib.import_module(_SHOWS[season, observe])
     code = asyncio.run(module.run(settings, once=once, brokers=brokers, keep=keep))
     click.get_current_context().exit(code)
