@@ -39,7 +39,15 @@ class Plain:
         self.closed = max(self.closed, self.newest - history - 1)
         self.timestamp = max(self.timestamp, change.timestamp)
 
-    def check(self, head):
+    def check(self, head, chunks):
+        held = {
+            number * CHUNK + offset: (audience, chunk.known.get(offset, 1))
+            for number, chunk in chunks.items()
+            for offset, audience in chunk.minutes.items()
+        }
+        first_open = (self.closed + 1) // CHUNK * CHUNK
+        known = {minute: n for minute, n in self.known.items() if n and minute >= first_open}
+        assert held == {minute: (self.minutes[minute], n) for minute, n in known.items()}
         heard = {m: self.minutes[m] for m, n in self.known.items() if n and m <= self.newest}
         peak = max(heard.values(), default=None)
         assert head.peak() == (
@@ -77,8 +85,13 @@ class Store:
 
 # What broadcasts have in the minutes around a newest one, which is where a jump led to.
 jumps = st.sampled_from([0, 0, 0, 1, 1, 1, 2, 5, 60, CHUNK, 2 * CHUNK, 999, 1_000, 1_001, 5_000])
-profiles = st.dictionaries(st.integers(-30, 3), st.sampled_from([0, 0, 1, 2, 9]), max_size=6)
-told = st.tuples(st.integers(0, 3), jumps, st.integers(0, 1_200), profiles, st.integers(-3, 3))
+behinds = st.sampled_from([0, 0, 0, 0, 1, 2, CHUNK, 999, 1_000, 1_200])
+audiences = st.sampled_from([0, 0, 1, 2, 9])
+profiles = st.one_of(
+    st.dictionaries(st.integers(-3, 3), audiences, max_size=5),
+    st.dictionaries(st.integers(-30, 3), audiences, max_size=6),
+)
+told = st.tuples(st.integers(0, 3), jumps, behinds, profiles, st.sampled_from([0, 0, -1, 2]))
 batches = st.lists(st.lists(told, min_size=1, max_size=4), min_size=1, max_size=12)
 
 
@@ -114,11 +127,11 @@ def test_a_scope_is_what_one_dictionary_makes_of_it(log, restarts, history):
         for change in changes:
             plain.add(change, history)
         missed += store.batch(changes, history)
-        plain.check(store.head)
+        plain.check(store.head, store.chunks)
         assert missed == plain.missed
         if restarts:
             store.restart()
-            plain.check(store.head)
+            plain.check(store.head, store.chunks)
     saw(f"closed {store.head.closed_peak is not None}, missed {missed > 0}")
 
 
