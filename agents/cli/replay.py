@@ -75,7 +75,8 @@ def command(
     command end with 1. Sending a file twice counts its events twice, as `events` says.
 
     --rejected sends again what is in viewer-events-rejected at its start: after a defect is mended,
-    or the settings. A record that was cut off there (over 512 KiB) cannot be.
+    or the settings. Once: a second run sends them again, and `events` counts them twice. A record
+    that was cut off there (over 512 KiB) cannot be sent again.
     """
     if rejected:
         if file is not None or speed is not None or now or raw:
