@@ -202,6 +202,7 @@ def test_chunks_wholly_closed_leave_their_peak_alone():
 
 def test_a_longer_history_opens_nothing_that_was_closed():
     store = settled([change(START, 7)], [change(START + HISTORY, 1)], history=10)
+    store.batch([change(START + HISTORY + 1, 1)], 10**6)
     assert store.batch([change(START, 7)], 10**6) == 1
     assert store.head.peak() == (7, START)
 
