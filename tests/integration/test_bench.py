@@ -8,11 +8,14 @@ import pytest
 from processes import Process
 
 from agents.app import create_app
+from streams.events import read
+from streams.routing import partition_for
 from streams.settings import Settings
 
 sys.path.append(str(Path(__file__).parents[1] / "bench"))
 
 import bare  # found by the line above, as what follows
+import fleet
 import hotspots
 import workload
 from rounds import Outcome
@@ -49,6 +52,48 @@ async def test_tells_all_figures_of_both_workloads(brokers):
                 if sys.platform == "linux":
                     assert outcome["cpu"] > 0
                     assert outcome["memory"] > 20_000_000
+
+
+@pytest.mark.kafka
+async def test_tells_all_figures_of_very_many_broadcasts(brokers):
+    million = Process(
+        sys.executable,
+        str(BENCH / "million.py"),
+        *("--brokers", brokers, "--broadcasts", "2000", "--venues", "50", "--minutes", "2"),
+        *("--partitions", "2", "--seconds-real-time", "3", "--json"),
+    )
+    await million.start()
+    assert await million.ended(200) == 0, million.tail()
+    text = "\n".join(million.lines)
+    found = json.loads(text[text.index("{\n") :])
+    assert found["events"] == 4_000
+    assert found["backlog"]["times_real_time"] > found["backlog"]["times_real_time_with_scopes"] > 0
+    assert found["scrape"]["exported"] == 1_000  # the default, however many are live
+    assert found["scrape"]["bytes"] > 100_000
+    assert found["restore"]["rows"] == 2_000
+    assert found["restore"]["ready"] >= found["restore"]["restored"] > 0
+    real = found["real_time"]
+    assert 90 <= real["events"] <= 110  # 2,000 a minute for 3 seconds
+    probe = real["produce_to_metric"]
+    assert probe["sent"] == probe["seen"] == 30
+    assert 0 < probe["p50"] <= probe["p99"] <= probe["max"]
+    if sys.platform == "linux":
+        assert found["memory"] > 20_000_000
+
+
+def test_a_fleet_has_each_broadcast_once_a_minute_where_its_key_belongs():
+    few = fleet.Fleet(100, 7, 4)
+    assert len(set(few.keys)) == 100
+    assert list(few.partitions) == [partition_for(key, 4) for key in few.keys]
+    event, at = read(few.value(8, 1_606_275_600_123))
+    assert (event.platform, event.broadcast, event.venue) == (
+        "twitch",
+        "live-0000008",
+        "venue-00001",
+    )
+    assert at == 1_606_275_600_123_000
+    assert event.viewers == few.viewers(8, at // 60_000_000)
+    assert event.joins == few.joins(8, at // 60_000_000)
 
 
 async def test_the_bare_loop_fetches_as_the_worker_does():

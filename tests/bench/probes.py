@@ -1,0 +1,195 @@
+"""What is asked of a worker from outside: its offsets, its scrapes, and how old its figures are."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from statistics import median, quantiles
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from rounds import Stage
+from subject import Subject
+
+from streams.routing import partition_for
+
+_SCRAPES = 5
+_HEALTH_EVERY = 0.002
+_PROBE_EVERY = 0.1
+_ASK_EVERY = 0.01
+_SCRAPE_EVERY = 10.0
+_PROBE_PATIENCE = 60.0
+_PLATFORM, _BROADCAST = "fliggy", "probe"
+_FIRST_VIEWERS = 1_000_000_000
+"""More than any other, so that the probe is the largest of all and thus exported."""
+
+Shown = Callable[[str, int, int], None]
+
+
+@asynccontextmanager
+async def committed(stage: Stage, group: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """Give what says how many events are durable: the offsets are in the rows' transactions."""
+    name = f"{stage.prefix}{group}"
+    client = AIOKafkaAdminClient(bootstrap_servers=stage.brokers)
+    await client.start()
+    try:
+        coordinator = await client.find_coordinator(name)
+
+        async def ask() -> int:
+            offsets = await client.list_consumer_group_offsets(name, coordinator)
+            return sum(each.offset for each in offsets.values())
+
+        yield ask
+    finally:
+        await client.close()
+
+
+async def _scrape(worker: Subject, encoding: str) -> tuple[float, bytes]:
+    """Scrape once: seconds, and the text as it is when unpacked."""
+    began = time.perf_counter()
+    async with worker.http.get(
+        "/metrics", headers={"Accept": "text/plain", "Accept-Encoding": encoding}
+    ) as answer:
+        answer.raise_for_status()
+        body = await answer.read()
+    return time.perf_counter() - began, body
+
+
+async def _health(worker: Subject, longest: list[float]) -> None:
+    """Ask for /healthz again and again, and keep the longest time that it took."""
+    while True:
+        began = time.perf_counter()
+        await worker.status("/healthz")
+        longest[0] = max(longest[0], time.perf_counter() - began)
+        await asyncio.sleep(_HEALTH_EVERY)
+
+
+@asynccontextmanager
+async def _watched(worker: Subject) -> AsyncIterator[list[float]]:
+    longest = [0.0]
+    task = asyncio.create_task(_health(worker, longest))
+    try:
+        yield longest
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def scrapes(worker: Subject, told: Shown) -> dict[str, Any]:
+    """Scrape a worker that has nothing else to do, some times, while /healthz is asked."""
+    told("scraping", 0, 0)
+    async with _watched(worker) as before:
+        await asyncio.sleep(1)
+    found: dict[str, list[float]] = {"identity": [], "gzip": []}
+    body = b""
+    async with _watched(worker) as longest:
+        for encoding, seconds in found.items():
+            for _ in range(_SCRAPES):
+                took, body = await _scrape(worker, encoding)
+                seconds.append(took)
+                await asyncio.sleep(0.2)
+    exported = sum(line.startswith(b"audience_viewers{") for line in body.splitlines())
+    return {
+        "seconds": round(median(found["identity"]), 4),
+        "first_seconds": round(found["identity"][0], 4),
+        "gzip_seconds": round(median(found["gzip"]), 4),
+        "bytes": len(body),
+        "exported": exported,
+        "healthz_longest": round(longest[0], 4),
+        "healthz_longest_before": round(before[0], 4),
+    }
+
+
+async def scrapes_now_and_then(worker: Subject, seconds: float) -> dict[str, Any]:
+    """Scrape a worker that is at work, as a Prometheus would."""
+    end = time.monotonic() + seconds
+    found = []
+    while time.monotonic() < end:
+        await asyncio.sleep(min(_SCRAPE_EVERY, seconds / 3))
+        found.append((await _scrape(worker, "gzip"))[0])
+    return {
+        "count": len(found),
+        "median": round(median(found), 4),
+        "longest": round(max(found), 4),
+    }
+
+
+async def latency(
+    worker: Subject, stage: Stage, topic: str, seconds: float, told: Shown
+) -> dict[str, Any]:
+    """Measure the time from handing an event to the producer until a figure shows it.
+
+    Each event of the probe tells one viewer more than the one before; the figure of its viewers
+    says which was the latest that came through.
+    """
+    sent: list[float] = []
+    seen: list[float] = []
+    done = asyncio.Event()
+    asking = asyncio.create_task(_ask(worker, sent, seen, done))
+    try:
+        async with AIOKafkaProducer(bootstrap_servers=stage.brokers, acks="all") as producer:
+            await _send(producer, stage, topic, seconds, sent, told)
+        done.set()
+        await asyncio.wait_for(asking, _PROBE_PATIENCE * 2)
+    finally:
+        asking.cancel()
+        await asyncio.wait([asking])
+    took = sorted(b - a for a, b in zip(sent, seen, strict=False))
+    if not took:
+        raise RuntimeError("no event of the probe was seen")
+    hundredths = quantiles(took, n=100, method="inclusive") if len(took) > 1 else took * 99
+    return {
+        "sent": len(sent),
+        "seen": len(took),
+        "p50": round(hundredths[49], 4),
+        "p99": round(hundredths[98], 4),
+        "max": round(took[-1], 4),
+    }
+
+
+async def _send(
+    producer: AIOKafkaProducer,
+    stage: Stage,
+    topic: str,
+    seconds: float,
+    sent: list[float],
+    told: Shown,
+) -> None:
+    key = f"{_PLATFORM}:{_BROADCAST}".encode()
+    partition = partition_for(key, stage.partitions)
+    began = time.perf_counter()
+    count = max(1, int(seconds / _PROBE_EVERY))
+    waiting = []
+    for number in range(count):
+        due = began + number * _PROBE_EVERY
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        told("real time", number, count)
+        at = time.time()
+        moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
+        value = (
+            f'{{"platform":"{_PLATFORM}","broadcast":"{_BROADCAST}","at":"{moment}",'
+            f'"viewers":{_FIRST_VIEWERS + number},"venue":"venue-probe"}}'
+        ).encode()
+        sent.append(time.perf_counter())
+        waiting.append(
+            await producer.send(
+                topic, value, key=key, partition=partition, timestamp_ms=int(at * 1000)
+            )
+        )
+    await asyncio.gather(*waiting)
+
+
+async def _ask(worker: Subject, sent: list[float], seen: list[float], done: asyncio.Event) -> None:
+    """Ask until all that was sent is seen, or has not been for a minute."""
+    end = float("inf")
+    while not (done.is_set() and len(seen) == len(sent)) and time.perf_counter() < end:
+        if done.is_set() and end == float("inf"):
+            end = time.perf_counter() + _PROBE_PATIENCE
+        found = await worker.document(f"/v1/broadcasts/{_PLATFORM}/{_BROADCAST}")
+        now = time.perf_counter()
+        if found is not None and found["viewers"] is not None:
+            reached = found["viewers"] - _FIRST_VIEWERS + 1
+            seen.extend([now] * (reached - len(seen)))
+        await asyncio.sleep(_ASK_EVERY)
