@@ -73,6 +73,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         stale=settings.stale.total_seconds(),
         assigned=lambda: len(source.partitions),
         lags=lambda: source.lags(),  # noqa: PLW0108  # the source comes after, and needs these
+        scope_lags=lambda: scopes_source.lags(),  # noqa: PLW0108  # as above
         why_not_ready=lambda: source.why_not_ready() or scopes_source.why_not_ready(),
         clock=clock,
     )

@@ -10,6 +10,7 @@ from agents.lifecycle import Lifecycle
 from agents.refused import refuse
 from agents.sums import Sums
 from streams.audience import Row, Tombstone, summary
+from streams.errors import LiveAudienceError
 from streams.events import read
 from streams.refusals import Reason, Refused
 from streams.routing import Router
@@ -156,6 +157,8 @@ class Broadcasts:
                 if row.newest - row.lateness > row.folded or row.ended is not None:
                     self._finish(batch, key, row, was_ended=key in ended)
                 sums.add(key, row, change)
+            except LiveAudienceError:
+                raise
             except Exception as error:  # noqa: BLE001  # our own defect: it stays as it was
                 self._fail_row(batch, key, notes, failed, error)
         if batch.caught_up:
@@ -229,7 +232,9 @@ class Broadcasts:
                         ),
                     )
             except Refused as refused:
-                self._refuse(batch, notes, record, platform, refused)
+                self._refuse(batch, notes, record, platform or refused.platform, refused)
+            except LiveAudienceError:
+                raise  # a newer version's rows: no defect of this record, and no going on
             except Exception as error:  # noqa: BLE001  # our own defect must not stop the rest
                 failed.add(index)
                 self._fail_record(batch, index, notes, platform, failed, error)

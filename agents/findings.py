@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 Severity = Literal["error", "warning"]
 
 _CREATE: Final = "make it with `live-audience topics create`"
+# The three internal topics are one state: with one of them gone, scopes would count twice or lose.
+_ANEW: Final = (
+    "set another AUDIENCE_GROUP, then `live-audience topics create`: the state is built again from "
+    "the events that are still there. Made anew alone, it would no longer fit the other internal "
+    "topics, and scopes would count twice or lose"
+)
 # What a refused record may have beside its key: 512 KiB of value, and room for the headers.
 _BESIDE_KEY: Final = REJECTED_BYTES - EVENT_BYTES
 # What a batch needs beside the largest value: key, headers and its own frame.
@@ -74,12 +80,14 @@ def findings(settings: Settings, topics: Topics, found: Mapping[str, Found]) -> 
         found: as they are, by name; what is missing here is missing there.
     """
     all_findings: list[Finding] = []
+    internal = (topics.broadcasts_changelog, topics.scope_sums, topics.scopes_changelog)
     for topic in topics:
         actual = found.get(topic.name)
         if actual is None:
-            all_findings.append(
-                Finding(topic.name, "error", f"is missing ({topic.holds})", _CREATE)
+            remedy = (
+                _ANEW if topic in internal and any(t.name in found for t in internal) else _CREATE
             )
+            all_findings.append(Finding(topic.name, "error", f"is missing ({topic.holds})", remedy))
         else:
             case = _Case(settings, topics, found, topic, actual)
             for check in _CHECKS:
@@ -130,8 +138,9 @@ def _partitions(case: _Case) -> Iterator[Finding]:
             yield case.error(
                 f"has {have} partitions, but {followed} has {needed}: each of them keeps its state "
                 "in the partition of its own number",
-                "stop the workers, delete this topic, and make it anew with AUDIENCE_PARTITIONS="
-                f"{needed}: the state is built again from the events that are still there",
+                f"stop the workers, set another AUDIENCE_GROUP and AUDIENCE_PARTITIONS={needed}, "
+                "then `live-audience topics create`: the state is built again from the events that "
+                "are still there. Never delete this topic alone: the scopes would count twice",
             )
         return
     wanted = case.topic.partitions
@@ -220,7 +229,7 @@ def _retention(case: _Case) -> Iterator[Finding]:
     shown = "for ever" if have < 0 else format_duration(timedelta(milliseconds=have))
     have = math.inf if have < 0 else have
     fix = case.alter(None, "retention.ms")
-    if case.topic == case.topics.events and have != wanted:
+    if case.topic == case.topics.events:
         yield from _event_retention(case, have, shown, fix)
     elif have < wanted:
         yield case.warning(
@@ -236,7 +245,9 @@ def _retention(case: _Case) -> Iterator[Finding]:
 
 def _event_retention(case: _Case, have: float, shown: str, fix: str) -> Iterator[Finding]:
     settings = case.settings
-    if have >= milliseconds(settings.tombstone):
+    if have == milliseconds(settings.retention):
+        pass  # as it was asked for; the settings themselves are checked when they are read
+    elif have >= milliseconds(settings.tombstone):
         yield case.error(
             f"keeps events {shown}, but broadcasts that are final are known for only "
             f"{format_duration(settings.tombstone)} (AUDIENCE_TOMBSTONE): an old event that is "
@@ -248,7 +259,7 @@ def _event_retention(case: _Case, have: float, shown: str, fix: str) -> Iterator
             f"keeps events {shown}, not {format_duration(settings.retention)} (AUDIENCE_RETENTION)",
             f"set AUDIENCE_RETENTION={shown}, or {fix}",
         )
-    if have >= milliseconds(settings.scope_history) > milliseconds(settings.retention):
+    if have >= milliseconds(settings.scope_history):
         yield case.warning(
             f"keeps events {shown}, but scopes keep their minutes for "
             f"{format_duration(settings.scope_history)} (AUDIENCE_SCOPE_HISTORY): a rebuild from "

@@ -12,7 +12,7 @@ import structlog
 
 from streams.audience.scope import Chunk, Head, Scope, scope_summary
 from streams.audience.scope_codec import decode_change, decode_scope
-from streams.exact import Listener
+from streams.exact import Fenced, Listener, SessionLost
 from streams.settings.durations import minutes
 from streams.summaries import encode
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     class Meter(Protocol):
         """What is counted of the scopes."""
+
+        def session_lost(self, *, fenced: bool, in_transaction: bool) -> None:
+            """Count a session with Kafka that ended with an error."""
 
         def scope_closed(self, minutes: int) -> None:
             """Count changes that came for minutes already closed."""
@@ -235,6 +238,13 @@ class ScopesFollowing(Listener):
         self._live.committed(batch.partition, batch.changed)
         if batch.notes.closed:
             self._meter.scope_closed(batch.notes.closed)
+
+    def session_lost(self, reason: Exception) -> None:
+        """Count a lost session."""
+        self._meter.session_lost(
+            fenced=isinstance(reason, Fenced),
+            in_transaction=isinstance(reason, SessionLost) and reason.in_transaction,
+        )
 
     def lost(self, partition: int) -> None:
         """Let go of a partition."""

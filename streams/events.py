@@ -200,7 +200,10 @@ def _title(document: Mapping[str, Any]) -> str | None:
 
 def _invalid(document: Mapping[str, Any], name: str, rule: str) -> Refused:
     got = f"got {_shown(document[name])}" if name in document else "is missing"
-    return Refused(Reason.INVALID, f"{name}: {rule}, {got}")
+    platform = document.get("platform")
+    if not (isinstance(platform, str) and _is_slug(platform, LONGEST_PLATFORM)):
+        platform = ""
+    return Refused(Reason.INVALID, f"{name}: {rule}, {got}", platform)
 
 
 _LONGEST_SHOWN: Final = 60

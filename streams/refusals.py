@@ -26,14 +26,16 @@ class Refused(Exception):
     Args:
         reason: one of the contract's reasons (its text does as well).
         detail: one line for people, of printable characters; names the field or the setting.
+        platform: the one that the record names, if it is known to be valid; else empty.
 
     Raises:
         ValueError: there is no such reason.
     """
 
-    def __init__(self, reason: Reason | str, detail: str) -> None:
+    def __init__(self, reason: Reason | str, detail: str, platform: str = "") -> None:
         self.reason = Reason(reason)
         self.detail = detail
+        self.platform = platform
         super().__init__(self.reason, detail)
 
     def __str__(self) -> str:

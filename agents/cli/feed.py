@@ -125,7 +125,11 @@ class Feed:
         self.report.events += 1
         await self._wait(sender, at)
         key = f"{event.platform}:{event.broadcast}".encode()
-        partition = partition_for(key, partitions, self.settings.partitioner)
+        partitioner = self.settings.partitioner
+        # Where any partition is right, keys stay together where our own clients put them.
+        partition = partition_for(
+            key, partitions, "murmur2" if partitioner == "any" else partitioner
+        )
         await sender.add(partition, key, value, self._timestamp(at))
 
     def _moved(self, line: bytes, at: int) -> tuple[bytes, int]:

@@ -36,6 +36,7 @@ class Metrics:
         assigned: How many partitions the group has given to the worker.
         lags: For each partition at work, how many records wait and how old the oldest is, in
             seconds.
+        scope_lags: The same of the scopes' stage.
         why_not_ready: What is missing before the worker is ready; None if it is.
         clock: The wall clock.
 
@@ -55,6 +56,7 @@ class Metrics:
         stale: float,
         assigned: Callable[[], int],
         lags: Callable[[], Lags],
+        scope_lags: Callable[[], Lags],
         why_not_ready: Callable[[], str | None],
         clock: Clock | None = None,
     ) -> None:
@@ -63,7 +65,13 @@ class Metrics:
         selection = Selection(live, top)
         self.pipeline = Pipeline(registry, clock)
         self.worker = Worker(
-            registry, live, selection, assigned=assigned, lags=lags, why_not_ready=why_not_ready
+            registry,
+            live,
+            selection,
+            assigned=assigned,
+            lags=lags,
+            scope_lags=scope_lags,
+            why_not_ready=why_not_ready,
         )
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)

@@ -272,6 +272,19 @@ LAG_SECONDS: Final = Metric(
     ("partition",),
     "seconds",
 )
+SCOPES_LAG_RECORDS: Final = Metric(
+    "audience_scopes_lag_records",
+    "gauge",
+    "Changes not yet in the scopes' figures, by partition of the sums.",
+    ("partition",),
+)
+SCOPES_LAG_SECONDS: Final = Metric(
+    "audience_scopes_lag_seconds",
+    "gauge",
+    "Age of the oldest change that is not yet in the scopes' figures, 0 where none waits.",
+    ("partition",),
+    "seconds",
+)
 RECOVERY: Final = Metric(
     "audience_recovery_seconds",
     "gauge",
@@ -308,6 +321,8 @@ WORKER_METRICS: Final = (
     EXPORTED,
     LAG_RECORDS,
     LAG_SECONDS,
+    SCOPES_LAG_RECORDS,
+    SCOPES_LAG_SECONDS,
     RECOVERY,
     TOPIC_FINDINGS,
 )

@@ -34,6 +34,7 @@ class Worker(Collector):
         assigned: How many partitions the group has given it.
         lags: For each partition at work, how many records wait and how old the oldest is, in
             seconds.
+        scope_lags: The same of the scopes' stage.
         why_not_ready: What `/readyz` says.
     """
 
@@ -45,12 +46,14 @@ class Worker(Collector):
         *,
         assigned: Callable[[], int],
         lags: Callable[[], Lags],
+        scope_lags: Callable[[], Lags],
         why_not_ready: Callable[[], str | None],
     ) -> None:
         self._live = live
         self._selection = selection
         self._assigned = assigned
         self._lags = lags
+        self._scope_lags = scope_lags
         self._why_not_ready = why_not_ready
         self._recovery: dict[int, float] = {}
         self._findings: Mapping[str, int] = {}
@@ -85,6 +88,9 @@ class Worker(Collector):
         lags = sorted(self._lags().items())
         yield _by_partition(catalogue.LAG_RECORDS, {number: lag[0] for number, lag in lags})
         yield _by_partition(catalogue.LAG_SECONDS, {number: lag[1] for number, lag in lags})
+        lags = sorted(self._scope_lags().items())
+        yield _by_partition(catalogue.SCOPES_LAG_RECORDS, {number: lag[0] for number, lag in lags})
+        yield _by_partition(catalogue.SCOPES_LAG_SECONDS, {number: lag[1] for number, lag in lags})
         yield _by_partition(catalogue.RECOVERY, dict(sorted(self._recovery.items())))
         yield _family(
             catalogue.TOPIC_FINDINGS, {(name,): count for name, count in self._findings.items()}

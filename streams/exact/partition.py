@@ -165,8 +165,9 @@ class Partition:
         if position is None:
             return int(begin)
         anew = (
-            "start under another group (it rebuilds everything from what the topic holds), "
-            "or delete the changelog topics of this one"
+            "start under another group, with a changelog of its own: it rebuilds everything from "
+            "what the topic holds. Never delete this changelog alone: what was sent with it would "
+            "be sent again"
         )
         if position.topic_id != self._facts.topic_id:
             raise Refusal(

@@ -146,7 +146,8 @@ class Source(mode.Service):
                 failing = time.monotonic() - self._progress
                 if failing > self._settings.patience:
                     raise Refusal(
-                        f"nothing could be done for {failing:.0f} s, last because of: {error}"
+                        f"nothing could be done for {failing:.0f} s, last because of: {error}; see "
+                        "that Kafka answers and has its replicas, then start again"
                     ) from error
                 logger.warning(
                     "%s: %s; a new session follows in %.1f s",

@@ -47,6 +47,7 @@ class Worker:
             stale=300,
             assigned=lambda: len(OWNED),
             lags=dict,
+            scope_lags=dict,
             why_not_ready=self.why_not_ready,
             clock=ManualClock(BEGAN * 60.0),
         )

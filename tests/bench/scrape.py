@@ -199,6 +199,7 @@ async def measure(count, rounds):
             stale=300,
             assigned=lambda: PARTITIONS,
             lags=lambda: dict.fromkeys(range(PARTITIONS), (0, 0.0)),
+            scope_lags=dict,
             why_not_ready=lambda: None,
         )
         server = HttpServer(

@@ -124,8 +124,11 @@ class TestFile:
 
     def test_any_partitioner_is_murmur2_here(self, settings, topics, tmp_path):
         path = write(tmp_path, [event(number, 0) for number in range(20)])
-        call("--set", "AUDIENCE_PARTITIONER=any", "replay", path)
-        for record in there(settings, topics.events):
+        result = call("--set", "AUDIENCE_PARTITIONER=any", "replay", path)
+        assert result.exit_code == 0, result.output
+        records = there(settings, topics.events)
+        assert len(records) == 20
+        for record in records:
             assert record.partition == partition_for(record.key, 3, "murmur2")
 
     def test_now_moves_all_by_the_same_whole_minutes(self, settings, topics, tmp_path):

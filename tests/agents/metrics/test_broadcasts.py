@@ -41,6 +41,7 @@ class Worker:
             stale=STALE,
             assigned=lambda: 2,
             lags=lambda: self.lags,
+            scope_lags=dict,
             why_not_ready=lambda: self.ready,
             clock=self.clock,
         )

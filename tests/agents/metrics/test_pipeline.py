@@ -145,6 +145,7 @@ async def test_only_partitions_that_the_worker_has_are_there(registry):
         Selection(live, 10),
         assigned=lambda: 2,
         lags=lambda: lags,
+        scope_lags=dict,
         why_not_ready=lambda: missing,
     )
 
@@ -195,6 +196,7 @@ def test_registering_asks_nobody(registry):
         Selection(live, 10),
         assigned=unasked,
         lags=unasked,
+        scope_lags=unasked,
         why_not_ready=unasked,
     )
 
@@ -207,6 +209,7 @@ def test_nothing_is_exported_that_the_catalogue_does_not_know(pipeline, registry
         Selection(live, 10),
         assigned=lambda: 0,
         lags=dict,
+        scope_lags=dict,
         why_not_ready=lambda: None,
     )
     exported = {(family.name, family.documentation, family.type) for family in registry.collect()}
