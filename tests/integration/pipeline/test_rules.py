@@ -2,19 +2,16 @@
 
 import asyncio
 import json
-import shutil
 import time
 from datetime import UTC, datetime
 from urllib.parse import quote
-from urllib.request import urlopen
 
 import pytest
-from deploy.prometheus_tools import ALERTS, PROMETHEUS
+from deploy.prometheus_tools import ALERTS
 from integration.pipeline.hard_log import Record
+from integration.pipeline.observing import Server
 from integration.pipeline.system import System
-from processes import Process
 
-from agents import alerts
 from agents.demo.worker import free_port
 from streams.routing import partition_for
 
@@ -50,62 +47,6 @@ def record(key, value, now):
     return Record(partition, key, value, int(now * 1000), None, None, 0)
 
 
-class Server:
-    """A Prometheus with our configuration, but for the targets, and our rules, but for the time."""
-
-    def __init__(self, folder, targets):
-        program = shutil.which("prometheus")
-        assert program, "On Debian and Ubuntu: apt install prometheus"
-        text = (PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8")
-        workers = json.dumps([f"127.0.0.1:{port}" for port in targets])
-        for old, new in (
-            ("interval: 15s", "interval: 1s"),
-            ("timeout: 10s", "timeout: 1s"),
-            ('["127.0.0.1:9630"]', workers),
-            ('    - static_configs:\n        - targets: ["127.0.0.1:9093"]\n', "    []\n"),
-        ):
-            assert old in text
-            text = text.replace(old, new)
-        (folder / "prometheus.yml").write_text(text, encoding="utf-8")
-        alerts.write(folder / "rules", SCALE)
-        port = free_port("127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{port}/api/v1"
-        self.process = Process(
-            program,
-            f"--config.file={folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-        )
-
-    async def __aenter__(self):
-        await self.process.start()
-        await self.process.says("Server is ready to receive web requests")
-        return self
-
-    async def __aexit__(self, *error):
-        await self.process.stop()
-
-    async def ask(self, path):
-        def get():
-            with urlopen(self.url + path) as answer:
-                return json.load(answer)["data"]
-
-        return await asyncio.to_thread(get)
-
-    async def value(self, query):
-        """The value of the one series that there is; None if there is none."""
-        result = (await self.ask(f"/query?query={quote(query)}"))["result"]
-        assert len(result) <= 1, result
-        return float(result[0]["value"][1]) if result else None
-
-    async def until(self, query, wanted, seconds=60):
-        found = "not asked yet"
-        async with asyncio.timeout(seconds):
-            while found != wanted:
-                await asyncio.sleep(0.5)
-                found = await self.value(query)
-
-
 async def test_sums_hold_through_a_hand_over_and_every_rule_is_evaluated(
     brokers, topic_prefix, tmp_path
 ):
@@ -115,7 +56,7 @@ async def test_sums_hold_through_a_hand_over_and_every_rule_is_evaluated(
         second = await system.worker(http_port=str(ports[1]))
         for worker in (first, second):
             await worker.says("restored", 60)
-        async with Server(tmp_path, ports) as server:
+        async with Server(tmp_path, ports, SCALE) as server:
             await server.until("sum(audience_worker_ready)", 2)
             sending = asyncio.create_task(go_on(system))
             try:
