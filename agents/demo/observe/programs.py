@@ -172,8 +172,8 @@ async def alertmanager(
     port = free_port(_HERE, 9093)
     command = (
         program,
-        f"--config.file={path}",
-        f"--storage.path={folder / 'alertmanager'}",
+        f"--config.file={path.name}",
+        "--storage.path=alertmanager",
         f"--web.listen-address={_HERE}:{port}",
         # Empty: it is alone, and opens no port for others of its kind.
         "--cluster.listen-address=",
@@ -207,7 +207,7 @@ async def prometheus(
             "scrape_timeout": interval,
             "evaluation_interval": interval,
         },
-        "rule_files": [str(folder / "rules" / "*.yml")],
+        "rule_files": ["rules/*.yml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager_]}]}]},
         "scrape_configs": [
             {"job_name": "live-audience", "static_configs": [{"targets": [worker]}]},
@@ -217,8 +217,8 @@ async def prometheus(
     path = _write(folder / "prometheus.yml", config)
     command = (
         program,
-        f"--config.file={path}",
-        f"--storage.tsdb.path={folder / 'prometheus'}",
+        f"--config.file={path.name}",
+        "--storage.tsdb.path=prometheus",
         f"--web.listen-address={_HERE}:{port}",
     )
     async with _running("Prometheus", command, folder, port) as running:
