@@ -32,6 +32,7 @@ from agents.web import HttpServer
 from streams import audience
 from streams.audience.scope_codec import decode_scope, encode_scope
 from streams.clock import Clock, SystemClock
+from streams.errors import LiveAudienceError
 from streams.exact import ExactApp, ExactSettings, Rows, Source
 from streams.settings import load
 from streams.topics import Topics
@@ -192,8 +193,14 @@ def __getattr__(name: str) -> Any:
     """Make `agents.app.app`, for `faust -A agents.app`, when it is asked for."""
     if name != "app":
         raise AttributeError(name)
-    settings = load().settings
-    logs.configure(settings)
-    app = create_app(settings)
+    try:
+        loaded = load()
+    except LiveAudienceError as error:
+        # Faust would show where this was called from, at length.
+        raise SystemExit(f"Error: {error}") from None
+    logs.configure(loaded.settings)
+    for warning in loaded.warnings:
+        log.warning(warning)
+    app = create_app(loaded.settings)
     globals()["app"] = app
     return app

@@ -16,6 +16,7 @@ import structlog
 from agents import logs
 from agents.admin import check_topics
 from agents.app import create_app
+from agents.web import check_address
 from streams.errors import TopicsError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def run(settings: Settings) -> None:
         LiveAudienceError: The broker cannot be reached, or the topics are not as they must be.
     """
     logs.configure(settings)
+    check_address(settings.http_host, settings.http_port)
     asyncio.run(_look_first(settings))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from agents.web.health import Health
-from agents.web.server import HttpError, HttpServer
+from agents.web.server import HttpError, HttpServer, check_address
 
-__all__ = ["Health", "HttpError", "HttpServer"]
+__all__ = ["Health", "HttpError", "HttpServer", "check_address"]

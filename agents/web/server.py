@@ -106,26 +106,41 @@ class HttpServer:
             await web.TCPSite(self._runner, self._host, self._port).start()
         except (OSError, OverflowError) as error:
             await self._runner.cleanup()
-            raise HttpError(self._told(error)) from error
+            raise HttpError(_told(error, self._host, self._port)) from error
 
     async def stop(self) -> None:
         """Answer no more; what is being answered has two seconds to end."""
         await self._runner.cleanup()
 
-    def _told(self, error: Exception) -> str:
-        code = error.errno if isinstance(error, OSError) else None
-        if code == errno.EADDRINUSE:
-            return (
-                f"AUDIENCE_HTTP_PORT={self._port}: the port is in use on {self._host}; set another "
-                "one for each worker on a host, or 0 for any free one"
-            )
-        if code in (errno.EACCES, errno.EPERM):
-            return (
-                f"AUDIENCE_HTTP_PORT={self._port}: not allowed for this user; ports from 1024 are"
-            )
-        if isinstance(error, socket.gaierror) or code == errno.EADDRNOTAVAIL:
-            return f"AUDIENCE_HTTP_HOST={self._host}: is no address of this machine ({error})"
-        return f"AUDIENCE_HTTP_HOST={self._host}, AUDIENCE_HTTP_PORT={self._port}: {error}"
+
+def check_address(host: str, port: int) -> None:
+    """Look whether HTTP could be served there, before anything else is begun.
+
+    Raises:
+        HttpError: the address cannot be had; the message names the setting to change.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as asyncio does
+            trial.bind(address)
+    except (OSError, OverflowError) as error:
+        raise HttpError(_told(error, host, port)) from error
+
+
+def _told(error: Exception, host: str, port: int) -> str:
+    code = error.errno if isinstance(error, OSError) else None
+    if code == errno.EADDRINUSE:
+        return (
+            f"AUDIENCE_HTTP_PORT={port}: the port is in use on {host}; set another "
+            "one for each worker on a host, or 0 for any free one"
+        )
+    if code in (errno.EACCES, errno.EPERM):
+        return f"AUDIENCE_HTTP_PORT={port}: not allowed for this user; ports from 1024 are"
+    if isinstance(error, socket.gaierror) or code == errno.EADDRNOTAVAIL:
+        return f"AUDIENCE_HTTP_HOST={host}: is no address of this machine ({error})"
+    return f"AUDIENCE_HTTP_HOST={host}, AUDIENCE_HTTP_PORT={port}: {error}"
 
 
 async def _secure(request: web.Request, response: web.StreamResponse) -> None:
