@@ -60,7 +60,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         broker="kafka://" + ";".join(settings.brokers),
         Worker="agents.worker.Worker",
     )
-    app.drain = settings.drain.total_seconds()
+    app.drain = 2 * settings.drain.total_seconds()  # the two sources stop one after the other
     live = LiveBroadcasts()
     live_scopes = LiveScopes()
     work = Broadcasts(settings, topics)

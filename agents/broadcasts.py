@@ -287,7 +287,7 @@ class Broadcasts:
         for key in due:
             if key in batch.changed:
                 continue  # read just now; it is looked at again with the next batch
-            row = batch.rows.get(key)
+            row = batch.rows.read(key)  # not for keeps: most are only looked at
             if isinstance(row, Row):
                 if lifecycle.is_final(key, row, now):
                     self._publish(batch, key, row, "final")
@@ -355,6 +355,8 @@ class Broadcasts:
         batch.rows.forget(key)
         row = batch.rows.get(key)
         if isinstance(row, Tombstone):
+            if row.expires > int(batch.read_at * 1000):
+                return  # all before it were late
             row = None
         touched = False
         for number, record in enumerate(batch.records[:index]):

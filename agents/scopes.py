@@ -126,6 +126,7 @@ class Scopes:
             and key not in waiting
             and _is_over(row.published, now)
         ]
+        batch.more = len(ready) > _PUBLISH_AT_ONCE
         for key in ready[:_PUBLISH_AT_ONCE]:
             head = batch.rows.get(key) if key not in batch.changed else batch.changed[key]
             assert isinstance(head, Head)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka.errors import (
     ConsumerStoppedError,
+    GroupAuthorizationFailedError,
     IllegalGenerationError,
     InvalidProducerEpoch,
     KafkaError,
@@ -21,7 +22,11 @@ from streams.exact.errors import Fenced, Refusal, SessionLost
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
-_NOT_ALLOWED = (TopicAuthorizationFailedError, TransactionalIdAuthorizationFailed)
+_NOT_ALLOWED = (
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
 _FENCED = (ProducerFenced, InvalidProducerEpoch)
 
 

@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 
 from streams.exact.batch import Batch
+from streams.exact.cluster import TopicFacts, topic_facts
 from streams.exact.deadline import bounded
 from streams.exact.errors import Refusal, SessionLost
 from streams.exact.ledger import Ledger
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer
 
-    from streams.exact.cluster import TopicFacts
     from streams.exact.listener import Listener
     from streams.exact.rows import Rows
     from streams.exact.settings import ExactSettings
 
 #: Encoding rows of a large batch lets the loop breathe after so many.
 _ENCODE_CHUNK = 2_000
+
+#: Markers alone are worth a transaction once in so many seconds.
+_MARKERS_SECONDS = 60.0
 
 #: A fetch older than this does not tell whether more is waiting.
 _FRESH_SECONDS = 5.0
@@ -102,8 +105,10 @@ class Partition:
         self._in_batch = False
         self._more = False
         self._offset = 0
+        self._reached = 0
         self._oldest: int | None = None
         self._last_timestamp: int | None = None
+        self._committed_at = time.monotonic()
         self._caught_up_at = 0.0
         self.phase = Phase.STARTING
 
@@ -127,6 +132,8 @@ class Partition:
         number = self._source.partition
         told = False
         self._task = asyncio.current_task()
+        if self._stopping:
+            return
         try:
             await self._ledger.start()
             self.phase = Phase.RESTORING
@@ -141,6 +148,7 @@ class Partition:
             self._offset = await self._check(self._kept.restored.position)
             told = True
             self._listener.restored(number, self._kept.rows, time.monotonic() - began)
+            self._reached = self._offset
             self._consumer.seek(self._source, self._offset)
             self._consumer.resume(self._source)
             self.phase = Phase.RUNNING
@@ -149,6 +157,8 @@ class Partition:
         except asyncio.CancelledError:
             if not self._stopping:
                 raise
+        except IllegalStateError as error:  # as by seek: a rebalance has overtaken us
+            raise SessionLost(f"{self._source.topic}/{number}: {error!r}") from error
         finally:
             self._kept.since = time.monotonic()
             self.phase = Phase.STARTING
@@ -160,8 +170,12 @@ class Partition:
         """Say where to read on, or refuse where that would lie."""
         topic, number = self._source
         async with bounded(self._settings.deadline, f"asking for the offsets of {topic}/{number}"):
+            facts = (await topic_facts(self._consumer._client, [topic])).get(topic)  # noqa: SLF001  # aiokafka shows it nowhere
             begin = (await self._consumer.beginning_offsets([self._source]))[self._source]
             end = (await self._consumer.end_offsets([self._source]))[self._source]
+        if facts != self._facts:
+            # Deleted or made anew while we were at it: the next session looks at all of it.
+            raise SessionLost(f"topic {topic} is no longer the one that this session began with")
         if position is None:
             return int(begin)
         anew = (
@@ -197,6 +211,8 @@ class Partition:
                     source, timeout_ms=wait, max_records=settings.batch_records
                 )
                 records = fetched.get(source, [])
+                # Past the markers of transactions and what was aborted, which are no records.
+                self._reached = await consumer.position(source)
         except SessionLost as error:
             if isinstance(error.__cause__, OffsetOutOfRangeError):
                 raise Refusal(
@@ -211,7 +227,7 @@ class Partition:
             source.partition,
             records,
             self._kept.rows,
-            caught_up=self._is_caught_up(records),
+            caught_up=self._is_caught_up(),
             read_at=self._clock(),
         )
         began = time.monotonic()
@@ -220,7 +236,7 @@ class Partition:
             await self._deliver(batch)
             await batch.worked_off()
             worked = time.monotonic()
-            if not batch.is_empty:
+            if not batch.is_empty or self._is_time_to_pass_markers():
                 await self._commit(batch)
             self._more = batch.more
             self._listener.committed(batch, worked - began, time.monotonic() - worked)
@@ -237,22 +253,31 @@ class Partition:
             encoded[key] = None if row is None else encode(row)
             if not count % _ENCODE_CHUNK:
                 await asyncio.sleep(0)
-        offset = batch.records[-1].offset + 1 if batch.records else self._offset
+        offset = self._reached
         position = Position(offset, self._facts.topic_id, self._facts.partitions)
         end = await self._ledger.commit(encoded, position, batch.outputs)
         self._kept.rows.commit(batch.changed, encoded)
         self._kept.restored = Restored(position, end, 0)
         self._offset = offset
+        self._committed_at = time.monotonic()
         if batch.records:
             self._last_timestamp = batch.records[-1].timestamp
         self._oldest = None
 
-    def _is_caught_up(self, records: list[Any]) -> bool:
+    def _is_time_to_pass_markers(self) -> bool:
+        """Whether only markers lie behind the stored position, and have for a while.
+
+        A position left before them would seem lost once retention has taken all that is behind it.
+        """
+        waited = time.monotonic() - self._committed_at
+        return self._reached > self._offset and waited > _MARKERS_SECONDS
+
+    def _is_caught_up(self) -> bool:
         end = self._consumer.highwater(self._source)
         polled = self._consumer.last_poll_timestamp(self._source)
         if end is None or polled is None or time.time() - polled / 1000 > _FRESH_SECONDS:
             return False
-        caught_up = bool((records[-1].offset + 1 if records else self._offset) >= end)
+        caught_up = bool(self._reached >= end)
         if caught_up:
             self._caught_up_at = time.time()
         return caught_up
@@ -266,7 +291,8 @@ class Partition:
         if self.phase is not Phase.RUNNING:
             return 0, 0.0
         end = self._consumer.highwater(self._source)
-        waiting = max(0, end - self._offset) if end is not None else 0
+        begun = self._offset if self._in_batch else max(self._offset, self._reached)
+        waiting = max(0, end - begun) if end is not None else 0
         if not waiting:
             return 0, 0.0
         if self._oldest is not None:

@@ -79,6 +79,9 @@ class Source(mode.Service):
         self.channel = app.channel(value_type=None, maxsize=64)
         self.partitions: dict[int, Partition] = {}
         self.is_member = False
+        # A class of its own for each source: aiokafka keeps an assignor's memory on its class.
+        self._assignor = type("Sticky", (StickyPartitionAssignor,), {})
+        self._work_done: asyncio.Future[None] | None = None
         self._new_rows = rows
         self._settings = settings
         self._listener = listener or Listener()
@@ -165,8 +168,6 @@ class Source(mode.Service):
         if self._work_done is not None:
             await asyncio.wait({self._work_done}, timeout=self._settings.drain)
 
-    _work_done: asyncio.Future[None] | None = None
-
     async def _session(self) -> None:
         """One membership in the group, from joining it to leaving it."""
         loop = asyncio.get_running_loop()
@@ -180,12 +181,22 @@ class Source(mode.Service):
             async with bounded(self._settings.deadline, "joining the group"):
                 await consumer.start()
             self.app.flow_control.resume()  # Faust's own consumer would; without it channels wait
+            while not broken.done():
+                await asyncio.wait({broken}, timeout=1.0)
+                async with bounded(self._settings.deadline, "membership in the group"):
+                    # Only `getmany` would ask, and without partitions nobody calls it.
+                    consumer._coordinator.check_errors()  # noqa: SLF001  # shown nowhere else
             await broken
         finally:
+            broken.cancel()  # from now on no partition is begun
             self.is_member = False
             await self._release()
             if consumer is not None:
                 await let_go(3.0, consumer.stop())
+                # Where that was cut short, these are what would go on behind our back.
+                if consumer._fetcher is not None:  # noqa: SLF001  # stop() is all that it shows
+                    await let_go(1.0, consumer._fetcher.close())  # noqa: SLF001  # as above
+                await let_go(1.0, consumer._client.close())  # noqa: SLF001  # as above
             if not done.done():
                 done.set_result(None)
             if broken.done() and not broken.cancelled():
@@ -201,11 +212,11 @@ class Source(mode.Service):
             enable_auto_commit=False,
             auto_offset_reset="none",  # never jump: what is missing is refused (see Partition)
             isolation_level="read_committed",
-            partition_assignment_strategy=[StickyPartitionAssignor],
+            partition_assignment_strategy=[self._assignor],
             session_timeout_ms=int(settings.session_timeout * 1000),
             heartbeat_interval_ms=int(settings.session_timeout * 1000 / 3),
             rebalance_timeout_ms=int(settings.rebalance_timeout * 1000),
-            max_poll_interval_ms=24 * 3600 * 1000,  # a long restore is not idleness
+            max_poll_interval_ms=10**12,  # neither a long restore nor having no partition is idle
             fetch_max_bytes=4 * settings.fetch_bytes,
             max_partition_fetch_bytes=settings.fetch_bytes,
             fetch_max_wait_ms=100,
@@ -216,6 +227,8 @@ class Source(mode.Service):
 
     async def _assigned(self, assigned: set[TopicPartition]) -> None:
         """Start the partitions' tasks; no heartbeat goes out before this returns."""
+        if self._broken is None or self._broken.done():
+            return  # the session is over: what is begun now nobody would end
         numbers = {tp.partition for tp in assigned}
         logger.info("assigned partitions %s of %s", sorted(numbers), self.topic)
         horizon = time.monotonic() - self._settings.keep_state
@@ -257,11 +270,14 @@ class Source(mode.Service):
             partition.stop()
         tasks = set(self._tasks.values())
         if tasks:
-            # While a rebalance waits for us no heartbeat goes out: stay within the session.
-            limit = min(self._settings.drain, self._settings.session_timeout / 2)
+            # (Heartbeats go on while a rebalance waits for us, as long as it waits at all.)
+            limit = self._settings.drain
             _, late = await asyncio.wait(tasks, timeout=limit)
             for task in late:
                 task.cancel()
+            for number in [n for n, task in self._tasks.items() if task in late]:
+                # The agent may still come to its batch: then on rows that nobody uses any more.
+                self._kept.pop(number, None)
             if late:
                 logger.warning("cut short after %.1f s: %s", limit, [t.get_name() for t in late])
                 await asyncio.wait(late, timeout=5.0)
@@ -305,7 +321,13 @@ class _Rebalance(ConsumerRebalanceListener):
         await self._source._release()  # noqa: SLF001  # the two are one object in two halves
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        await self._source._assigned(assigned)  # noqa: SLF001  # as above
+        try:
+            await self._source._assigned(assigned)  # noqa: SLF001  # as above
+        except Exception as error:  # aiokafka would log it, and leave the partitions idle
+            broken = self._source._broken  # noqa: SLF001  # as above
+            if broken is not None and not broken.done():
+                broken.set_exception(error)
+            raise
 
 
 class _Progressing(Listener):
@@ -315,11 +337,8 @@ class _Progressing(Listener):
         self._source = source
         self._inner = inner
         self.restoring = inner.restoring  # type: ignore[method-assign]  # passed on as it is
+        self.restored = inner.restored  # type: ignore[method-assign]  # passed on as it is
         self.lost = inner.lost  # type: ignore[method-assign]  # passed on as it is
-
-    def restored(self, partition: int, rows: Rows[Any], seconds: float) -> None:
-        self._source._progress = time.monotonic()  # noqa: SLF001  # as above
-        self._inner.restored(partition, rows, seconds)
 
     def committed(self, batch: Batch[Any], work_seconds: float, commit_seconds: float) -> None:
         self._source._progress = time.monotonic()  # noqa: SLF001  # as above

@@ -47,7 +47,7 @@ class System:
 
     async def worker(self, **settings):
         env = {f"AUDIENCE_{name.upper()}": v for name, v in {**self.given, **settings}.items()}
-        worker = Process(sys.executable, "-m", "agents.cli", "worker", env=env)
+        worker = Process(sys.executable, "-m", "agents.cli", "worker", env=env, measured=False)
         self.workers.append(await worker.start())
         return worker
 

@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 PARTITIONS = 8
 RECORDS = 60_000
 POSITION = b"\x00position"
+# The events are of one day that is long past, or will be: Kafka must not delete them for it.
+KEPT = {"retention": "3650d", "tombstone": "3651d"}
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,7 @@ async def compare(system, oracle):
 
 
 async def test_three_workers_killed_and_joined_in_mid_flow(brokers, topic_prefix, log, oracle):
-    async with System(brokers, topic_prefix, PARTITIONS, batch_records="300") as system:
+    async with System(brokers, topic_prefix, PARTITIONS, **KEPT, batch_records="300") as system:
         workers = [await system.worker() for _ in range(3)]
         for worker in workers:
             await worker.says("restored", 120)
@@ -101,7 +103,7 @@ async def test_three_workers_killed_and_joined_in_mid_flow(brokers, topic_prefix
 
 
 async def test_what_is_due_survives_a_kill(brokers, topic_prefix, log, oracle):
-    async with System(brokers, topic_prefix, PARTITIONS, batch_records="500") as system:
+    async with System(brokers, topic_prefix, PARTITIONS, **KEPT, batch_records="500") as system:
         worker = await system.worker()
         await worker.says("restored", 120)
         await system.send(log)
@@ -120,7 +122,7 @@ async def test_partitions_read_days_apart(brokers, topic_prefix):
     log = hard_log(20200224, 20_000, PARTITIONS, hours=7 * 24)
     log.sort(key=lambda record: record.partition)  # each partition to its end, then the next one
     oracle = Oracle().take(log)
-    async with System(brokers, topic_prefix, PARTITIONS) as system:
+    async with System(brokers, topic_prefix, PARTITIONS, **KEPT) as system:
         await system.worker()
         sent = 0
         for partition in range(PARTITIONS):
