@@ -1,5 +1,6 @@
 """Lets the tests here use the arithmetic's brute-force twin, and one hard log for all of them."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from integration.pipeline.hard_log import hard_log  # found by the line above
 from integration.pipeline.oracle import Oracle
 
 PARTITIONS = 4
-RECORDS = 200_000
+#: `HARD_EVENTS=200000 tests/run tests/integration/pipeline` takes some minutes more.
+RECORDS = int(os.environ.get("HARD_EVENTS", "60000"))
 
 
 @pytest.fixture(scope="session")
