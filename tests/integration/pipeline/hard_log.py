@@ -7,6 +7,7 @@ that are taken back; a share of the records is broken in every way the contract 
 
 import json
 import random
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -195,7 +196,8 @@ def hard_log(seed, count, partitions, *, broken_share=0.05, prefix="b", hours=6)
     Broadcasts begin in the first `hours` of it.
     """
     rng = random.Random(seed)
-    epoch = int(datetime(2026, 9, 25, 10, tzinfo=UTC).timestamp()) * 1_000_000
+    # Yesterday morning: Kafka deletes what is older than the topic's retention, also in a test.
+    epoch = ((int(time.time()) // 86_400 - 1) * 86_400 + 36_000) * 1_000_000
     events = []
     number = 0
     while len(events) < count:

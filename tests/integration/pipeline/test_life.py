@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -36,7 +37,8 @@ def events(*kinds, broadcast="louvre-1", minute=0):
                 }
             ),
             partition=0,
-            timestamp=1_790_400_000_000,
+            # Kafka deletes what is older than the topic's retention, also in a test.
+            timestamp=int(time.time() * 1000),
         )
         for number, kind in enumerate(kinds)
     ]
