@@ -89,6 +89,13 @@ async def test_what_cancels_out_is_not_told(line):
     assert (world.minutes, world.known, world.viewer_minutes, world.joins) == ({}, {}, 0, 1)
 
 
+async def test_one_that_ends_as_another_begins_changes_only_what_each_has_alone(line):
+    told(line, record(0, viewers=5))
+    changes = told(line, record(0, kind="ended"), record(1, viewers=5, broadcast="b2"))
+    [world] = changes["world"]
+    assert (world.minutes, world.known, world.live) == ({START + 3: 5}, {START + 3: 1}, 0)
+
+
 async def test_the_venue_of_the_first_record_stays(line):
     told(line, record(0, viewers=5, venue="louvre"))
     changes = told(line, record(1, viewers=6, venue="prado"))
