@@ -196,8 +196,9 @@ def hard_log(seed, count, partitions, *, broken_share=0.05, prefix="b", hours=6)
     Broadcasts begin in the first `hours` of it.
     """
     rng = random.Random(seed)
-    # Yesterday morning: Kafka deletes what is older than the topic's retention, also in a test.
-    epoch = ((int(time.time()) // 86_400 - 1) * 86_400 + 36_000) * 1_000_000
+    # Until yesterday: Kafka deletes what is older than the topic's retention, also in a test, and
+    # refuses what is ahead of its clock.
+    epoch = ((int(time.time()) // 86_400 - 1) * 86_400 + 57_600 - hours * 3_600) * 1_000_000
     events = []
     number = 0
     while len(events) < count:
