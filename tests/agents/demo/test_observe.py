@@ -101,6 +101,7 @@ def test_two_shows_at_once_are_a_mistake():
     assert "give one of them" in result.output
 
 
+@pytest.mark.show
 @pytest.mark.kafka
 @pytest.mark.timeout(180)
 async def test_the_alert_fires_and_resolves(brokers, tmp_path):
