@@ -17,7 +17,7 @@ KEY = b"fliggy:b1"
 
 
 def record(minute, *, broadcast="b1", platform="fliggy", timestamp=0, **fields):
-    at = (START + minute) * MINUTE
+    at = int((START + minute) * MINUTE)
     event = {"platform": platform, "broadcast": broadcast, "at": text(at), **fields}
     return SimpleNamespace(
         partition=0,
@@ -87,6 +87,22 @@ async def test_what_cancels_out_is_not_told(line):
     )
     [world] = changes["world"]
     assert (world.minutes, world.known, world.viewer_minutes, world.joins) == ({}, {}, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("event", "changed"),
+    [
+        ({"joins": 3}, {"joins": 3}),
+        ({"views": 99}, {"views": 95}),
+        ({"viewers": 9}, {"peak_sum": 4}),  # before the one that is the minute's audience
+    ],
+)
+async def test_a_change_of_one_figure_alone_is_told(line, event, changed):
+    told(line, record(0.5, viewers=5, views=4))
+    [world] = told(line, record(0, **event))["world"]
+    figures = ("viewer_minutes", "joins", "views", "peak_sum", "broadcasts", "live")
+    assert {name: by for name in figures if (by := getattr(world, name))} == changed
+    assert (world.minutes, world.known, world.newest) == ({}, {}, -1)
 
 
 async def test_one_that_ends_as_another_begins_changes_only_what_each_has_alone(line):
