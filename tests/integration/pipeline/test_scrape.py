@@ -152,6 +152,7 @@ async def test_what_is_wrong_with_a_topic_is_told(brokers, topic_prefix, admin):
             Selection(live, 1),
             assigned=lambda: 0,
             lags=dict,
+            scope_lags=dict,
             why_not_ready=lambda: None,
         )
         watch = TopicWatch(
