@@ -145,8 +145,10 @@ async def test_a_hundred_thousand_at_once(brokers, topic_prefix, clock):
         rows = (await system.rows()).values()
         assert sum(isinstance(row, audience.Tombstone) for row in rows) == count
         summaries = await system.read(system.topics.broadcast_summaries)
-        assert len(summaries) == 2 * count
+        # Kafka may have compacted some of the first ones away by now.
+        assert len(summaries) <= 2 * count
         last = {record.key: orjson.loads(record.value)["status"] for record in summaries}
+        assert len(last) == count
         assert set(last.values()) == {"final"}
 
 
