@@ -125,3 +125,9 @@ def test_differences_add_up():
     assert total == Difference({1: 5, 2: 0, 3: 4}, {1: 0, 2: 1}, 11, 22, 33, 44, 55, 66, newest=9)
     total.add(Difference({}, {}, newest=10))
     assert total.newest == 10
+
+
+def test_a_gap_of_years_costs_nothing():
+    told = change(begun((0, event(viewers=5))), (10**9, event(viewers=7)))
+    assert told.minutes == dict.fromkeys(range(START + 10**9, START + 10**9 + 3), 7)
+    assert told.viewer_minutes == 5 + 5 + 7
