@@ -93,6 +93,12 @@ def test_views_may_be_taken_back_by_a_correction():
     assert (told.joins, told.views) == (-1, 4 - 100)
 
 
+def test_views_may_be_taken_back_alone():
+    row = begun((0, event(joins=5, views=100)))
+    told = change(row, (0, event(joins=5, revision=1)))
+    assert (told.joins, told.views) == (0, 5 - 100)
+
+
 def test_a_peak_may_be_corrected_down_to_that_of_another_minute():
     row = begun((0, event(viewers=50)), (1, event(viewers=90)))
     told = change(row, (1, event(viewers=1, revision=1)))
