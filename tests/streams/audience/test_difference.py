@@ -105,6 +105,12 @@ def test_a_peak_may_be_corrected_down_to_that_of_another_minute():
     assert told.peak_sum == -40
 
 
+def test_a_peak_may_be_corrected_down_to_that_of_a_sealed_minute():
+    row = begun((0, event(viewers=50)), (40, event(viewers=90)))
+    told = change(row, (40, event(viewers=1, revision=1)))
+    assert told.peak_sum == -40
+
+
 def test_what_changes_nothing_is_empty():
     row = begun((0, event(viewers=5)), (40, event(viewers=5)))
     assert change(row, (3, event(viewers=9))).is_empty  # late
