@@ -205,17 +205,23 @@ class Run:
         try:
             await sender.stdout.readline()  # it is ready
             before, broker = usage(worker.pid), usage(stage.broker_pid)
+            began = time.time()
             sender.stdin.write(b"go\n")
-            probe, scraped = await asyncio.gather(
+
+            async def all_sent() -> tuple[bytes, float]:
+                # The probe waits for what is behind; the sender's end is not its end.
+                return await sender.stdout.readline(), time.time()
+
+            (line, ended), probe, scraped = await asyncio.gather(
+                all_sent(),
                 probes.latency(worker, stage, topic, options.seconds_real_time, self._show),
                 probes.scrapes_now_and_then(worker, options.seconds_real_time),
             )
             after, broker_after = usage(worker.pid), usage(stage.broker_pid)
-            line = await sender.stdout.readline()
+            watched = time.time() - began
             if not line:
                 raise RuntimeError("the sender has failed; what it said stands above")
             sent = json.loads(line)
-            ended = time.time()
             await sender.wait()
         finally:
             if sender.returncode is None:
@@ -226,6 +232,7 @@ class Run:
         cpu, broker_cpu = spent(before, after), spent(broker, broker_after)
         return {
             "seconds": options.seconds_real_time,
+            "seconds_watched": round(watched, 2),
             "events": sent["sent"],
             "events_per_second": round(sent["sent"] / sent["seconds"]),
             "longest_send": round(sent["latest"], 3),

@@ -49,7 +49,7 @@ def show(console: Console, found: dict[str, Any]) -> None:
     row("produce to metric, longest, s", _of(probe["max"], "{:.3f}"))
     row("probes never seen", f"{probe['sent'] - probe['seen']}", "0")
     row("scopes behind at its end, s", f"{real['scopes_behind_at_end']:.2f}")
-    cores = None if real["cpu"] is None else real["cpu"] / max(real["seconds"], 1e-9)
+    cores = None if real["cpu"] is None else real["cpu"] / real["seconds_watched"]
     row("cores that the worker used", _of(cores, "{:.2f}"))
     console.print(table)
 
