@@ -9,16 +9,43 @@ import structlog
 from streams.exact import Fenced, Listener, SessionLost
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from agents.broadcasts import Broadcasts
     from agents.live import LiveBroadcasts
     from agents.metrics import Metrics
     from streams.clock import Clock
     from streams.exact import Batch, Rows, Source
 
+    class SessionMeter(Protocol):
+        """What is counted of sessions."""
+
+        def session_lost(self, *, fenced: bool, in_transaction: bool) -> None:
+            """Count a session with Kafka that ended with an error."""
+
+
 log = structlog.get_logger(__name__)
 
 
-class Following(Listener):
+class CountsLostSessions(Listener):
+    """What both sources' listeners do about a session that is lost.
+
+    Args:
+        meter: Counts it.
+    """
+
+    def __init__(self, meter: SessionMeter) -> None:
+        self._meter = meter
+
+    def session_lost(self, reason: Exception) -> None:
+        """Count a lost session."""
+        self._meter.session_lost(
+            fenced=isinstance(reason, Fenced),
+            in_transaction=isinstance(reason, SessionLost) and reason.in_transaction,
+        )
+
+
+class Following(CountsLostSessions):
     """Follows the viewer events' source.
 
     Args:
@@ -36,6 +63,7 @@ class Following(Listener):
     def __init__(
         self, work: Broadcasts, live: LiveBroadcasts, metrics: Metrics, clock: Clock
     ) -> None:
+        super().__init__(metrics.pipeline)
         self._work = work
         self._live = live
         self._metrics = metrics
@@ -79,10 +107,3 @@ class Following(Listener):
         self._work.lost(partition)
         self._live.lost(partition)
         self._metrics.worker.lost(partition)
-
-    def session_lost(self, reason: Exception) -> None:
-        """Count a lost session."""
-        self._metrics.pipeline.session_lost(
-            fenced=isinstance(reason, Fenced),
-            in_transaction=isinstance(reason, SessionLost) and reason.in_transaction,
-        )

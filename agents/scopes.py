@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from agents.following import CountsLostSessions
 from streams.audience.scope import Chunk, Head, Scope, scope_summary
 from streams.audience.scope_codec import decode_change, decode_scope
-from streams.exact import Fenced, Listener, SessionLost
 from streams.settings.durations import minutes
 from streams.summaries import encode
 
@@ -20,16 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator, Mapping
     from typing import Protocol
 
+    from agents.following import SessionMeter
     from agents.live import LiveScopes
     from streams.exact import Batch, Rows
     from streams.settings import Settings
     from streams.topics import Topics
 
-    class Meter(Protocol):
+    class Meter(SessionMeter, Protocol):
         """What is counted of the scopes."""
-
-        def session_lost(self, *, fenced: bool, in_transaction: bool) -> None:
-            """Count a session with Kafka that ended with an error."""
 
         def scope_closed(self, minutes: int) -> None:
             """Count changes that came for minutes already closed."""
@@ -206,7 +204,7 @@ def _is_over(published: int, now: int) -> bool:
     return not -INTERVAL < now - published < INTERVAL
 
 
-class ScopesFollowing(Listener):
+class ScopesFollowing(CountsLostSessions):
     """Follows the source of the scopes.
 
     Args:
@@ -216,9 +214,10 @@ class ScopesFollowing(Listener):
     """
 
     def __init__(self, work: Scopes, live: LiveScopes, meter: Meter) -> None:
+        super().__init__(meter)
         self._work = work
         self._live = live
-        self._meter = meter
+        self._closed = meter.scope_closed
 
     def restoring(self, partition: int, done: int, total: int) -> None:
         """Tell how far a long restore is."""
@@ -238,14 +237,7 @@ class ScopesFollowing(Listener):
         self._work.committed(batch)
         self._live.committed(batch.partition, batch.changed)
         if batch.notes.closed:
-            self._meter.scope_closed(batch.notes.closed)
-
-    def session_lost(self, reason: Exception) -> None:
-        """Count a lost session."""
-        self._meter.session_lost(
-            fenced=isinstance(reason, Fenced),
-            in_transaction=isinstance(reason, SessionLost) and reason.in_transaction,
-        )
+            self._closed(batch.notes.closed)
 
     def lost(self, partition: int) -> None:
         """Let go of a partition."""

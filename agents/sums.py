@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from streams.audience import difference, retire, standing
+from streams.audience import difference, merge, retire, standing
 from streams.audience.scope import Change
 from streams.audience.scope_codec import encode_change
 
@@ -115,20 +115,8 @@ def _add(scopes: dict[bytes, Change], name: bytes, total: Change) -> None:
 
 
 def _merge(total: Change, change: Difference | Change, timestamp: int) -> None:
-    """Add a change to another."""
-    minutes = total.minutes
-    for minute, by in change.minutes.items():
-        minutes[minute] = minutes.get(minute, 0) + by
-    known = total.known
-    for minute, by in change.known.items():
-        known[minute] = known.get(minute, 0) + by
-    total.viewer_minutes += change.viewer_minutes
-    total.joins += change.joins
-    total.views += change.views
-    total.peak_sum += change.peak_sum
-    total.broadcasts += change.broadcasts
-    total.live += change.live
-    total.newest = max(total.newest, change.newest)
+    """Add a change to that of a scope, and how new its records are."""
+    merge(total, change)
     total.timestamp = max(total.timestamp, timestamp)
 
 

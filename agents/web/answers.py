@@ -41,6 +41,25 @@ class ProblemError(Exception):
         super().__init__(problem.detail)
 
 
+def not_found(detail: str, partitions: list[int], partition: int | None) -> ProblemError:
+    """What is asked for is not at this worker.
+
+    Args:
+        detail: Why, and where it may be.
+        partitions: Those that this worker owns.
+        partition: The one in which it would lie, if that can be told.
+    """
+    return ProblemError(
+        Problem(
+            title="Not found",
+            status=404,
+            detail=detail,
+            partitions=partitions,
+            partition=UNSET if partition is None else partition,
+        )
+    )
+
+
 def bad_request(detail: str) -> ProblemError:
     """The request asks for what there cannot be; `detail` names the parameter."""
     return ProblemError(Problem(title="Bad request", status=400, detail=detail))
@@ -76,7 +95,7 @@ async def problems(
         if "Allow" in error.headers:
             told.headers["Allow"] = error.headers["Allow"]
         return told
-    except Exception:
+    except Exception:  # our own defect: told in full in the log, and as a 500 to who asked
         log.exception("a request failed in our own code", path=request.path)
         return answer(
             Problem(

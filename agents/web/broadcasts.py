@@ -6,10 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 
 import msgspec
-from msgspec import UNSET, Meta
+from msgspec import Meta
 
 from agents.live import LiveBroadcasts, Turns
-from agents.web.answers import Problem, ProblemError, answer
+from agents.web.answers import Problem, ProblemError, answer, not_found
 from agents.web.documented import Answer, Operation, Parameter
 from agents.web.figures import BroadcastFigures, broadcast_figures
 from agents.web.paging import Query, cursor, page
@@ -140,15 +140,7 @@ class BroadcastsApi:
         )
 
     def _missing(self, partition: int | None, detail: str) -> ProblemError:
-        return ProblemError(
-            Problem(
-                title="Not found",
-                status=404,
-                detail=detail,
-                partitions=self._live.partitions,
-                partition=UNSET if partition is None else partition,
-            )
-        )
+        return not_found(detail, self._live.partitions, partition)
 
 
 def _query(request: web.Request) -> Query:

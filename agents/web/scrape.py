@@ -69,7 +69,7 @@ class ScrapeApi:
                 await _send(response, first, chunks, compressed=gzip)
             except ConnectionError:
                 pass  # the scraper is gone
-            except Exception:
+            except Exception:  # our own defect, after the answer has begun
                 # Part of it is sent: cut it off, so that nobody takes that for the whole.
                 log.exception("a scrape failed in our own code")
                 if request.transport is not None:

@@ -1,9 +1,10 @@
 """The arithmetic: what the events of a broadcast mean. Pure: no Kafka, no clock, no asyncio."""
 
 from streams.audience.broadcast import Row
-from streams.audience.codec import NewerFormat, decode, encode
-from streams.audience.difference import Difference, Standing, difference, retire, standing
+from streams.audience.codec import decode, encode
+from streams.audience.difference import Difference, Standing, difference, merge, retire, standing
 from streams.audience.figures import Figures, figures, summary
+from streams.audience.formats import NewerFormat
 from streams.audience.minute import MINUTE
 from streams.audience.rules import Rules
 from streams.audience.tombstone import Tombstone
@@ -21,6 +22,7 @@ __all__ = [
     "difference",
     "encode",
     "figures",
+    "merge",
     "retire",
     "standing",
     "summary",

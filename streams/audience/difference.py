@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from streams.audience.broadcast import Row
     from streams.audience.minute import Cell
+    from streams.audience.scope import Change
 
 _NEVER: Final = -1 << 62
 _NO_END: Final = 1 << 62
@@ -77,21 +78,22 @@ class Difference(msgspec.Struct, gc=False):
         """Whether it changes nothing."""
         return self == _NOTHING
 
-    def add(self, other: Difference) -> None:
-        """Take another difference into this one."""
-        minutes = self.minutes
-        for minute, change in other.minutes.items():
-            minutes[minute] = minutes.get(minute, 0) + change
-        known = self.known
-        for minute, change in other.known.items():
-            known[minute] = known.get(minute, 0) + change
-        self.viewer_minutes += other.viewer_minutes
-        self.joins += other.joins
-        self.views += other.views
-        self.peak_sum += other.peak_sum
-        self.broadcasts += other.broadcasts
-        self.live += other.live
-        self.newest = max(self.newest, other.newest)
+
+def merge(total: Difference | Change, change: Difference | Change) -> None:
+    """Add a change to another one; what cancels out stays in it as 0."""
+    minutes = total.minutes
+    for minute, by in change.minutes.items():
+        minutes[minute] = minutes.get(minute, 0) + by
+    known = total.known
+    for minute, by in change.known.items():
+        known[minute] = known.get(minute, 0) + by
+    total.viewer_minutes += change.viewer_minutes
+    total.joins += change.joins
+    total.views += change.views
+    total.peak_sum += change.peak_sum
+    total.broadcasts += change.broadcasts
+    total.live += change.live
+    total.newest = max(total.newest, change.newest)
 
 
 _NOTHING: Final = Difference({}, {})

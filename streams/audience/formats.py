@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from streams.audience.codec import NewerFormat
+from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 _FORMAT: Final = re.compile(r"[a-z]+[0-9]+")
+
+
+class NewerFormat(LiveAudienceError):
+    """A topic of our own holds what a newer version has written."""
 
 
 def raise_if_newer(value: bytes, known: Collection[str], place: str) -> None:
@@ -35,5 +39,5 @@ def raise_if_newer(value: bytes, known: Collection[str], place: str) -> None:
         raise NewerFormat(
             f"{place} holds a record in format {written}, and this version of live-audience reads "
             f"{', '.join(known)}: a newer version has written it; upgrade this worker to that "
-            "version or a later one"
+            "version or a later one (rolling back needs a rebuild from viewer-events)"
         )

@@ -30,7 +30,6 @@ _KINDS = tuple(
         ("check the key's partition", "streams/routing.py", _ANY),
         ("summaries and timers", "agents/broadcasts.py", _ANY),
         ("differences by scope", "streams/audience/difference.py", _ANY),
-        ("differences by scope", "streams/audience/step.py", _ANY),
         ("differences by scope", "sums.py", _ANY),
         ("differences by scope", "scope", _ANY),
         ("rows in memory", "streams/exact/rows.py", _ANY),

@@ -2,7 +2,7 @@
 
 from logs import START, at, event
 
-from streams.audience import Difference, Row, Rules, difference, retire, standing
+from streams.audience import Difference, Row, Rules, difference, merge, retire, standing
 
 RULES = Rules(lateness=15, carry=2)
 
@@ -133,9 +133,9 @@ def test_one_that_resumes_is_live_again():
 
 def test_differences_add_up():
     total = Difference({1: 5, 2: 1}, {1: 1}, 1, 2, 3, 4, 5, 6, newest=9)
-    total.add(Difference({2: -1, 3: 4}, {1: -1, 2: 1}, 10, 20, 30, 40, 50, 60, newest=8))
+    merge(total, Difference({2: -1, 3: 4}, {1: -1, 2: 1}, 10, 20, 30, 40, 50, 60, newest=8))
     assert total == Difference({1: 5, 2: 0, 3: 4}, {1: 0, 2: 1}, 11, 22, 33, 44, 55, 66, newest=9)
-    total.add(Difference({}, {}, newest=10))
+    merge(total, Difference({}, {}, newest=10))
     assert total.newest == 10
 
 

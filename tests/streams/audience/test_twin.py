@@ -16,6 +16,7 @@ from streams.audience import (
     difference,
     encode,
     figures,
+    merge,
     retire,
     standing,
     summary,
@@ -133,13 +134,13 @@ def test_a_scope_is_the_sum_of_all_differences(broadcasts, random, restarts):
         assert all(change.known.values())
         if not any(accepted):
             assert change.is_empty
-        total.add(change)
+        merge(total, change)
         row.settle()
         assert difference(standing(row), row).is_empty, "settling changed a scope"
         rows[index] = decode(encode(row)) if restarts else row
         check_scope(total, [twin for twin in twins if twin.accepted])
     for twin, row in zip(twins, rows, strict=True):
-        total.add(retire(row))
+        merge(total, retire(row))
         twin.final = True
         check_scope(total, twins)
     assert total.live == 0
