@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+import structlog
 
 from agents.broker import Broker
 
@@ -71,6 +72,28 @@ def asyncio_errors(request):
     logger.removeHandler(errors)
     if errors.messages:
         pytest.fail("errors that nobody looked at:\n" + "\n".join(errors.messages))
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    """Put back what a test, or an app that it made, configured of logging for the whole process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in ("streams", "agents", "aiokafka")}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def logged():
+    """What was logged through structlog: a list of dictionaries, however logging is configured."""
+    with structlog.testing.capture_logs() as entries:
+        yield entries
 
 
 @pytest.fixture

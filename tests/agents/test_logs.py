@@ -10,20 +10,6 @@ from agents import logs
 from streams.settings import Settings
 
 
-@pytest.fixture(autouse=True)
-def logging_as_before():
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in ("streams", "agents")}
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, before in levels.items():
-        logging.getLogger(name).setLevel(before)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
-
-
 class Terminal(io.StringIO):
     def isatty(self):
         return True
