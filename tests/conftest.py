@@ -79,7 +79,8 @@ def logging_as_before():
     """Put back what a test, or an app that it made, configured of logging for the whole process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in ("streams", "agents", "aiokafka")}
+    names = ("streams", "agents", "aiokafka", "aiokafka.producer.sender")
+    levels = {name: logging.getLogger(name).level for name in names}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -91,8 +92,11 @@ def logging_as_before():
 
 @pytest.fixture
 def logged():
-    """What was logged through structlog: a list of dictionaries, however logging is configured."""
-    with structlog.testing.capture_logs() as entries:
+    """What was logged through structlog: a list of dictionaries, however logging is configured.
+
+    Exceptions are in it as the log would show them, in `exception`.
+    """
+    with structlog.testing.capture_logs([structlog.processors.format_exc_info]) as entries:
         yield entries
 
 

@@ -5,6 +5,7 @@ import contextlib
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 
 @contextlib.asynccontextmanager
@@ -26,6 +27,11 @@ async def create_topic(brokers, topic, partitions=1, **config):
         answer = await client.create_topics([new])
     failed = [error for error in answer.topic_errors if error[1]]
     assert not failed, failed
+
+
+async def alter_topic(client, topic, config):
+    """Give a topic these settings, and the cluster's own for all others."""
+    await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, config)])
 
 
 async def produce_all(brokers, topic, records, partition=None):

@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -74,3 +76,16 @@ class Process:
             assert self.running, self.tail()
             assert time.monotonic() < end, f"it did not say {text!r}:\n{self.tail()}"
             await asyncio.sleep(0.05)
+
+
+def processes_in(folder):
+    """The ids of the processes that run in a folder or below it."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            place = Path(process.cwd()).resolve()
+        except (psutil.Error, OSError):
+            continue  # it has ended meanwhile, or is another user's
+        if place.is_relative_to(folder):
+            found.append(process.pid)
+    return found

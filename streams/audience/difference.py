@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from streams.audience.broadcast import Row
     from streams.audience.minute import Cell
-    from streams.audience.scope import Change
+    from streams.audience.scope import Change, Head
 
 _NEVER: Final = -1 << 62
 _NO_END: Final = 1 << 62
@@ -73,11 +73,6 @@ class Difference(msgspec.Struct, gc=False):
     live: int = 0
     newest: int = -1
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether it changes nothing."""
-        return self == _NOTHING
-
 
 def merge(total: Difference | Change, change: Difference | Change) -> None:
     """Add a change to another one; what cancels out stays in it as 0."""
@@ -87,16 +82,18 @@ def merge(total: Difference | Change, change: Difference | Change) -> None:
     known = total.known
     for minute, by in change.known.items():
         known[minute] = known.get(minute, 0) + by
+    add_sums(total, change)
+    total.newest = max(total.newest, change.newest)
+
+
+def add_sums(total: Difference | Change | Head, change: Difference | Change) -> None:
+    """Add what is a plain sum: everything but minutes and what is the newest of something."""
     total.viewer_minutes += change.viewer_minutes
     total.joins += change.joins
     total.views += change.views
     total.peak_sum += change.peak_sum
     total.broadcasts += change.broadcasts
     total.live += change.live
-    total.newest = max(total.newest, change.newest)
-
-
-_NOTHING: Final = Difference({}, {})
 
 
 def standing(row: Row | None) -> Standing:

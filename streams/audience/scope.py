@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from streams.audience.difference import add_sums
 from streams.summaries import ScopeSummary, minute_text
 
 if TYPE_CHECKING:
@@ -191,12 +192,7 @@ class Scope:
             How many closed minutes it would have changed.
         """
         head = self.head
-        head.viewer_minutes += change.viewer_minutes
-        head.joins += change.joins
-        head.views += change.views
-        head.peak_sum += change.peak_sum
-        head.broadcasts += change.broadcasts
-        head.live += change.live
+        add_sums(head, change)
         missed = 0
         known = change.known
         for minute, audience in change.minutes.items():

@@ -5,8 +5,7 @@ import time
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from kafka_tools import admin_client, consume_all, create_topic
+from kafka_tools import admin_client, alter_topic, consume_all, create_topic
 
 from agents.admin import check_topics, create_topics, partitions_of
 from streams.errors import BrokerUnreachableError, TopicsError
@@ -96,7 +95,7 @@ async def alter(settings, topic, config):
     async with admin_client(settings.brokers[0]) as client:
         # This call replaces all settings of the topic, so the others go along.
         whole = {**Topics.of(settings).rejected.config, **config}
-        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, whole)])
+        await alter_topic(client, topic, whole)
 
 
 async def test_more_copies_than_brokers_cannot_be_made(settings):

@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from processes import processes_in
 from rich.console import Console
 
 from agents.alerts import Timing
@@ -24,7 +24,6 @@ from streams.events import read
 from streams.settings import Settings
 
 START = 1_790_000_000.0
-PROC = Path("/proc")
 COMMAND = (sys.executable, "-c", "from agents.cli import main; main()", "demo", "--observe")
 
 
@@ -128,7 +127,6 @@ async def test_the_alert_fires_and_resolves(brokers, tmp_path):
 
 
 @pytest.mark.kafka
-@pytest.mark.skipif(not PROC.exists(), reason="processes are looked up in /proc")
 def test_ctrl_c_leaves_nothing_behind(tmp_path):
     environment = {**os.environ, "AUDIENCE_DATA": str(tmp_path), "AUDIENCE_HTTP_PORT": "0"}
     with subprocess.Popen(
@@ -148,16 +146,3 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
     assert "Stopped. Nothing of it is left running." in rest
     assert processes_in(tmp_path) == []
     assert list((tmp_path / "demo" / "observe").iterdir()) == []
-
-
-def processes_in(folder):
-    """The processes that run in this folder or below it."""
-    found = []
-    for link in PROC.glob("[0-9]*/cwd"):
-        try:
-            place = link.resolve()
-        except OSError:
-            continue
-        if place.is_relative_to(folder):
-            found.append(int(link.parent.name))
-    return found

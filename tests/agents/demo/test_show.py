@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from processes import processes_in
 from rich.console import Console
 
 from agents.demo import run
@@ -21,7 +21,6 @@ from streams.settings import Settings
 pytestmark = pytest.mark.kafka
 
 COMMAND = (sys.executable, "-c", "from agents.cli import main; main()", "demo")
-PROC = Path("/proc")
 
 
 def screen():
@@ -66,7 +65,6 @@ async def test_topics_stay_if_they_are_to_be_kept_also_after_a_failure(brokers, 
     await admin.delete_topics(names)
 
 
-@pytest.mark.skipif(not PROC.exists(), reason="processes are looked up in /proc")
 async def test_no_worker_is_left_after_a_failure(brokers, tmp_path):
     shown, _ = screen()
     with pytest.raises(DemoError, match="was not ready"):
@@ -74,7 +72,6 @@ async def test_no_worker_is_left_after_a_failure(brokers, tmp_path):
     assert processes_in(tmp_path) == []
 
 
-@pytest.mark.skipif(not PROC.exists(), reason="processes are looked up in /proc")
 def test_ctrl_c_leaves_no_process_behind(tmp_path):
     """With a broker of its own, as a command, until it says that it stays up; then Ctrl-C."""
     environment = {**os.environ, "AUDIENCE_DATA": str(tmp_path), "AUDIENCE_HTTP_PORT": "0"}
@@ -96,7 +93,6 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path):
     assert processes_in(tmp_path) == []
 
 
-@pytest.mark.skipif(not PROC.exists(), reason="processes are looked up in /proc")
 async def test_ctrl_c_while_it_starts_leaves_no_process_behind(tmp_path):
     environment = {**os.environ, "AUDIENCE_DATA": str(tmp_path), "AUDIENCE_HTTP_PORT": "0"}
     demo = await asyncio.create_subprocess_exec(
@@ -112,16 +108,3 @@ async def test_ctrl_c_while_it_starts_leaves_no_process_behind(tmp_path):
     assert await demo.wait() == 1
     assert b"Stopped." in rest
     assert processes_in(tmp_path) == []
-
-
-def processes_in(folder):
-    """The processes that run in this folder or below it."""
-    found = []
-    for link in PROC.glob("[0-9]*/cwd"):
-        try:
-            place = link.resolve()
-        except OSError:
-            continue
-        if place.is_relative_to(folder):
-            found.append(int(link.parent.name))
-    return found

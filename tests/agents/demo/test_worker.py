@@ -9,6 +9,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
 from agents.demo.errors import DemoError
@@ -116,7 +117,6 @@ async def test_it_is_gone_when_the_demo_is_cancelled(settings, tmp_path):
         os.kill(int(log.read_text()), 0)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals as on other systems")
 def test_it_is_gone_when_the_demo_is_killed(tmp_path):
     demo = f"""
 import asyncio, sys
@@ -149,12 +149,10 @@ def until(true):
 
 def alive(pid):
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        # One that has ended is there until its new parent has looked.
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    # One that has ended is there until its new parent has looked.
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().split()[2] != "Z"
 
 
 def test_a_port_that_is_taken_gives_way_to_a_free_one():
@@ -167,7 +165,6 @@ def test_a_port_that_is_taken_gives_way_to_a_free_one():
     assert free_port("127.0.0.1", port) == port
 
 
-@pytest.mark.skipif(not Path("/proc").exists(), reason="memory is looked up in /proc")
 async def test_its_peak_memory_is_that_of_the_greatest_moment(settings, tmp_path):
     async with running(settings, tmp_path, (PYTHON, "-c", "")) as one:
         assert await one.ended() == 0
@@ -177,4 +174,7 @@ async def test_its_peak_memory_is_that_of_the_greatest_moment(settings, tmp_path
         async with asyncio.timeout(30):
             while "done" not in other.log.read_text():  # noqa: ASYNC110 - a file has no event
                 await asyncio.sleep(0.05)
-        assert 80_000_000 < other.peak_memory() < 200_000_000
+        if sys.platform == "linux":
+            assert 80_000_000 < other.peak_memory() < 200_000_000
+        else:
+            assert other.peak_memory() is None, "only Linux tells it"

@@ -8,7 +8,7 @@ from collections import Counter
 import aiohttp
 import orjson
 from aiokafka import AIOKafkaProducer
-from kafka_tools import consume_all
+from kafka_tools import admin_client, alter_topic, consume_all
 from processes import Process
 
 from agents.admin import create_topics
@@ -44,6 +44,13 @@ class System:
         for worker in self.workers:
             if worker.running:
                 await worker.kill()
+
+    async def keep_all(self, topic):
+        """Let no record of a topic be compacted away while a test looks on."""
+        async with admin_client(self.brokers) as client:
+            await alter_topic(
+                client, topic.name, {**topic.config, "min.compaction.lag.ms": "3600000"}
+            )
 
     async def worker(self, **settings):
         env = {f"AUDIENCE_{name.upper()}": v for name, v in {**self.given, **settings}.items()}

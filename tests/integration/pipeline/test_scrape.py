@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from urllib.request import Request, urlopen
 
 import pytest
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from deploy.prometheus_tools import check
 from integration.pipeline.hard_log import Record
 from integration.pipeline.system import System
+from kafka_tools import alter_topic
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -167,10 +167,7 @@ async def test_what_is_wrong_with_a_topic_is_told(brokers, topic_prefix, admin):
                     found = registry.get_sample_value("audience_topic_findings", {"topic": name})
 
         async def alter(topic, **config):
-            resource = ConfigResource(
-                ConfigResourceType.TOPIC, topic.name, configs={**topic.config, **config}
-            )
-            await admin.alter_configs([resource])
+            await alter_topic(admin, topic.name, {**topic.config, **config})
 
         await watch.start()
         try:
