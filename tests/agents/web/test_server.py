@@ -294,7 +294,9 @@ async def test_a_scrape_that_fails_half_way_is_cut_off(worker, monkeypatch, logg
     monkeypatch.setattr(worker.exposition, "chunks", half)
     with pytest.raises(aiohttp.ClientError):
         await worker.get("/metrics")
-    assert "a scrape failed" in str(logged)
+    [entry] = logged
+    assert "a scrape failed" in entry["event"]
+    assert "RuntimeError" in entry["exception"]
 
 
 async def test_a_scrape_that_fails_at_once_is_a_500_that_tells_no_secrets(
