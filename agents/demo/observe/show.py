@@ -68,6 +68,7 @@ class Observed(Show):
         self._plan = plan
         self._once = once
         self._notified: list[str] = []
+        self._gone = False
 
     async def perform(self, settings: Settings, worker: Worker) -> None:
         """Start all that watches, send the evening, and tell which alerts fire and resolve.
@@ -139,7 +140,8 @@ class Observed(Show):
 
     @property
     def _done(self) -> bool:
-        return self._notified[:2] == ["firing", "resolved"]
+        # Alertmanager may notify of the end before it is next asked, and shows it all the same.
+        return self._gone and self._notified[:2] == ["firing", "resolved"]
 
     def _on_turn(self, quiet: bool) -> None:
         name = silent_one().key.decode()
@@ -155,15 +157,14 @@ class Observed(Show):
 
     def _on_resolved(self, alert: dict[str, Any]) -> None:
         self._say(f"RESOLVED {alert['labels']['alertname']}: {alert['annotations']['summary']}")
+        self._gone = self._gone or _is_awaited(alert["labels"])
 
     def _on_notification(self, _: str, body: Any) -> None:
-        silent = silent_one()
         for alert in body["alerts"]:
             labels, status = alert["labels"], alert["status"]
             self._say(f"notification: {labels['alertname']} is {status}")
-            named = (labels["alertname"], labels.get("platform"), labels.get("broadcast"))
             if (
-                named == (_ALERT, silent.platform, silent.broadcast)
+                _is_awaited(labels)
                 # It tells again what still holds when another of its group is told.
                 and self._notified[-1:] != [status]
             ):
@@ -197,6 +198,13 @@ class Observed(Show):
         if not self._once:
             say(f"and so again every {_minutes(plan.quiet_every)}, until Ctrl-C.")
         say()
+
+
+def _is_awaited(labels: dict[str, str]) -> bool:
+    """Whether an alert is the one that the show is about."""
+    silent = silent_one()
+    named = (labels["alertname"], labels.get("platform"), labels.get("broadcast"))
+    return named == (_ALERT, silent.platform, silent.broadcast)
 
 
 @contextmanager
