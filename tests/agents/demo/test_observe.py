@@ -19,6 +19,7 @@ from agents.demo.museums import museums
 from agents.demo.observe import run
 from agents.demo.observe.evening import Evening, silent_one
 from agents.demo.observe.plan import SCALE, Plan
+from agents.demo.observe.show import Observed
 from agents.demo.screen import Screen
 from streams.events import read
 from streams.settings import Settings
@@ -100,7 +101,29 @@ def test_two_shows_at_once_are_a_mistake():
     assert "give one of them" in result.output
 
 
-@pytest.mark.show
+@pytest.mark.parametrize("first", ["notified", "shown"])
+def test_it_is_done_when_the_end_was_both_notified_and_shown(first):
+    show = Observed(None, Plan.scaled(SCALE), 1, Screen(Console(file=io.StringIO())), once=True)
+    silent = silent_one()
+    labels = {"alertname": "BroadcastSilent", "severity": "warning"}
+    labels |= {"platform": silent.platform, "broadcast": silent.broadcast}
+    alert = {"labels": labels, "annotations": {"summary": "it is silent"}}
+    other = {**alert, "labels": {**labels, "broadcast": "another"}}
+
+    def notify(status):
+        show._on_notification("/", {"alerts": [{**alert, "status": status}]})
+
+    notify("firing")
+    show._on_resolved(other)
+    steps = [lambda: notify("resolved"), lambda: show._on_resolved(alert)]
+    if first == "shown":
+        steps.reverse()
+    steps[0]()
+    assert not show._done
+    steps[1]()
+    assert show._done
+
+
 @pytest.mark.kafka
 @pytest.mark.timeout(180)
 async def test_the_alert_fires_and_resolves(brokers, tmp_path):
