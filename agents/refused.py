@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 from streams.topics import REJECTED_VALUE_BYTES
 
 if TYPE_CHECKING:
-    from aiokafka import ConsumerRecord
-
     from streams.exact import Batch
     from streams.refusals import Reason
 
@@ -16,9 +14,7 @@ if TYPE_CHECKING:
 _LONGEST_DETAIL = 1_000
 
 
-def refuse(
-    batch: Batch[Any], topic: str, record: ConsumerRecord, reason: Reason, detail: str
-) -> None:
+def refuse(batch: Batch[Any], topic: str, record: Any, reason: Reason, detail: str) -> None:
     """Send a record to the refused ones, as it came, with headers that say why.
 
     The value is the record's own; of one over 512 KiB the first 512 KiB, and the header
@@ -28,7 +24,7 @@ def refuse(
     headers = [
         ("reason", reason.value.encode()),
         ("detail", detail[:_LONGEST_DETAIL].encode()),
-        ("source", f"{record.topic}/{record.partition}/{record.offset}".encode()),
+        ("source", f"{batch.topic}/{batch.partition}/{record.offset}".encode()),
     ]
     if value is not None and len(value) > REJECTED_VALUE_BYTES:
         headers.append(("truncated", b"%d" % len(value)))

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from aiokafka import ConsumerRecord
+    from aiokafka import TopicPartition
 
     from streams.exact.rows import Rows
 
@@ -36,8 +36,10 @@ class Batch(Generic[RowT]):
     exception in the block ends the session: nothing of the batch stays.
 
     Attributes:
-        partition: The source's partition.
-        records: aiokafka records in their order; none in a tick.
+        topic: The source's topic.
+        partition: Its partition.
+        records: In their order; none in a tick. Each has `offset`, `timestamp` (ms), `key`, `value`
+            and `headers`: they are those of aiokafka's decoder (see `fetched.py`).
         rows: The partition's rows; `rows.get(key)` gives one to change.
         changed: What this batch changes.
         caught_up: Whether nothing waited behind these records when they were read.
@@ -57,18 +59,19 @@ class Batch(Generic[RowT]):
         "read_at",
         "records",
         "rows",
+        "topic",
     )
 
     def __init__(
         self,
-        partition: int,
-        records: Sequence[ConsumerRecord],
+        source: TopicPartition,
+        records: Sequence[Any],
         rows: Rows[RowT],
         *,
         caught_up: bool,
         read_at: float,
     ) -> None:
-        self.partition = partition
+        self.topic, self.partition = source
         self.records = records
         self.rows = rows
         self.caught_up = caught_up

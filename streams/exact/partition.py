@@ -15,6 +15,7 @@ from streams.exact.batch import Batch
 from streams.exact.cluster import TopicFacts, topic_facts
 from streams.exact.deadline import bounded
 from streams.exact.errors import Refusal, SessionLost
+from streams.exact.fetched import hand_over, take
 from streams.exact.ledger import Ledger
 from streams.exact.position import Position
 from streams.exact.restore import Restored, restore
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer
 
+    from streams.exact.fetched import Fetched
     from streams.exact.listener import Listener
     from streams.exact.rows import Rows
     from streams.exact.settings import ExactSettings
@@ -104,6 +106,7 @@ class Partition:
         self._task: asyncio.Task[Any] | None = None
         self._in_batch = False
         self._more = False
+        self._fetched: Fetched | None = None
         self._offset = 0
         self._reached = 0
         self._oldest: int | None = None
@@ -149,6 +152,7 @@ class Partition:
             told = True
             self._listener.restored(number, self._kept.rows, time.monotonic() - began)
             self._reached = self._offset
+            hand_over(self._consumer)
             self._consumer.seek(self._source, self._offset)
             self._consumer.resume(self._source)
             self.phase = Phase.RUNNING
@@ -207,12 +211,8 @@ class Partition:
         wait = 0 if self._more else int(settings.tick * 1000)
         try:
             async with bounded(settings.deadline, f"fetching from {source.topic}"):
-                fetched = await consumer.getmany(
-                    source, timeout_ms=wait, max_records=settings.batch_records
-                )
-                records = fetched.get(source, [])
-                # Past the markers of transactions and what was aborted, which are no records.
-                self._reached = await consumer.position(source)
+                if self._fetched is None:
+                    self._fetched = await take(consumer, source, wait)
         except SessionLost as error:
             if isinstance(error.__cause__, OffsetOutOfRangeError):
                 raise Refusal(
@@ -221,10 +221,17 @@ class Partition:
                     "the retention, then start under another group"
                 ) from error
             raise
+        records: list[Any] = []
+        if (fetched := self._fetched) is not None:
+            records = fetched.take(settings.batch_records)
+            # Past the markers of transactions and what was aborted, which are no records.
+            self._reached = fetched.end
+            if fetched.is_over:
+                self._fetched = None
         if records:
             self._oldest = records[0].timestamp
         batch = Batch(
-            source.partition,
+            source,
             records,
             self._kept.rows,
             caught_up=self._is_caught_up(),

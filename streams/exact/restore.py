@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,11 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.exact.deadline import bounded, let_go
+from streams.exact.fetched import hand_over, take
 from streams.exact.position import POSITION_KEY, Position, decode_position
 
 if TYPE_CHECKING:
     from streams.exact.rows import Rows
     from streams.exact.settings import ExactSettings
+
+#: Records loaded between two looks at what else there is to do.
+_AT_ONCE = 5_000
 
 #: Told (records read, records to read) about once a second.
 Progress = Callable[[int, int], None]
@@ -71,6 +76,7 @@ async def restore(
     try:
         async with bounded(settings.deadline, what):
             await consumer.start()
+            hand_over(consumer)
             # Asked for by offset: after seek_to_beginning the end was seen as the position.
             begin = (await consumer.beginning_offsets([changelog]))[changelog]
             end = (await consumer.end_offsets([changelog]))[changelog]
@@ -88,14 +94,17 @@ async def restore(
         at = start
         while at < end:
             async with bounded(settings.deadline, what):
-                fetched = await consumer.getmany(changelog, timeout_ms=1000, max_records=10_000)
-                at = await consumer.position(changelog)
-            for record in fetched.get(changelog, ()):
-                if record.key == POSITION_KEY:
-                    position = decode_position(record.value)
-                else:
-                    rows.load(record.key, record.value)
-            count += len(fetched.get(changelog, ()))
+                fetched = await take(consumer, changelog, 1000)
+            while fetched is not None and not fetched.is_over:
+                records = fetched.take(_AT_ONCE)
+                for record in records:
+                    if record.key == POSITION_KEY:
+                        position = decode_position(record.value)
+                    else:
+                        rows.load(record.key, record.value)
+                count += len(records)
+                at = fetched.end
+                await asyncio.sleep(0)  # other partitions are at work meanwhile
             if time.monotonic() - told >= 1:
                 told = time.monotonic()
                 progress(at - start, end - start)

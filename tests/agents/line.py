@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import orjson
 from aiokafka.partitioner import murmur2
-from aiokafka.structs import ConsumerRecord
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.broadcasts import Broadcasts
 from agents.scopes import Scopes, heads
@@ -45,7 +45,13 @@ class Stage:
         start = self.position[partition]
         records = self.line.log[self.topic, partition][start : start + most]
         rows = self.rows[partition]
-        batch = Batch(partition, records, rows, caught_up=caught_up, read_at=self.line.now)
+        batch = Batch(
+            TopicPartition(self.topic, partition),
+            records,
+            rows,
+            caught_up=caught_up,
+            read_at=self.line.now,
+        )
         with batch:
             self.work.work_off(batch)
         assert batch._done.exception() is None, batch._done.exception()

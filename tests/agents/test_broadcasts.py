@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
-from aiokafka.structs import ConsumerRecord
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents import broadcasts as module
 from agents.broadcasts import Broadcasts
@@ -22,6 +22,9 @@ def event(minute=0, *, broadcast="louvre-1", at=None, **fields):
     at = T0 + 20 + 60 * minute if at is None else at
     text = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {"platform": "fliggy", "broadcast": broadcast, "at": text, **fields}
+
+
+SOURCE = TopicPartition("viewer-events", 0)
 
 
 class Bench:
@@ -47,7 +50,7 @@ class Bench:
 
     def batch(self, *values, now=1_000.0, caught_up=False):
         records = [v if isinstance(v, ConsumerRecord) else self.record(v) for v in values]
-        batch = Batch(0, records, self.rows, caught_up=caught_up, read_at=now)
+        batch = Batch(SOURCE, records, self.rows, caught_up=caught_up, read_at=now)
         with batch:
             self.work.work_off(batch)
         assert batch._done.exception() is None
@@ -273,7 +276,7 @@ class TestOurOwnDefects:
 
 async def test_the_agent_works_off_what_comes():
     bench = Bench()
-    first = Batch(0, [bench.record(event(0))], bench.rows, caught_up=False, read_at=0.0)
+    first = Batch(SOURCE, [bench.record(event(0))], bench.rows, caught_up=False, read_at=0.0)
 
     async def batches():
         yield first

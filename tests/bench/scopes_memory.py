@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
 
 from aiokafka.partitioner import murmur2
-from aiokafka.structs import ConsumerRecord
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.live import LiveScopes
 from agents.scopes import BATCH_RECORDS, HOT_ROWS, Scopes
@@ -102,7 +102,13 @@ async def measure(venues: int, days: int, partitions: int) -> None:
 
     def feed(number: int) -> None:
         nonlocal count, cpu, published, now
-        batch = Batch(number, waiting[number], rows[number], caught_up=False, read_at=now)
+        batch = Batch(
+            TopicPartition("sums", number),
+            waiting[number],
+            rows[number],
+            caught_up=False,
+            read_at=now,
+        )
         began = time.process_time()
         with batch:
             work.work_off(batch)

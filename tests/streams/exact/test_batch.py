@@ -1,12 +1,13 @@
 import asyncio
 
 import pytest
+from aiokafka import TopicPartition
 
 from streams.exact import Batch, Rows
 
 
 def batch():
-    return Batch(0, [], Rows(int, str), caught_up=True, read_at=0.0)
+    return Batch(TopicPartition("source", 0), [], Rows(int, str), caught_up=True, read_at=0.0)
 
 
 async def test_leaving_the_block_ends_the_wait():
