@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from agents.careful import Careful
 from agents.lifecycle import Lifecycle
-from agents.refused import refuse
-from agents.sums import Sums
-from streams.audience import Row, Tombstone, summary
+from agents.outcome import Notes, Outcome
+from streams.audience import Row, Tombstone, standing, summary
 from streams.errors import LiveAudienceError
 from streams.events import read
 from streams.refusals import Reason, Refused
@@ -17,57 +18,28 @@ from streams.routing import Router
 from streams.summaries import encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
-
-    from aiokafka import ConsumerRecord
+    from collections.abc import AsyncIterable, Callable
 
     from streams.audience import Rules
+    from streams.audience.broadcast import Told
+    from streams.events import ViewerEvent
     from streams.exact import Batch, Rows
     from streams.settings import Settings
     from streams.topics import Topics
+
+    Apply = Callable[[Outcome, bytes, list[Any]], None]
+    Finalise = Callable[[Outcome, Lifecycle, bytes], None]
 
 log = structlog.get_logger(__name__)
 
 #: How many rows one batch finalises at most, so that a hundred thousand do not stop the rest.
 _FINAL_AT_ONCE = 5_000
 
+_FINAL = "the broadcast is final (AUDIENCE_SILENCE, AUDIENCE_FINAL_MARGIN)"
+
+_NEW: Final = standing(None)
+
 State = Row | Tombstone
-
-
-class Notes:
-    """What a batch did, for the metrics and timers; told only once it is durable.
-
-    Attributes:
-        accepted: Records accepted, by platform.
-        late: Late ones, by platform.
-        rejected: Otherwise refused ones, by platform (empty where none that is valid is named).
-        reasons: Refused ones, late ones too, by reason.
-        relabelled: Records that name another venue or programme than their broadcast has.
-        finalised: Broadcasts that became final.
-        read: Keys of live broadcasts of which a record was read.
-        ahead: By how many seconds a record's `at` was ahead of its Kafka timestamp, at most.
-    """
-
-    __slots__ = (
-        "accepted",
-        "ahead",
-        "finalised",
-        "late",
-        "read",
-        "reasons",
-        "rejected",
-        "relabelled",
-    )
-
-    def __init__(self) -> None:
-        self.accepted: dict[str, int] = {}
-        self.late: dict[str, int] = {}
-        self.rejected: dict[str, int] = {}
-        self.reasons: dict[str, int] = {}
-        self.relabelled = 0
-        self.finalised = 0
-        self.read: Iterable[bytes] = ()
-        self.ahead = 0.0
 
 
 class Broadcasts:
@@ -143,104 +115,138 @@ class Broadcasts:
 
     def work_off(self, batch: Batch[State]) -> None:
         """Judge and apply a batch's records, finalise what is due, tell the scopes of it."""
-        notes = batch.notes = Notes()
-        sums = Sums()
-        ended: set[bytes] = set()
-        failed: set[int] = set()
-        self._apply(batch, notes, sums, ended, failed)
-        notes.read = list(batch.changed)
-        # Until rows are finalised, below, a batch changes live ones only.
-        for key, row in list(cast("dict[bytes, Row]", batch.changed).items()):
-            try:
-                change = sums.difference(key, row)
-                # Many rows of a batch have nothing to fold and no end: they are passed by here.
-                if row.newest - row.lateness > row.folded or row.ended is not None:
-                    self._finish(batch, key, row, was_ended=key in ended)
-                sums.add(key, row, change)
-            except LiveAudienceError:
-                raise
-            except Exception as error:  # noqa: BLE001  # our own defect: it stays as it was
-                self._fail_row(batch, key, notes, failed, error)
-        if batch.caught_up:
-            self._finalise(batch, notes, sums)
-        sums.send(batch, self._sums)
+        outcome = Outcome(batch)
+        try:
+            self._work_off(outcome, self.apply, self.finalise)
+        except LiveAudienceError:
+            raise  # a newer version's rows: no defect of ours, and no going on
+        except Exception:  # our own defect must not stop the rest
+            log.exception(
+                "our own code failed on a batch: it is worked off again, record by record where it "
+                "failed",
+                source=f"{batch.topic}/{batch.partition}",
+                records=len(batch.records),
+            )
+            batch.reset()
+            outcome = Outcome(batch)
+            careful = Careful(self)
+            self._work_off(outcome, careful.apply, careful.finalise)
+        batch.notes = outcome.notes
 
-    def _apply(  # noqa: C901, PLR0912  # one loop: calls of our own would cost as much as its work
-        self,
-        batch: Batch[State],
-        notes: Notes,
-        sums: Sums,
-        ended: set[bytes],
-        failed: set[int],
-    ) -> None:
-        """Take the records one by one: the hot path."""
-        partition, rows = batch.partition, batch.rows
-        changed = cast("dict[bytes, Row]", batch.changed)
-        router, future, accepted = self._router, self._future, notes.accepted
-        router.expect(partition, [record.key for record in batch.records])
-        known = router.known[partition]
-        now = int(batch.read_at * 1000)
-        ahead = 0
-        for index, record in enumerate(batch.records):
-            key = record.key
-            platform = ""
+    def _work_off(self, outcome: Outcome, apply: Apply, finalise: Finalise) -> None:
+        batch = outcome.batch
+        by_key: defaultdict[bytes, list[Any]] = defaultdict(list)
+        for record in batch.records:
+            by_key[record.key].append(record)
+        self._router.expect(batch.partition, by_key.keys())
+        for key, records in by_key.items():
+            apply(outcome, key, records)
+        outcome.notes.read = list(batch.changed)
+        if batch.caught_up and (lifecycle := self.lifecycles.get(batch.partition)) is not None:
+            due = list(lifecycle.due(batch.read_at, _FINAL_AT_ONCE))
+            batch.more = len(due) == _FINAL_AT_ONCE
+            for key in due:
+                if key not in batch.changed:  # else it was read just now, and is looked at again
+                    finalise(outcome, lifecycle, key)
+        outcome.send(self._rejected, self._sums)
+
+    def apply(self, outcome: Outcome, key: bytes, records: list[Any]) -> None:
+        """Judge and take in the records of one key, which are those of one broadcast."""
+        told, records = self.judge(outcome, key, records)
+        if told:
+            self._take(outcome, key, told, records)
+
+    def judge(
+        self, outcome: Outcome, key: bytes, records: list[Any]
+    ) -> tuple[list[Told], list[Any]]:
+        """Refuse what cannot be taken whatever its broadcast's row says; return the rest."""
+        told: list[Told] = []
+        kept = records
+        platform = broadcast = ""
+        future, ahead = self._future, outcome.ahead
+        for record in records:
+            given = ""
             try:
                 event, at = read(record.value)
-                platform = event.platform
-                if known.get(key) != (platform, event.broadcast):
-                    router.check(key, partition, platform, event.broadcast)
+                if event.platform != platform or event.broadcast != broadcast:
+                    given = event.platform
+                    self._router.check(key, outcome.batch.partition, given, event.broadcast)
+                    platform, broadcast = given, event.broadcast
                 timestamp = record.timestamp
                 lead = at - timestamp * 1000
                 if lead > ahead:
                     if lead > future:
+                        given = platform
                         raise Refused(  # noqa: TRY301  # as all other refusals come
                             Reason.FUTURE,
                             f"at: {lead / 1e6:.3f} s after the record's Kafka timestamp, over the "
                             f"{future / 1e6:g} s of AUDIENCE_FUTURE",
                         )
                     ahead = lead
-                row = changed.get(key)
-                if row is None:
-                    state = rows.get(key)
-                    if type(state) is Tombstone and state.expires > now:
-                        raise Refused(  # noqa: TRY301  # as above
-                            Reason.LATE,
-                            "the broadcast is final (AUDIENCE_SILENCE, AUDIENCE_FINAL_MARGIN)",
-                        )
-                    if type(state) is not Row:
-                        changed[key] = Row.new(event, at, timestamp, self._rules_of(platform))
-                        accepted[platform] = accepted.get(platform, 0) + 1
-                        continue
-                    sums.touch(key, state)
-                    row = changed[key] = state
-                    if row.ended is not None and row.ended_at is not None:
-                        ended.add(key)
-                if row.accept(event, at, timestamp):
-                    accepted[platform] = accepted.get(platform, 0) + 1
-                    if event.venue != row.venue or event.programme != row.programme:
-                        notes.relabelled += _is_relabelled(event, row)
-                else:
-                    self._refuse(
-                        batch,
-                        notes,
-                        record,
-                        platform,
-                        Refused(
-                            Reason.LATE,
-                            f"at: {event.at} is {row.lateness} min or more before the broadcast's "
-                            "newest minute (AUDIENCE_LATENESS)",
-                        ),
-                    )
             except Refused as refused:
-                self._refuse(batch, notes, record, platform or refused.platform, refused)
-            except LiveAudienceError:
-                raise  # a newer version's rows: no defect of this record, and no going on
-            except Exception as error:  # noqa: BLE001  # our own defect must not stop the rest
-                failed.add(index)
-                self._fail_record(batch, index, notes, platform, failed, error)
-        notes.ahead = ahead / 1e6
+                if kept is records:
+                    kept = records[: len(told)]
+                outcome.refuse(record, given or refused.platform, refused)
+            else:
+                told.append((event, at, timestamp))
+                if kept is not records:
+                    kept.append(record)
+        outcome.ahead = ahead
+        return told, kept
 
-    def _rules_of(self, platform: str) -> Rules:
+    def _take(self, outcome: Outcome, key: bytes, told: list[Told], records: list[Any]) -> None:
+        """Take events of one broadcast into its row, tell the scopes of it and fold what is sealed.
+
+        Args:
+            outcome: What becomes of the batch.
+            key: The broadcast's key.
+            told: The events.
+            records: Their records.
+        """
+        batch, notes = outcome.batch, outcome.notes
+        platform = told[0][0].platform
+        row = batch.rows.get(key)
+        if type(row) is Row:
+            before = standing(row)
+            batch.changed[key] = row
+            late = row.accept_all(told, before)
+            self._relabelled(notes, row, told, late)
+        elif type(row) is Tombstone and row.expires > int(batch.read_at * 1000):
+            for record in records:
+                outcome.refuse(record, platform, Refused(Reason.LATE, _FINAL))
+            return
+        else:
+            before = _NEW
+            row = batch.changed[key] = Row.new(*told[0], self.rules_of(platform))
+            late = []
+            if len(told) > 1:
+                late = [1 + place for place in row.accept_all(told[1:])]
+                self._relabelled(notes, row, told, late)
+        for place in late:
+            outcome.refuse(records[place], platform, _late(told[place][0], row))
+        if accepted := len(told) - len(late):
+            notes.accepted[platform] = notes.accepted.get(platform, 0) + accepted
+        outcome.sums.of(platform, row).take(before, row)
+        # Many rows of a batch have nothing to fold and no end: they are passed by here.
+        if row.newest - row.lateness > row.folded or row.ended is not None:
+            row.settle()
+            if row.ended_at is not None:
+                self._publish(batch, key, row, "ended")
+            elif before.ended_at is not None:
+                self._publish(batch, key, row, "live")
+
+    @staticmethod
+    def _relabelled(notes: Notes, row: Row, told: list[Told], late: list[int]) -> None:
+        """Count accepted events that name another venue or programme than the row has."""
+        venue, programme = row.venue, row.programme
+        for place, (event, _, _) in enumerate(told):
+            if (event.venue != venue or event.programme != programme) and place not in late:
+                notes.relabelled += (event.venue is not None and event.venue != venue) or (
+                    event.programme is not None and event.programme != programme
+                )
+
+    def rules_of(self, platform: str) -> Rules:
+        """How a new broadcast of a platform is to be taken."""
         rules = self._rules.get(platform)
         if rules is None:
             if len(self._rules) > 10_000:  # noqa: PLR2004  # a bound on what producers may name
@@ -248,140 +254,30 @@ class Broadcasts:
             rules = self._rules[platform] = self._settings.rules(platform)
         return rules
 
-    def _refuse(
-        self,
-        batch: Batch[State],
-        notes: Notes,
-        record: ConsumerRecord,
-        platform: str,
-        refused: Refused,
-    ) -> None:
-        reason = refused.reason
-        refuse(batch, self._rejected, record, reason, refused.detail)
-        notes.reasons[reason] = notes.reasons.get(reason, 0) + 1
-        counts = notes.late if reason is Reason.LATE else notes.rejected
-        counts[platform] = counts.get(platform, 0) + 1
-
-    # -- what came of a row ------------------------------------------------------------------------
-
-    def _finish(self, batch: Batch[State], key: bytes, row: Row, *, was_ended: bool) -> None:
-        """Fold what is sealed, and publish a row that ended, changed after its end, or resumed."""
-        row.settle()
-        if row.ended_at is not None:
-            self._publish(batch, key, row, "ended")
-        elif was_ended:
-            self._publish(batch, key, row, "live")
-
     def _publish(self, batch: Batch[State], key: bytes, row: Row, status: Any) -> None:
         platform, _, broadcast = key.decode().partition(":")
         value = encode(summary(platform, broadcast, row, status))
         batch.send(self._summaries, key, value)
 
-    def _finalise(self, batch: Batch[State], notes: Notes, sums: Sums) -> None:
-        lifecycle = self.lifecycles.get(batch.partition)
-        if lifecycle is None:
-            return
-        now = batch.read_at
-        due = list(lifecycle.due(now, _FINAL_AT_ONCE))
-        batch.more = len(due) == _FINAL_AT_ONCE
-        for key in due:
-            if key in batch.changed:
-                continue  # read just now; it is looked at again with the next batch
-            row = batch.rows.read(key)  # not for keeps: most are only looked at
-            if isinstance(row, Row):
-                if lifecycle.is_final(key, row, now):
-                    self._publish(batch, key, row, "final")
-                    sums.retire(key, row)
-                    expires = int(now * 1000) + self._tombstone
-                    batch.changed[key] = Tombstone(expires=expires)
-                    notes.finalised += 1
-            elif row is not None and lifecycle.is_expired(key, row, now):
-                batch.changed[key] = None
-
-    # -- our own defects ---------------------------------------------------------------------------
-
-    def _fail_record(
-        self,
-        batch: Batch[State],
-        index: int,
-        notes: Notes,
-        platform: str,
-        failed: set[int],
-        error: Exception,
-    ) -> None:
-        """Refuse a record that our own code failed on, and take back what it did to its row."""
-        record = batch.records[index]
-        log.error(
-            "a record failed in our own code: it is refused, its row stays as it was",
-            source=f"{record.topic}/{record.partition}/{record.offset}",
-            exc_info=error,
-        )
-        refused = Refused(Reason.ERROR, f"{type(error).__name__}: {error}")
-        self._refuse(batch, notes, record, platform, refused)
-        if record.key is not None:
-            self._redo(batch, record.key, index, failed)
-
-    def _fail_row(
-        self,
-        batch: Batch[State],
-        key: bytes,
-        notes: Notes,
-        failed: set[int],
-        error: Exception,
-    ) -> None:
-        """Refuse all that a batch brought for a row which our own code cannot finish."""
-        log.error(
-            "a row failed in our own code: its records are refused, it stays as it was",
-            key=key.decode(errors="backslashreplace"),
-            exc_info=error,
-        )
-        batch.changed.pop(key, None)
-        batch.rows.forget(key)
-        refused = Refused(Reason.ERROR, f"{type(error).__name__}: {error}")
-        gone = {
-            f"{r.topic}/{r.partition}/{r.offset}".encode() for r in batch.records if r.key == key
-        }
-        done = {dict(output.headers).get("source") for output in batch.outputs}
-        platform = key.decode().partition(":")[0]
-        for index, record in enumerate(batch.records):
-            source = f"{record.topic}/{record.partition}/{record.offset}".encode()
-            if source in gone and source not in done and index not in failed:
-                notes.accepted[platform] -= 1
-                self._refuse(batch, notes, record, platform, refused)
-
-    def _redo(self, batch: Batch[State], key: bytes, index: int, failed: set[int]) -> None:
-        """Bring a row back to where it stood before the record at `index`."""
-        batch.changed.pop(key, None)
-        batch.rows.forget(key)
-        row = batch.rows.get(key)
-        if isinstance(row, Tombstone):
-            if row.expires > int(batch.read_at * 1000):
-                return  # all before it were late
-            row = None
-        touched = False
-        for number, record in enumerate(batch.records[:index]):
-            if record.key != key or number in failed:
-                continue
-            try:
-                event, at = read(record.value)
-                self._router.check(key, batch.partition, event.platform, event.broadcast)
-            except Refused:
-                continue
-            if at - record.timestamp * 1000 > self._future:
-                continue
-            touched = True
-            if row is None:
-                row = Row.new(event, at, record.timestamp, self._rules_of(event.platform))
-            else:
-                row.accept(event, at, record.timestamp)
-        if touched and row is not None:
-            batch.changed[key] = row
+    def finalise(self, outcome: Outcome, lifecycle: Lifecycle, key: bytes) -> None:
+        """Look at a row whose time may have come."""
+        batch, now = outcome.batch, outcome.batch.read_at
+        row = batch.rows.read(key)  # not for keeps: most are only looked at
+        if isinstance(row, Row):
+            if lifecycle.is_final(key, row, now):
+                self._publish(batch, key, row, "final")
+                outcome.sums.of(key.decode().partition(":")[0], row).retire(row)
+                batch.changed[key] = Tombstone(expires=int(now * 1000) + self._tombstone)
+                outcome.notes.finalised += 1
+        elif row is not None and lifecycle.is_expired(key, row, now):
+            batch.changed[key] = None
 
 
-def _is_relabelled(event: Any, row: Row) -> bool:
-    """Whether an event names another venue or programme than its broadcast's first record did."""
-    return (event.venue is not None and event.venue != row.venue) or (
-        event.programme is not None and event.programme != row.programme
+def _late(event: ViewerEvent, row: Row) -> Refused:
+    return Refused(
+        Reason.LATE,
+        f"at: {event.at} is {row.lateness} min or more before the broadcast's newest minute "
+        "(AUDIENCE_LATENESS)",
     )
 
 

@@ -62,19 +62,20 @@ class Lifecycle:
             now: When it was read.
         """
         self._read_at.update(dict.fromkeys(read, now))
-        known = self._bucket
+        # No earlier than any may be due; they are looked at more closely then.
         first = int((now + self._first_wait) // GRANULARITY) + 1
+        known = self._bucket
+        new = [key for key in changed if key not in known]
+        known.update(dict.fromkeys(new, first))
+        self._due[first].extend(new)
         for key, row in changed.items():
-            if isinstance(row, Row):
+            if type(row) is Row:
                 if row.ended is not None and row.ended_at is not None:
                     # An end may bring the deadline forward.
                     self._put(key, now + self._wait(row))
-                elif key not in known:
-                    known[key] = first  # no earlier than it may be due; looked at more closely then
-                    self._due[first].append(key)
             elif row is None:
                 self._drop(key)
-            else:
+            elif isinstance(row, Tombstone):
                 self._read_at.pop(key, None)
                 self._put(key, row.expires / 1000)
 
@@ -103,6 +104,10 @@ class Lifecycle:
             return True
         self._put(key, tombstone.expires / 1000)
         return False
+
+    def put_off(self, key: bytes, now: float) -> None:
+        """Look at a key again no sooner than at a new one."""
+        self._put(key, now + self._first_wait)
 
     def tidy(self, now: float) -> None:
         """Let go of buckets that are through."""

@@ -40,21 +40,12 @@ def partition_for(key: bytes, partitions: int, partitioner: Partitioner = "murmu
 class Router:
     """Checks that records of one topic have the right key and lie in the right partition.
 
-    A key is looked at in full once a partition, then it is known. A hot loop may do the look-up by
-    itself, and call `check` for the rest:
-
-        known = router.known[partition]
-        if known.get(key) != (event.platform, event.broadcast):
-            router.check(key, partition, event.platform, event.broadcast)
-
-    Told of a batch's keys by `expect` before, it places the new ones of them all at once.
+    A key is looked at in full once a partition, then it is known. Told of a batch's keys by
+    `expect` before, it places the new ones of them all at once.
 
     Args:
         partitioner: the setting `AUDIENCE_PARTITIONER`.
         partitions: how many partitions the topic has; when that changes, a new router is due.
-
-    Attributes:
-        known: by partition, the keys found right there, with their platform and broadcast.
 
     Raises:
         ValueError: there is no such partitioner.
@@ -65,8 +56,7 @@ class Router:
             raise ValueError(f"no such partitioner: {partitioner!r}")
         self.partitioner: Final = partitioner
         self.partitions: Final = partitions
-        self.known: Final[defaultdict[int, dict[bytes, tuple[str, str]]]] = defaultdict(dict)
-        self._hashes: dict[bytes, int] = {}
+        self._placed: defaultdict[int, set[bytes]] = defaultdict(set)
         self._most = max(1_000_000 // partitions, 10_000)
 
     def expect(self, partition: int, keys: Iterable[bytes | None]) -> None:
@@ -76,10 +66,22 @@ class Router:
             partition: where the records lie.
             keys: of a batch's records.
         """
-        if self.partitioner == "murmur2":
-            new = set(keys).difference(self.known[partition])
-            new.discard(None)
-            self._hashes = murmur2_of(new)  # type: ignore[arg-type]  # None is out
+        if self.partitioner != "murmur2":
+            return
+        placed = self._placed[partition]
+        # Not `keys - placed`: that goes through all that is known.
+        new = set(keys).difference(placed)
+        new.discard(None)
+        if len(placed) + len(new) > self._most:
+            placed.clear()
+        partitions = self.partitions
+        placed.update(
+            [
+                key
+                for key, hashed in murmur2_of(new).items()  # type: ignore[arg-type]  # None is out
+                if (hashed & 0x7FFFFFFF) % partitions == partition
+            ]
+        )
 
     def check(self, key: bytes | None, partition: int, platform: str, broadcast: str) -> None:
         """Does nothing for a record that is where it belongs.
@@ -93,35 +95,29 @@ class Router:
         Raises:
             Refused: it is misrouted; the detail says what was expected and names the setting.
         """
-        known = self.known[partition]
-        owner = (platform, broadcast)
-        if key is not None and known.get(key) == owner:
-            return
         wanted = f"{platform}:{broadcast}".encode()
         if key != wanted:
             raise Refused(
                 Reason.MISROUTED,
                 f"the key must be {_shown(wanted)} (platform:broadcast), got {_shown(key)}",
             )
-        if self.partitioner != "any":
-            hashed = self._hashes.get(key)
-            if hashed is not None:
-                expected = (hashed & 0x7FFFFFFF) % self.partitions
-            else:
-                expected = partition_for(key, self.partitions, self.partitioner)
-            if partition != expected:
-                raise Refused(
-                    Reason.MISROUTED,
-                    f"the key {_shown(key)} must lie in partition {expected} of {self.partitions}, "
-                    f"where {SETTING}={self.partitioner} puts it, got {partition}",
-                )
-        if len(known) >= self._most:
-            known.clear()
-        known[key] = owner
+        placed = self._placed[partition]
+        if key in placed or self.partitioner == "any":
+            return
+        expected = partition_for(key, self.partitions, self.partitioner)
+        if partition != expected:
+            raise Refused(
+                Reason.MISROUTED,
+                f"the key {_shown(key)} must lie in partition {expected} of {self.partitions}, "
+                f"where {SETTING}={self.partitioner} puts it, got {partition}",
+            )
+        if len(placed) >= self._most:
+            placed.clear()
+        placed.add(key)
 
     def forget(self, partition: int) -> None:
         """Drops what is known of a partition that this worker no longer reads."""
-        self.known.pop(partition, None)
+        self._placed.pop(partition, None)
 
 
 _LONGEST_SHOWN: Final = 200

@@ -56,8 +56,12 @@ class _Broadcasts(Partition[State]):
         for key, row in changed.items():
             old = get(key)
             if type(row) is Row:
-                new = row.viewers or 0
-                if row.ended_at is not None:
+                # What `viewers` does where the newest minute was observed, without the call.
+                cell = row.cells.get(row.newest)
+                new = row.viewers if cell is None or cell.audience is None else cell.audience
+                if new is None:
+                    new = 0
+                if row.ended is not None and row.ended_at is not None:
                     new = ~new
                 if new == old:
                     continue

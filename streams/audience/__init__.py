@@ -2,7 +2,7 @@
 
 from streams.audience.broadcast import Row
 from streams.audience.codec import decode, encode
-from streams.audience.difference import Difference, Standing, difference, merge, retire, standing
+from streams.audience.difference import Difference, Standing, standing
 from streams.audience.figures import Figures, figures, summary
 from streams.audience.formats import NewerFormat
 from streams.audience.minute import MINUTE
@@ -19,11 +19,8 @@ __all__ = [
     "Standing",
     "Tombstone",
     "decode",
-    "difference",
     "encode",
     "figures",
-    "merge",
-    "retire",
     "standing",
     "summary",
 ]

@@ -1,6 +1,6 @@
 """The row: everything that is kept of one live broadcast (contract, section 3).
 
-Its events come in through `accept`, one by one, and `settle` folds what can change no more, once
+Its events come in through `accept_all`, and `settle` folds what can change no more, once
 after the events of a batch. What it all means is read off by `figures` and `standing`.
 """
 
@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from streams.audience.minute import MINUTE, Cell, minutes_between
+from streams.audience.minute import MINUTE, Cell
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from streams.audience.difference import Standing
     from streams.audience.rules import Rules
     from streams.events import ViewerEvent
+
+    Told = tuple[ViewerEvent, int, int]
+    """An event, its `at` in microseconds since 1970 UTC, its Kafka timestamp in milliseconds."""
 
 LONGEST_WINDOW: Final = 60
 """Minutes of the longest window whose peak is told, `peak_1h`."""
@@ -148,50 +154,70 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
         return row
 
     def accept(self, event: ViewerEvent, at: int, timestamp: int) -> bool:
-        """Take in an event of this broadcast, or refuse it as late.
+        """Take in one event of this broadcast; False if it is late: `accept_all` with one."""
+        return not self.accept_all([(event, at, timestamp)])
 
-        The hot path: once for every record, so the usual case calls nothing but `Cell`.
+    def accept_all(  # noqa: C901  # one loop: calls of our own would cost as much as its work
+        self, told: Iterable[Told], before: Standing | None = None
+    ) -> list[int]:
+        """Take in events of this broadcast in their order, but for those that are late.
+
+        The hot path: the usual case calls nothing but `Cell`.
 
         Args:
-            event: The event.
-            at: Its `at`, in microseconds since 1970 UTC.
-            timestamp: The Kafka timestamp of its record, in milliseconds.
+            told: The events, with their times.
+            before: How the row stood before the batch. What that tells of is noted there before it
+                changes.
 
         Returns:
-            False if its minute is sealed: it counts in `late` and nowhere else.
+            Which of them came when their minute was sealed, by their place: they count in `late`
+            and nowhere else.
         """
-        minute = at // MINUTE
-        newest = self.newest
-        if minute > newest:
-            self.newest = minute
-        elif minute <= newest - self.lateness:
-            self.late += 1
-            return False
-        self.events += 1
-        if at > self.newest_at:
-            self.newest_at = at
-        elif at < self.earliest_at:
-            self.earliest_at = at
-        if timestamp > self.timestamp:  # noqa: PLR1730 - max() would call a function
-            self.timestamp = timestamp
-        viewers = event.viewers
-        if viewers and at > self.watched_at:
-            self.watched_at = at
-        cell = self.cells.get(minute)
-        if cell is None or event.revision > cell.revision:
-            self.cells[minute] = Cell(
-                event.revision,
-                None if viewers is None else at - minute * MINUTE,
-                viewers,
-                None,
-                event.joins,
-                event.views,
-            )
-        elif event.revision == cell.revision:
-            self.cells[minute] = cell.join(event, at - minute * MINUTE)
-        if event.title is not None or event.kind != "sample":
-            self._note(event, at)
-        return True
+        cells, newest, newest_at = self.cells, self.newest, self.newest_at
+        watched_at, newest_timestamp = self.watched_at, self.timestamp
+        sealed = newest - self.lateness
+        late: list[int] = []
+        number = -1
+        for number, (event, at, timestamp) in enumerate(told):
+            minute = at // MINUTE
+            if minute > newest:
+                # Nothing was said of it yet.
+                newest, newest_at, cell = minute, at, None
+                sealed = minute - self.lateness
+            elif minute > sealed:
+                cell = cells.get(minute)
+                if before is not None and minute <= before.newest:
+                    before.cells.setdefault(minute, cell)
+                if at > newest_at:
+                    newest_at = at
+                elif at < self.earliest_at:
+                    self.earliest_at = at
+            else:
+                late.append(number)
+                continue
+            viewers = event.viewers
+            if viewers and at > watched_at:
+                watched_at = at
+            if cell is None or event.revision > cell.revision:
+                cells[minute] = Cell(
+                    event.revision,
+                    None if viewers is None else at - minute * MINUTE,
+                    viewers,
+                    None,
+                    event.joins,
+                    event.views,
+                )
+            elif event.revision == cell.revision:
+                cells[minute] = cell.join(event, at - minute * MINUTE)
+            if timestamp > newest_timestamp:  # noqa: PLR1730  # max() would call a function
+                newest_timestamp = timestamp
+            if event.title is not None or event.kind != "sample":
+                self._note(event, at)
+        self.newest, self.newest_at = newest, newest_at
+        self.watched_at, self.timestamp = watched_at, newest_timestamp
+        self.events += number + 1 - len(late)
+        self.late += len(late)
+        return late
 
     def _note(self, event: ViewerEvent, at: int) -> None:
         """Take what an event says of the broadcast as a whole."""
@@ -265,47 +291,63 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
         if folded < first <= line:
             cell = cells.get(first)
             self.first_audience = None if cell is None else cell.audience
-        for minute in minutes_between(cells, folded + 1, line):
-            cell = cells.pop(minute, None)
-            if cell is not None:
-                self._fold(minute, cell)
+        self._fold(sorted([minute for minute in cells if minute <= line]))
         self._carry(line)
         self.folded = line
-        recent = self.recent
-        oldest = self.newest - LONGEST_WINDOW
-        while recent:
-            minute = next(iter(recent))
-            if minute > oldest:
-                break
-            del recent[minute]
 
-    def _fold(self, minute: int, cell: Cell) -> None:
-        """Add the next sealed cell to the sums."""
-        if cell.joins is not None:
-            self.joins += cell.joins
-        if cell.views is not None and (self.views is None or cell.views > self.views):
-            self.views = cell.views
-        audience = cell.audience
-        if audience is None:
-            return
-        high = audience if cell.higher is None else cell.higher
-        if minute - self.last_observed > 1:
-            self._carry(minute - 1)
-        self.observed += 1
-        self.viewer_minutes += audience
-        self.last_observed = minute
-        self.last_audience = audience
-        if self.peak is None or high > self.peak:
-            self.peak = high
-            self.peak_minute = minute
-        if minute > self.newest - LONGEST_WINDOW:
-            recent = self.recent
-            while recent:
-                last, lower = recent.popitem()
-                if lower > high:
-                    recent[last] = lower
-                    break
-            recent[minute] = high
+    def _fold(self, sealed: list[int]) -> None:
+        """Add sealed cells to the sums, by their minutes, in their order."""
+        take = self.cells.pop
+        views, peak = self.views, self.peak
+        joins = viewer_minutes = 0
+        oldest = self.newest - LONGEST_WINDOW
+        highs: list[tuple[int, int]] = []
+        for minute in sealed:
+            cell = take(minute)
+            if cell.joins is not None:
+                joins += cell.joins
+            if cell.views is not None and (views is None or cell.views > views):
+                views = cell.views
+            audience = cell.audience
+            if audience is None:
+                continue
+            if minute - self.last_observed > 1:
+                self._carry(minute - 1)
+            self.last_observed, self.last_audience = minute, audience
+            self.observed += 1
+            viewer_minutes += audience
+            high = audience if cell.higher is None else cell.higher
+            if peak is None or high > peak:
+                peak, self.peak_minute = high, minute
+            if minute > oldest:
+                highs.append((minute, high))
+        self.joins += joins
+        self.viewer_minutes += viewer_minutes
+        self.views, self.peak = views, peak
+        self._remember(highs, oldest)
+
+    def _remember(self, highs: list[tuple[int, int]], oldest: int) -> None:
+        """Keep in `recent` what may yet be a peak: later minutes outdo those that are no greater.
+
+        Args:
+            highs: Minutes after those in `recent`, in their order, and the greatest viewers.
+            oldest: Up to this minute none can be.
+        """
+        greatest = -1
+        kept: list[tuple[int, int]] = []
+        for told in reversed(highs):
+            if told[1] > greatest:
+                greatest = told[1]
+                kept.append(told)
+        recent = self.recent
+        while recent:
+            minute, high = recent.popitem()
+            if high > greatest:
+                recent[minute] = high
+                break
+        recent.update(reversed(kept))
+        while recent and (minute := next(iter(recent))) <= oldest:
+            del recent[minute]
 
     def _carry(self, end: int) -> None:
         """Carry the last folded audience to the minutes after `folded`, up to and with `end`."""

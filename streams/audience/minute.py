@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from streams.events import ViewerEvent
 
 MINUTE: Final = 60_000_000
@@ -61,13 +59,3 @@ class Cell(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=T
         if views is None or (self.views is not None and self.views > views):
             views = self.views
         return Cell(self.revision, at, audience, higher, joins, views)
-
-
-def minutes_between(cells: Mapping[int, Cell], first: int, last: int) -> Iterable[int]:
-    """Minutes from `first` to `last` in their order: all that have a cell, perhaps others too.
-
-    It costs by the cells at most, so a gap of days is nothing.
-    """
-    if last - first < len(cells):
-        return range(first, last + 1)
-    return sorted([minute for minute in cells if first <= minute <= last])

@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from streams.audience.difference import add_sums
+from streams.audience.difference import add_sums, by_minute
 from streams.summaries import ScopeSummary, minute_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from streams.audience.difference import Difference
 
 CHUNK: Final = 240
 """Minutes of one chunk: chunk `n` has the minutes from `n * CHUNK`. It cannot be changed without a
@@ -37,7 +39,7 @@ twice its minutes."""
 class Change(msgspec.Struct, array_like=True, tag="d1", forbid_unknown_fields=True, gc=False):
     """What one batch of viewer events changes in one scope: a record on its way to it.
 
-    The fields are those of `Difference`, and one more. They are the format of the topic.
+    The fields are those of `Difference`, its steps added up. They are the format of the topic.
 
     Attributes:
         minutes: By how much the audience of a minute changes.
@@ -62,6 +64,34 @@ class Change(msgspec.Struct, array_like=True, tag="d1", forbid_unknown_fields=Tr
     live: int = 0
     newest: int = -1
     timestamp: int = -1
+
+    @staticmethod
+    def of(total: Difference) -> Change | None:
+        """What a difference comes to, minute by minute; None if nothing changes."""
+        change = Change(
+            by_minute(total.audience),
+            by_minute(total.known),
+            total.viewer_minutes,
+            total.joins,
+            total.views,
+            total.peak_sum,
+            total.broadcasts,
+            total.live,
+            total.newest,
+            total.timestamp,
+        )
+        is_nothing = not (
+            change.minutes
+            or change.known
+            or change.newest >= 0
+            or change.viewer_minutes
+            or change.joins
+            or change.views
+            or change.peak_sum
+            or change.broadcasts
+            or change.live
+        )
+        return None if is_nothing else change
 
 
 class Chunk(msgspec.Struct, array_like=True, tag="c1", forbid_unknown_fields=True, gc=False):

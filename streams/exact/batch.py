@@ -95,6 +95,14 @@ class Batch(Generic[RowT]):
         """Send a record with the batch; without a partition it lies where murmur2 puts its key."""
         self.outputs.append(Output(topic, key, value, headers, partition, timestamp))
 
+    def reset(self) -> None:
+        """Take back all that was done, so that the batch can be worked off again."""
+        self.rows.rollback(self.changed)
+        self.changed.clear()
+        self.outputs.clear()
+        self.more = False
+        self.notes = None
+
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to make durable."""

@@ -9,7 +9,7 @@ from scope_oracle import scopes
 from twin import Twin, text
 
 from agents import sums as module
-from streams.audience import MINUTE, Row
+from streams.audience import MINUTE, Difference, Row
 from streams.audience.scope_codec import decode_change
 
 START = 26_500_000
@@ -156,15 +156,15 @@ class TestFailures:
     """What our own code fails on leaves nothing in any scope."""
 
     async def test_a_record(self, line, monkeypatch):
-        accept = Row.accept
+        accept = Row.accept_all
 
-        def fail(row, event, at, timestamp):
-            taken = accept(row, event, at, timestamp)
-            if event.viewers == 666:
+        def fail(row, told, before=None):
+            late = accept(row, told, before)
+            if any(event.viewers == 666 for event, _, _ in told):
                 raise ZeroDivisionError
-            return taken
+            return late
 
-        monkeypatch.setattr(Row, "accept", fail)
+        monkeypatch.setattr(Row, "accept_all", fail)
         good = [record(0, viewers=5), record(1, viewers=7), record(2, viewers=3)]
         told(line, good[0], record(1, viewers=666), good[1])
         told(line, record(2, viewers=666, venue="prado"))
@@ -190,17 +190,17 @@ class TestFailures:
     async def test_a_difference(self, line, monkeypatch):
         good = [record(0, viewers=5)]
         told(line, *good)
-        difference = module.difference
+        take = Difference.take
 
-        def fail(before, row):
+        def fail(difference, before, row):
+            take(difference, before, row)
             if row.newest == START + 1:
                 raise ZeroDivisionError
-            return difference(before, row)
 
-        monkeypatch.setattr(module, "difference", fail)
+        monkeypatch.setattr(Difference, "take", fail)
         good.append(record(1, viewers=4, broadcast="b2"))
         told(line, record(1, viewers=9))
-        monkeypatch.setattr(module, "difference", difference)
+        monkeypatch.setattr(Difference, "take", take)
         told(line, good[1])
         assert published(line) == summaries(*good)
 

@@ -72,7 +72,7 @@ def test_only_the_partition_of_the_partitioner_is_right(partitioner: str) -> Non
                 f"the key 'fliggy:louvre-1' must lie in partition {right} of 8, "
                 f"where AUDIENCE_PARTITIONER={partitioner} puts it, got {partition}"
             )
-    assert router.known[right] == {KEY: ("fliggy", "louvre-1")}
+    assert router._placed[right] == {KEY}
 
 
 def test_any_leaves_the_partition_to_the_producers() -> None:
@@ -124,7 +124,7 @@ def test_what_is_known_is_bounded_and_forgotten() -> None:
     router = Router("any", 1_000)
     for number in range(25_000):
         router.check(b"p:%d" % number, 3, "p", str(number))
-        assert len(router.known[3]) <= 10_000
+        assert len(router._placed[3]) <= 10_000
     router.forget(3)
     router.forget(4)
-    assert not router.known
+    assert not router._placed

@@ -2,10 +2,11 @@
 
 from logs import START, at, event
 
-from streams.audience import Difference, Row, Rules, difference, merge, retire, standing
+from streams.audience import Difference, Row, Rules, standing
+from streams.audience.difference import by_minute
+from streams.audience.scope import Change
 
 RULES = Rules(lateness=15, carry=2)
-NOTHING = Difference({}, {})
 
 
 def begun(*told, rules=RULES):
@@ -20,16 +21,24 @@ def begun(*told, rules=RULES):
 
 
 def change(row, *told):
-    before = standing(row)
-    for minute, what in told:
-        row.accept(what, at(minute), 0)
-    return difference(before, row)
+    """What a batch of events changes; None if nothing."""
+    before, total = standing(row), Difference()
+    row.accept_all([(what, at(minute), 0) for minute, what in told], before)
+    total.take(before, row)
+    return Change.of(total)
+
+
+def retired(row):
+    total = Difference()
+    total.retire(row)
+    return Change.of(total)
 
 
 def test_a_new_broadcast_adds_all_that_it_is():
     row = Row.new(event(viewers=5, joins=3), at(0), 0, RULES)
-    told = difference(standing(None), row)
-    assert told == Difference(
+    total = Difference()
+    total.take(standing(None), row)
+    assert Change.of(total) == Change(
         minutes={START: 5, START + 1: 5, START + 2: 5},
         known={START: 1, START + 1: 1, START + 2: 1},
         viewer_minutes=5,
@@ -39,6 +48,7 @@ def test_a_new_broadcast_adds_all_that_it_is():
         broadcasts=1,
         live=1,
         newest=START,
+        timestamp=0,
     )
 
 
@@ -114,30 +124,44 @@ def test_a_peak_may_be_corrected_down_to_that_of_a_sealed_minute():
 
 def test_what_changes_nothing_is_empty():
     row = begun((0, event(viewers=5)), (40, event(viewers=5)))
-    assert change(row, (3, event(viewers=9))) == NOTHING  # late
-    assert change(row, (40, event(viewers=5))) == NOTHING  # the same again
-    assert change(row, (41, event())) != NOTHING
+    assert change(row, (3, event(viewers=9))) is None  # late
+    assert change(row, (40, event(viewers=5))) is None  # the same again
+    assert change(row, (41, event())) is not None
 
 
 def test_an_ended_broadcast_is_no_longer_live_and_a_silent_one_is_not_once_it_is_final():
     row = begun((0, event(viewers=5)))
-    assert retire(row) == Difference({}, {}, live=-1)
+    assert retired(row) == Change({}, {}, live=-1, timestamp=0)
     row.accept(event("ended"), at(1), 0)
-    assert retire(row) == NOTHING
+    assert retired(row) is None
 
 
 def test_one_that_resumes_is_live_again():
     row = begun((0, event(viewers=5)), (1, event("ended")))
-    assert change(row, (1, event("started"))) == NOTHING  # not later than its end
+    assert change(row, (1, event("started"))) is None  # not later than its end
     assert change(row, (2, event("started"))).live == 1
 
 
 def test_differences_add_up():
-    total = Difference({1: 5, 2: 1}, {1: 1}, 1, 2, 3, 4, 5, 6, newest=9)
-    merge(total, Difference({2: -1, 3: 4}, {1: -1, 2: 1}, 10, 20, 30, 40, 50, 60, newest=8))
-    assert total == Difference({1: 5, 2: 0, 3: 4}, {1: 0, 2: 1}, 11, 22, 33, 44, 55, 66, newest=9)
-    merge(total, Difference({}, {}, newest=10))
-    assert total.newest == 10
+    total, other = Difference(), Difference()
+    for difference, by in ((total, 1), (other, 10)):
+        difference.audience.update({1: 5 * by, 2: -5 * by})
+        difference.known.update({by: 1, 11: -1})
+        for name in ("viewer_minutes", "joins", "views", "peak_sum", "broadcasts", "live"):
+            setattr(difference, name, by)
+    total.newest, other.newest, other.timestamp = 9, 8, 7
+    total.add(other)
+    assert total.audience == {1: 55, 2: -55}
+    assert total.known == {1: 1, 10: 1, 11: -2}
+    assert Change.of(total) == Change(
+        {1: 55}, {**dict.fromkeys(range(1, 10), 1), 10: 2}, 11, 11, 11, 11, 11, 11, 9, 7
+    )
+
+
+def test_steps_are_told_by_minute():
+    assert by_minute({}) == {}
+    assert by_minute({5: 3, 8: -3}) == {5: 3, 6: 3, 7: 3}
+    assert by_minute({8: -1, 5: 1, 6: 0, 7: -1, 9: 1}) == {5: 1, 6: 1, 8: -1}
 
 
 def test_a_gap_of_years_costs_nothing():

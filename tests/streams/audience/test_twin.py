@@ -9,34 +9,21 @@ from hypothesis import strategies as st
 from logs import logs, rules, tried
 from twin import Twin, scope, scope_summary
 
-from streams.audience import (
-    Difference,
-    Row,
-    decode,
-    difference,
-    encode,
-    figures,
-    merge,
-    retire,
-    standing,
-    summary,
-)
+from streams.audience import Difference, Row, decode, encode, figures, standing, summary
+from streams.audience.difference import by_minute
+from streams.audience.scope import Change
 from streams.summaries import decode_scope_summary
 from streams.summaries import encode as encode_summary
 
-NOTHING = Difference({}, {})
 
-
-def take(row, told, rules):
+def take(row, told, rules, before=None):
     """Accept what is told, into a new row where there is none; say what was accepted."""
-    accepted = []
-    for event, at, timestamp in told:
-        if row is None:
-            row = Row.new(event, at, timestamp, rules)
-            accepted.append(True)
-        else:
-            accepted.append(row.accept(event, at, timestamp))
-    return row, accepted
+    if row is None:
+        row = Row.new(*told[0], rules)
+        late = [1 + place for place in row.accept_all(told[1:])]
+    else:
+        late = row.accept_all(told, before)
+    return row, [place not in late for place in range(len(told))]
 
 
 def check(row, twin):
@@ -94,20 +81,23 @@ def check_scope(total, twins):
     for twin in twins:
         for minute, audience in twin.audiences().items():
             audiences[minute] = audiences.get(minute, 0) + audience
-    assert known(total.minutes) == known(audiences)
-    assert all(count >= 0 for count in total.known.values())
+    minutes, counts = by_minute(total.audience), by_minute(total.known)
+    assert minutes == known(audiences)
+    assert all(count > 0 for count in counts.values())
     # What a scope would tell: its audience where one is known, else null.
-    heard = {
-        minute: total.minutes.get(minute, 0)
-        for minute, count in total.known.items()
-        if count and minute <= total.newest
-    }
+    heard = {minute: minutes.get(minute, 0) for minute in counts if minute <= total.newest}
     peak = max(heard.values(), default=None)
     assert heard.get(total.newest) == told["audience"]
     assert peak == told["peak"]
     assert min((m for m in heard if heard[m] == peak), default=None) == told["peak_minute"]
     published = scope_summary("world", "", twins)
     assert decode_scope_summary(json.dumps(published).encode()).peak == peak
+
+
+def change_of(before, row):
+    change = Difference()
+    change.take(before, row)
+    return Change.of(change)
 
 
 @tried(120)
@@ -117,7 +107,7 @@ def check_scope(total, twins):
     st.booleans(),
 )
 def test_a_scope_is_the_sum_of_all_differences(broadcasts, random, restarts):
-    total = Difference({}, {})
+    total = Difference()
     twins = [Twin(rules.lateness, rules.carry) for _, rules in broadcasts]
     rows = [None] * len(broadcasts)
     todo = [index for index, (log, _) in enumerate(broadcasts) for _ in log]
@@ -128,21 +118,20 @@ def test_a_scope_is_the_sum_of_all_differences(broadcasts, random, restarts):
         told = log[position[index]]
         position[index] += 1
         before = standing(rows[index])
-        row, accepted = take(rows[index], told, rules)
+        row, accepted = take(rows[index], told, rules, before)
         for record in told:
             twins[index].accept(*record)
-        change = difference(before, row)
-        assert all(change.minutes.values())
-        assert all(change.known.values())
+        change = Difference()
+        change.take(before, row)
         if not any(accepted):
-            assert change == NOTHING
-        merge(total, change)
+            assert Change.of(change) is None
+        total.add(change)
         row.settle()
-        assert difference(standing(row), row) == NOTHING, "settling changed a scope"
+        assert change_of(standing(row), row) is None, "settling changed a scope"
         rows[index] = decode(encode(row)) if restarts else row
         check_scope(total, [twin for twin in twins if twin.accepted])
     for twin, row in zip(twins, rows, strict=True):
-        merge(total, retire(row))
+        total.retire(row)
         twin.final = True
         check_scope(total, twins)
     assert total.live == 0

@@ -1,0 +1,124 @@
+"""What becomes of a batch of viewer events: what is refused, what scopes are told, what is counted.
+
+The rows themselves are in the batch's `changed`.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from agents.refused import refuse
+from agents.sums import Sums
+from streams.refusals import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from streams.exact import Batch
+    from streams.refusals import Refused
+
+
+class Notes:
+    """What a batch did, for the metrics and timers; told only once it is durable.
+
+    Attributes:
+        accepted: Records accepted, by platform.
+        late: Late ones, by platform.
+        rejected: Otherwise refused ones, by platform (empty where none that is valid is named).
+        reasons: Refused ones, late ones too, by reason.
+        relabelled: Records that name another venue or programme than their broadcast has.
+        finalised: Broadcasts that became final.
+        read: Keys of live broadcasts of which a record was read.
+        ahead: By how many seconds a record's `at` was ahead of its Kafka timestamp, at most.
+    """
+
+    __slots__ = (
+        "accepted",
+        "ahead",
+        "finalised",
+        "late",
+        "read",
+        "reasons",
+        "rejected",
+        "relabelled",
+    )
+
+    def __init__(self) -> None:
+        self.accepted: dict[str, int] = {}
+        self.late: dict[str, int] = {}
+        self.rejected: dict[str, int] = {}
+        self.reasons: dict[str, int] = {}
+        self.relabelled = 0
+        self.finalised = 0
+        self.read: Iterable[bytes] = ()
+        self.ahead = 0.0
+
+    def add(self, other: Notes) -> None:
+        """Add those of another part of the batch."""
+        for mine, theirs in (
+            (self.accepted, other.accepted),
+            (self.late, other.late),
+            (self.rejected, other.rejected),
+            (self.reasons, other.reasons),
+        ):
+            for name, count in theirs.items():
+                mine[name] = mine.get(name, 0) + count
+        self.relabelled += other.relabelled
+        self.finalised += other.finalised
+
+
+class Outcome:
+    """What becomes of a batch, or of a part of it.
+
+    Args:
+        batch: The batch.
+
+    Attributes:
+        batch: The same.
+        notes: What it did.
+        sums: What it changes in the scopes.
+        ahead: As in `notes`, in microseconds, until it is sent.
+    """
+
+    __slots__ = ("_refused", "ahead", "batch", "notes", "sums")
+
+    def __init__(self, batch: Batch[Any]) -> None:
+        self.batch = batch
+        self.notes = Notes()
+        self.sums = Sums()
+        self.ahead = 0
+        self._refused: list[tuple[int, Any, Refused]] = []
+
+    def refuse(self, record: Any, platform: str, refused: Refused) -> None:
+        """Refuse a record.
+
+        Args:
+            record: It.
+            platform: The one that it names; empty if none that is valid is known.
+            refused: Why.
+        """
+        self._refused.append((record.offset, record, refused))
+        notes, reason = self.notes, refused.reason
+        notes.reasons[reason] = notes.reasons.get(reason, 0) + 1
+        counts = notes.late if reason is Reason.LATE else notes.rejected
+        counts[platform] = counts.get(platform, 0) + 1
+
+    def add(self, part: Outcome) -> None:
+        """Add what became of a part of the batch; it is used up."""
+        self.notes.add(part.notes)
+        self.sums.add(part.sums)
+        self.ahead = max(self.ahead, part.ahead)
+        self._refused += part._refused
+
+    def send(self, rejected: str, scope_sums: str) -> None:
+        """Send with the batch what is refused, in its order, and what scopes are told.
+
+        Args:
+            rejected: The topic of refused records.
+            scope_sums: The topic of what batches change in scopes.
+        """
+        self.notes.ahead = self.ahead / 1e6
+        for _, record, refused in sorted(self._refused, key=itemgetter(0)):
+            refuse(self.batch, rejected, record, refused.reason, refused.detail)
+        self.sums.send(self.batch, scope_sums)
