@@ -9,10 +9,10 @@ import structlog
 
 from agents.careful import Careful
 from agents.lifecycle import Lifecycle
-from agents.outcome import Notes, Outcome
+from agents.outcome import Outcome
 from streams.audience import Row, Tombstone, standing, summary
 from streams.errors import LiveAudienceError
-from streams.events import read
+from streams.events import read, read_alike
 from streams.refusals import Reason, Refused
 from streams.routing import Router
 from streams.summaries import encode
@@ -101,7 +101,6 @@ class Broadcasts:
     def lost(self, partition: int) -> None:
         """Stop following a partition."""
         self.lifecycles.pop(partition, None)
-        self._router.forget(partition)
 
     def _wait(self, row: Row) -> float:
         """Return the seconds without a record after which a row is final."""
@@ -138,7 +137,11 @@ class Broadcasts:
         by_key: defaultdict[bytes, list[Any]] = defaultdict(list)
         for record in batch.records:
             by_key[record.key].append(record)
-        self._router.expect(batch.partition, by_key.keys())
+        # A key that has a row was found to be in its place when that began.
+        known = batch.rows.committed
+        outcome.misplaced = self._router.misplaced(
+            batch.partition, [key for key in by_key if key not in known and key is not None]
+        )
         for key, records in by_key.items():
             apply(outcome, key, records)
         outcome.notes.read = list(batch.changed)
@@ -152,9 +155,27 @@ class Broadcasts:
 
     def apply(self, outcome: Outcome, key: bytes, records: list[Any]) -> None:
         """Judge and take in the records of one key, which are those of one broadcast."""
+        if len(records) > 1 and (told := self._alike(outcome, key, records)) is not None:
+            self._take(outcome, key, told, records, alike=True)
+            return
         told, records = self.judge(outcome, key, records)
         if told:
             self._take(outcome, key, told, records)
+
+    def _alike(self, outcome: Outcome, key: bytes, records: list[Any]) -> list[Told] | None:
+        """Judge the records of one key at once; None if one by one is how it must be done."""
+        found = read_alike([record.value for record in records])
+        if found is None or key in outcome.misplaced:
+            return None
+        events, ats = found
+        if key != f"{events[0].platform}:{events[0].broadcast}".encode():
+            return None
+        told = list(zip(events, ats, [record.timestamp for record in records], strict=True))
+        lead = max([at - timestamp * 1000 for _, at, timestamp in told])
+        if lead > self._future:
+            return None
+        outcome.ahead = max(outcome.ahead, lead)
+        return told
 
     def judge(
         self, outcome: Outcome, key: bytes, records: list[Any]
@@ -170,7 +191,8 @@ class Broadcasts:
                 event, at = read(record.value)
                 if event.platform != platform or event.broadcast != broadcast:
                     given = event.platform
-                    self._router.check(key, outcome.batch.partition, given, event.broadcast)
+                    if key != f"{given}:{event.broadcast}".encode() or key in outcome.misplaced:
+                        self._router.check(key, outcome.batch.partition, given, event.broadcast)
                     platform, broadcast = given, event.broadcast
                 timestamp = record.timestamp
                 lead = at - timestamp * 1000
@@ -194,7 +216,15 @@ class Broadcasts:
         outcome.ahead = ahead
         return told, kept
 
-    def _take(self, outcome: Outcome, key: bytes, told: list[Told], records: list[Any]) -> None:
+    def _take(
+        self,
+        outcome: Outcome,
+        key: bytes,
+        told: list[Told],
+        records: list[Any],
+        *,
+        alike: bool = False,
+    ) -> None:
         """Take events of one broadcast into its row, tell the scopes of it and fold what is sealed.
 
         Args:
@@ -202,6 +232,7 @@ class Broadcasts:
             key: The broadcast's key.
             told: The events.
             records: Their records.
+            alike: Whether all name the same venue and programme.
         """
         batch, notes = outcome.batch, outcome.notes
         platform = told[0][0].platform
@@ -210,7 +241,6 @@ class Broadcasts:
             before = standing(row)
             batch.changed[key] = row
             late = row.accept_all(told, before)
-            self._relabelled(notes, row, told, late)
         elif type(row) is Tombstone and row.expires > int(batch.read_at * 1000):
             for record in records:
                 outcome.refuse(record, platform, Refused(Reason.LATE, _FINAL))
@@ -218,32 +248,25 @@ class Broadcasts:
         else:
             before = _NEW
             row = batch.changed[key] = Row.new(*told[0], self.rules_of(platform))
-            late = []
-            if len(told) > 1:
-                late = [1 + place for place in row.accept_all(told[1:])]
-                self._relabelled(notes, row, told, late)
+            late = [1 + place for place in row.accept_all(told[1:])] if len(told) > 1 else []
         for place in late:
             outcome.refuse(records[place], platform, _late(told[place][0], row))
         if accepted := len(told) - len(late):
             notes.accepted[platform] = notes.accepted.get(platform, 0) + accepted
+        if not alike or _labels(told[0][0]) != (row.venue, row.programme):
+            notes.relabelled += _relabelled(row, told, late)
         outcome.sums.of(platform, row).take(before, row)
         # Many rows of a batch have nothing to fold and no end: they are passed by here.
         if row.newest - row.lateness > row.folded or row.ended is not None:
-            row.settle()
-            if row.ended_at is not None:
-                self._publish(batch, key, row, "ended")
-            elif before.ended_at is not None:
-                self._publish(batch, key, row, "live")
+            self._finish(batch, key, row, was_ended=before.ended_at is not None)
 
-    @staticmethod
-    def _relabelled(notes: Notes, row: Row, told: list[Told], late: list[int]) -> None:
-        """Count accepted events that name another venue or programme than the row has."""
-        venue, programme = row.venue, row.programme
-        for place, (event, _, _) in enumerate(told):
-            if (event.venue != venue or event.programme != programme) and place not in late:
-                notes.relabelled += (event.venue is not None and event.venue != venue) or (
-                    event.programme is not None and event.programme != programme
-                )
+    def _finish(self, batch: Batch[State], key: bytes, row: Row, *, was_ended: bool) -> None:
+        """Fold what is sealed, and publish a row that ended, changed after its end, or resumed."""
+        row.settle()
+        if row.ended_at is not None:
+            self._publish(batch, key, row, "ended")
+        elif was_ended:
+            self._publish(batch, key, row, "live")
 
     def rules_of(self, platform: str) -> Rules:
         """How a new broadcast of a platform is to be taken."""
@@ -271,6 +294,21 @@ class Broadcasts:
                 outcome.notes.finalised += 1
         elif row is not None and lifecycle.is_expired(key, row, now):
             batch.changed[key] = None
+
+
+def _relabelled(row: Row, told: list[Told], late: list[int]) -> int:
+    """How many of the accepted events name another venue or programme than the row has."""
+    venue, programme = row.venue, row.programme
+    return sum(
+        (event.venue is not None and event.venue != venue)
+        or (event.programme is not None and event.programme != programme)
+        for place, (event, _, _) in enumerate(told)
+        if place not in late
+    )
+
+
+def _labels(event: ViewerEvent) -> tuple[str | None, str | None]:
+    return event.venue, event.programme
 
 
 def _late(event: ViewerEvent, row: Row) -> Refused:

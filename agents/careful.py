@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from agents.outcome import Outcome
 from streams import audience
 from streams.audience import Row
 from streams.errors import LiveAudienceError
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from agents.broadcasts import Broadcasts
     from agents.lifecycle import Lifecycle
+    from agents.outcome import Outcome
     from streams.audience.broadcast import Told
 
 log = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ class Careful:
     def apply(self, outcome: Outcome, key: bytes, records: list[Any]) -> None:
         """Judge and take in the records of one key, but for those that fail."""
         good = list(self._tried(outcome, key, records))
-        part, sent = Outcome(outcome.batch), len(outcome.batch.outputs)
+        part, sent = outcome.part(), len(outcome.batch.outputs)
         try:
             self._work.apply(part, key, good)
         except LiveAudienceError:
@@ -54,7 +54,7 @@ class Careful:
             # Each went well alone, so it cannot be told which of them it was.
             self._take_back(outcome, key, sent)
             self._log("a broadcast's records failed together: they are refused", error, key=key)
-            part = Outcome(outcome.batch)
+            part = outcome.part()
             told, kept = self._work.judge(part, key, good)
             for (event, _, _), record in zip(told, kept, strict=True):
                 part.refuse(record, event.platform, _error(error))
@@ -62,7 +62,7 @@ class Careful:
 
     def finalise(self, outcome: Outcome, lifecycle: Lifecycle, key: bytes) -> None:
         """Look at a row whose time may have come; one that fails stays, and is tried again."""
-        part, sent = Outcome(outcome.batch), len(outcome.batch.outputs)
+        part, sent = outcome.part(), len(outcome.batch.outputs)
         try:
             self._work.finalise(part, lifecycle, key)
         except LiveAudienceError:
@@ -84,7 +84,7 @@ class Careful:
             try:
                 if not is_read:
                     row, is_read = batch.rows.read(key), True
-                told, _ = self._work.judge(Outcome(batch), key, [record])
+                told, _ = self._work.judge(outcome.part(), key, [record])
                 if told:
                     platform = told[0][0].platform
                     row = self._with(row, told)

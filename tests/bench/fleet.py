@@ -41,7 +41,7 @@ class Fleet:
         self.count = broadcasts
         names = [f"{_PLATFORMS[n % 6]}:live-{n:07d}" for n in range(broadcasts)]
         self.keys = [name.encode() for name in names]
-        hashes = murmur2_of(self.keys)
+        hashes = dict(murmur2_of(self.keys))
         self.partitions = bytes((hashes[key] & 0x7FFFFFFF) % partitions for key in self.keys)
         self._heads = [
             (

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams import events
-from streams.events import read
+from streams.events import read, read_alike
 from streams.refusals import Reason, Refused
 
 # --- the reference -------------------------------------------------------------------------------
@@ -370,6 +370,50 @@ def test_a_right_event_is_read_and_both_paths_agree(members: dict[str, str]) -> 
     value = ("{" + ",".join(f'"{name}":{token}' for name, token in members.items()) + "}").encode()
     event, at = read(value)
     assert (event, at) == events._read_exactly(value)
+
+
+def of_one_broadcast(first: dict[str, str], others: list[dict[str, str]]) -> list[bytes]:
+    """Values of one broadcast: the others with its names in the place of their own."""
+    names = {name: first[name] for name in LABELS if name in first}
+    rest = [{n: t for n, t in other.items() if n not in LABELS} | names for other in others]
+    return [
+        ("{" + ",".join(f'"{name}":{token}' for name, token in members.items()) + "}").encode()
+        for members in (first, *rest)
+    ]
+
+
+LABELS = ("platform", "broadcast", "venue", "programme")
+
+
+@settings(max_examples=300, deadline=None)
+@given(right_fields(), st.lists(right_fields(), max_size=4))
+def test_events_of_one_broadcast_are_read_at_once(
+    first: dict[str, str], others: list[dict[str, str]]
+) -> None:
+    values = of_one_broadcast(first, others)
+    one_by_one = [read(value) for value in values]
+    found = read_alike(values)
+    if not all(event.broadcast.isprintable() for event, _ in one_by_one):
+        assert found is None
+        return
+    assert found is not None
+    assert list(zip(*found, strict=True)) == one_by_one
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(documents() | damaged() | st.none(), min_size=1, max_size=4), st.booleans())
+@example([b"\xe4", b"\xbd\xa0"], False)
+@example([document("2020-03-01T20:15:34Z"), b"{}"], False)
+@example([document("2020-03-01T20:15:34Z") + b" " * 65_500], False)
+@example([document("2020-03-01T20:15:34Z") + b" " * 40_000] * 2, False)
+def test_what_is_read_at_once_is_what_is_read_one_by_one(
+    values: list[bytes | None], twice: bool
+) -> None:
+    values = values * 2 if twice else values
+    found = read_alike(values)
+    if found is not None:
+        assert list(zip(*found, strict=True)) == [read(value) for value in values]
+        assert len({tuple(getattr(e, name) for name in LABELS) for e in found[0]}) == 1
 
 
 @pytest.mark.parametrize("text", [text for text in TIMES if len(reference(document(at=text))) == 2])

@@ -61,24 +61,34 @@ def test_only_the_partition_of_the_partitioner_is_right(partitioner: str) -> Non
     router = Router(partitioner, 8)
     right = partition_for(KEY, 8, partitioner)
     for partition in range(8):
-        for _ in range(2):  # the second time the key is known, where it was right
-            if partition == right:
-                router.check(KEY, partition, "fliggy", "louvre-1")
-                continue
-            with pytest.raises(Refused) as caught:
-                router.check(KEY, partition, "fliggy", "louvre-1")
-            assert caught.value.reason is Reason.MISROUTED
-            assert caught.value.detail == (
-                f"the key 'fliggy:louvre-1' must lie in partition {right} of 8, "
-                f"where AUDIENCE_PARTITIONER={partitioner} puts it, got {partition}"
-            )
-    assert router._placed[right] == {KEY}
+        if partition == right:
+            router.check(KEY, partition, "fliggy", "louvre-1")
+            assert router.misplaced(partition, [KEY]) == set()
+            continue
+        with pytest.raises(Refused) as caught:
+            router.check(KEY, partition, "fliggy", "louvre-1")
+        assert caught.value.reason is Reason.MISROUTED
+        assert caught.value.detail == (
+            f"the key 'fliggy:louvre-1' must lie in partition {right} of 8, "
+            f"where AUDIENCE_PARTITIONER={partitioner} puts it, got {partition}"
+        )
+        assert router.misplaced(partition, [KEY]) == {KEY}
 
 
 def test_any_leaves_the_partition_to_the_producers() -> None:
     router = Router("any", 8)
     for partition in range(8):
         router.check(KEY, partition, "fliggy", "louvre-1")
+        assert router.misplaced(partition, [KEY, b"any"]) == set()
+
+
+@given(st.sets(st.binary(max_size=9), max_size=60), st.sampled_from(["murmur2", "crc32"]))
+def test_many_keys_are_placed_as_one_is(keys: set[bytes], partitioner: str) -> None:
+    router = Router(partitioner, 3)
+    for partition in range(3):
+        assert router.misplaced(partition, keys) == {
+            key for key in keys if partition_for(key, 3, partitioner) != partition
+        }
 
 
 @pytest.mark.parametrize("partitioner", ["murmur2", "any"])
@@ -118,13 +128,3 @@ def test_a_known_key_is_refused_for_another_broadcast() -> None:
 def test_keys_are_utf_8_and_broadcasts_may_hold_colons() -> None:
     router = Router("any", 1)
     router.check("kuaishou:直播:1".encode(), 0, "kuaishou", "直播:1")
-
-
-def test_what_is_known_is_bounded_and_forgotten() -> None:
-    router = Router("any", 1_000)
-    for number in range(25_000):
-        router.check(b"p:%d" % number, 3, "p", str(number))
-        assert len(router._placed[3]) <= 10_000
-    router.forget(3)
-    router.forget(4)
-    assert not router._placed
