@@ -253,7 +253,7 @@ class Broadcasts:
             outcome.refuse(records[place], platform, _late(told[place][0], row))
         if accepted := len(told) - len(late):
             notes.accepted[platform] = notes.accepted.get(platform, 0) + accepted
-        if not alike or _labels(told[0][0]) != (row.venue, row.programme):
+        if (not alike and len(told) > 1) or _labels(told[0][0]) != (row.venue, row.programme):
             notes.relabelled += _relabelled(row, told, late)
         outcome.sums.of(platform, row).take(before, row)
         # Many rows of a batch have nothing to fold and no end: they are passed by here.

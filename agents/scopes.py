@@ -100,15 +100,21 @@ class Scopes:
     def work_off(self, batch: Batch[State]) -> None:
         """Add up a batch's changes, then publish what is due."""
         notes = batch.notes = Notes()
-        scopes: dict[bytes, _Work] = {}
+        scopes: dict[bytes, Scope] = {}
         for record in batch.records:
             key = record.key
-            work = scopes.get(key)
-            if work is None:
-                work = scopes[key] = _Work(batch, key)
-            notes.closed += work.scope.add(decode_change(record.value), self._history)
-        for work in scopes.values():
-            work.settle()
+            scope = scopes.get(key)
+            if scope is None:
+                scope = scopes[key] = _scope(batch, key)
+            notes.closed += scope.add(decode_change(record.value), self._history)
+        for key, scope in scopes.items():
+            has_changed = scope.settle()
+            for number, chunk in scope.changed.items():
+                if chunk is None:
+                    batch.changed[_chunk_key(key, number)] = None
+            # The first records of a very long change tell of no newest minute yet.
+            if has_changed and scope.head.newest >= 0:
+                scope.head.due = True
         self._publish(batch)
 
     def _publish(self, batch: Batch[State]) -> None:
@@ -147,43 +153,44 @@ class Notes:
         self.closed = 0
 
 
-class _Work:
-    """One scope in one batch, between its rows and its arithmetic."""
+def _scope(batch: Batch[State], key: bytes) -> Scope:
+    """A scope as a batch may change it."""
+    head = batch.rows.get(key)
+    if head is None:
+        head = Head()
+    assert isinstance(head, Head)
+    # Before it is changed: should the batch fail, what is in `changed` is forgotten.
+    batch.changed[key] = head
+    chunks = _Chunks(batch, key)
+    return Scope(head, chunks.load, chunks.peek)
 
-    __slots__ = ("_batch", "_key", "scope")
+
+def _chunk_key(key: bytes, number: int) -> bytes:
+    return b"%b%b%d" % (key, _SLASH, number)
+
+
+class _Chunks:
+    """The chunks of one scope in one batch.
+
+    It does not know the scope, which knows it: a circle would keep the batch in memory until the
+    garbage collector comes by.
+    """
+
+    __slots__ = ("_batch", "_key")
 
     def __init__(self, batch: Batch[State], key: bytes) -> None:
         self._batch = batch
         self._key = key
-        head = batch.rows.get(key)
-        if head is None:
-            head = Head()
-        assert isinstance(head, Head)
-        # Before it is changed: should the batch fail, what is in `changed` is forgotten.
-        batch.changed[key] = head
-        self.scope = Scope(head, self._load, self._peek)
 
-    def settle(self) -> None:
-        """Bring the rows up to what was added."""
-        scope = self.scope
-        has_changed = scope.settle()
-        for number, chunk in scope.changed.items():
-            if chunk is None:
-                self._batch.changed[self._chunk_key(number)] = None
-        # The first records of a very long change tell of no newest minute yet.
-        if has_changed and scope.head.newest >= 0:
-            scope.head.due = True
-
-    def _chunk_key(self, number: int) -> bytes:
-        return b"%b%b%d" % (self._key, _SLASH, number)
-
-    def _load(self, number: int) -> Chunk:
-        chunk = self._peek(number)
-        self._batch.changed[self._chunk_key(number)] = chunk
+    def load(self, number: int) -> Chunk:
+        """Give a chunk to be changed."""
+        chunk = self.peek(number)
+        self._batch.changed[_chunk_key(self._key, number)] = chunk
         return chunk
 
-    def _peek(self, number: int) -> Chunk:
-        chunk = self._batch.rows.get(self._chunk_key(number))
+    def peek(self, number: int) -> Chunk:
+        """Give a chunk to be looked at."""
+        chunk = self._batch.rows.get(_chunk_key(self._key, number))
         if chunk is None:
             return Chunk()
         assert isinstance(chunk, Chunk)

@@ -291,7 +291,8 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
         if folded < first <= line:
             cell = cells.get(first)
             self.first_audience = None if cell is None else cell.audience
-        self._fold(sorted([minute for minute in cells if minute <= line]))
+        if sealed := sorted([minute for minute in cells if minute <= line]):
+            self._fold(sealed)
         self._carry(line)
         self.folded = line
 

@@ -15,7 +15,6 @@ what is carried costs nothing. Steps add up like what they stand for; `by_minute
 
 from __future__ import annotations
 
-from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -83,8 +82,8 @@ class Difference(msgspec.Struct, gc=False):
         timestamp: Newest Kafka timestamp of their records, in milliseconds; -1 for none.
     """
 
-    audience: Steps = msgspec.field(default_factory=lambda: defaultdict(int))
-    known: Steps = msgspec.field(default_factory=lambda: defaultdict(int))
+    audience: Steps = {}
+    known: Steps = {}
     viewer_minutes: int = 0
     joins: int = 0
     views: int = 0
@@ -98,12 +97,14 @@ class Difference(msgspec.Struct, gc=False):
         """Add another difference; what cancels out stays in it as 0."""
         audience, known = self.audience, self.known
         for minute, by in other.audience.items():
-            audience[minute] += by
+            audience[minute] = audience.get(minute, 0) + by
         for minute, by in other.known.items():
-            known[minute] += by
+            known[minute] = known.get(minute, 0) + by
         add_sums(self, other)
-        self.newest = max(self.newest, other.newest)
-        self.timestamp = max(self.timestamp, other.timestamp)
+        if other.newest > self.newest:  # noqa: PLR1730  # max() would call a function
+            self.newest = other.newest
+        if other.timestamp > self.timestamp:  # noqa: PLR1730  # as above
+            self.timestamp = other.timestamp
 
     def take(self, before: Standing, row: Row) -> None:
         """Add what a batch has changed in a row; to be called before the row is settled.
@@ -156,10 +157,11 @@ class Difference(msgspec.Struct, gc=False):
         level = cell.audience
         if level is not None:
             end = minute + row.carry + 1
-            self.audience[minute] += level
-            self.audience[end] -= level
-            self.known[minute] += 1
-            self.known[end] -= 1
+            audience, known = self.audience, self.known
+            audience[minute] = audience.get(minute, 0) + level
+            audience[end] = audience.get(end, 0) - level
+            known[minute] = known.get(minute, 0) + 1
+            known[end] = known.get(end, 0) - 1
             self.viewer_minutes += level
             self.peak_sum += cell.higher or level
 
@@ -172,14 +174,21 @@ class Difference(msgspec.Struct, gc=False):
         viewer_minutes = joins = peak = 0
         views: int | None = None
         # The audience that stands, since when it is not counted yet, and where it is carried to.
-        last, level = _before(row, before.newest + 1) if before.count else (_NEVER, None)
+        last: int
+        level: int | None
+        if not before.count:
+            last, level = _NEVER, None
+        elif (cell := cells.get(before.newest)) is not None and cell.audience is not None:
+            last, level = before.newest, cell.audience
+        else:
+            last, level = _before(row, before.newest + 1)
         since, end = before.newest + 1, last + carry + 1
         if level is not None:
             if end <= since:
                 level = None  # it went before
             else:
-                audience[end] += level
-                known[end] += 1
+                audience[end] = audience.get(end, 0) + level
+                known[end] = known.get(end, 0) + 1
         for minute in sorted(islice(reversed(cells), len(cells) - before.count)):
             cell = cells[minute]
             if cell.joins is not None:
@@ -193,37 +202,43 @@ class Difference(msgspec.Struct, gc=False):
             if high > peak:  # noqa: PLR1730  # as above
                 peak = high
             if level is None:
-                audience[minute] += now
-                known[minute] += 1
+                audience[minute] = audience.get(minute, 0) + now
+                known[minute] = known.get(minute, 0) + 1
             elif minute < end:
                 viewer_minutes += level * (minute - since)
                 if now != level:
-                    audience[minute] += now - level
+                    audience[minute] = audience.get(minute, 0) + now - level
             else:
                 viewer_minutes += level * (end - since)
-                audience[end] -= level
-                known[end] -= 1
-                audience[minute] += now
-                known[minute] += 1
+                audience[end] = audience.get(end, 0) - level
+                known[end] = known.get(end, 0) - 1
+                audience[minute] = audience.get(minute, 0) + now
+                known[minute] = known.get(minute, 0) + 1
             level, since, end = now, minute, minute + carry + 1
         if level is not None:
             viewer_minutes += level * (min(row.newest + 1, end) - since)
-            audience[end] -= level
-            known[end] -= 1
+            audience[end] = audience.get(end, 0) - level
+            known[end] = known.get(end, 0) - 1
         self.viewer_minutes += viewer_minutes
         self.joins += joins
-        if not before.count:
-            self.peak_sum += peak
-            self.views += joins if views is None else views
-            return
-        rest = row.peak or 0
-        if peak > rest or views is not None or (joins and row.views is None):
-            old = list(islice(cells.values(), before.count))
-            for cell in old:
-                rest = max(rest, cell.higher or cell.audience or 0)
-            if peak > rest:
-                self.peak_sum += peak - rest
-            self.views += _views(row, old, (views, None), joins)
+        old_views, old_joins, old_peak = row.views, row.joins, row.peak or 0
+        for cell in islice(cells.values(), before.count):
+            if cell.joins is not None:
+                old_joins += cell.joins
+            if cell.views is not None and (old_views is None or cell.views > old_views):
+                old_views = cell.views
+            old_high = cell.higher or cell.audience
+            if old_high is not None and old_high > old_peak:
+                old_peak = old_high
+        if peak > old_peak:
+            self.peak_sum += peak - old_peak
+        if views is None:
+            # Joins stand in for views, all of them, where none is given.
+            self.views += joins if old_views is None else 0
+        elif old_views is None:
+            self.views += views - old_joins
+        elif views > old_views:
+            self.views += views - old_views
 
     # -- any other -------------------------------------------------------------------------------
 
@@ -257,10 +272,9 @@ class Difference(msgspec.Struct, gc=False):
 
     def _change(self, minute: int, audience: int, known: int) -> None:
         """Change a single minute."""
-        self.audience[minute] += audience
-        self.audience[minute + 1] -= audience
-        self.known[minute] += known
-        self.known[minute + 1] -= known
+        for steps, by in ((self.audience, audience), (self.known, known)):
+            steps[minute] = steps.get(minute, 0) + by
+            steps[minute + 1] = steps.get(minute + 1, 0) - by
 
     def _compare_minutes(
         self,

@@ -223,28 +223,34 @@ class Scope:
         """
         head = self.head
         add_sums(head, change)
-        missed = 0
+        closed, missed, number = head.closed, 0, -1
         known = change.known
         for minute, audience in change.minutes.items():
-            missed += self._add(minute, audience, known.pop(minute, 0) if known else 0)
+            count = known.pop(minute, 0) if known else 0
+            if minute <= closed:
+                missed += 1
+                continue
+            if minute // CHUNK != number:
+                number = minute // CHUNK
+                chunk = self._chunk(number)
+            chunk.add(minute - number * CHUNK, audience, count)
         for minute, count in known.items():
-            missed += self._add(minute, 0, count)
+            if minute <= closed:
+                missed += 1
+            else:
+                self._chunk(minute // CHUNK).add(minute % CHUNK, 0, count)
         if change.newest > head.newest:
             head.newest = change.newest
-            head.closed = max(head.closed, change.newest - history - 1)
+            head.closed = max(closed, change.newest - history - 1)
         head.timestamp = max(head.timestamp, change.timestamp)
         return missed
 
-    def _add(self, minute: int, audience: int, known: int) -> bool:
-        """Change a minute; say whether it was closed."""
-        if minute <= self.head.closed:
-            return True
-        number = minute // CHUNK
+    def _chunk(self, number: int) -> Chunk:
+        """The chunk of a number, to be changed."""
         chunk = self.changed.get(number)
         if chunk is None:
             chunk = self.changed[number] = self._load(number)
-        chunk.add(minute - number * CHUNK, audience, known)
-        return False
+        return chunk
 
     def settle(self) -> bool:
         """Bring the head up to what the chunks hold; to be called once, after all changes.

@@ -273,6 +273,57 @@ class TestOurOwnDefects:
         assert bench.rows.committed[KEY] == before[KEY]
         assert bench.rows.committed[b"fliggy:other"] != before[b"fliggy:other"]
 
+    async def test_in_half_of_a_large_batch(self, bench, failing, logged):
+        begun = [event(0, broadcast=f"b{b}") for b in range(40)]
+        bench.batch(*begun)
+        good = [event(n, broadcast=f"b{b}", viewers=n + b) for n in range(10) for b in range(30)]
+        bad = [event(n, broadcast=f"b{b}", viewers=666) for n in range(10) for b in range(0, 40, 2)]
+        mixed = [told for pair in zip(good, bad + bad, strict=False) for told in pair]
+        batch = bench.batch(*mixed)
+        assert batch.notes.reasons == {"error": len(mixed) - len(good)}
+        assert batch.notes.accepted == {"fliggy": len(good)}
+        offsets = [int(source.rpartition("/")[2]) for _, source in bench.refused(batch)]
+        assert offsets == sorted(offsets)
+        twin = Bench()
+        twin.batch(*begun)
+        twin.batch(*good)
+        assert bench.rows.committed == twin.rows.committed
+        told = [entry["event"] for entry in logged]
+        assert told.count("a defect of our own") == 5
+        assert told.count("more of this batch failed, which is not logged one by one") == 1
+
+    async def test_when_one_becomes_final(self, bench, monkeypatch, logged):
+        ended = [event(0, broadcast=name, viewers=5, kind="ended") for name in ("a", "b", "c")]
+        bench.batch(*ended, now=0.0)
+        summary = module.summary
+
+        def fail(platform, broadcast, row, status):
+            if (broadcast, status) == ("b", "final"):
+                raise ZeroDivisionError("a defect")
+            return summary(platform, broadcast, row, status)
+
+        monkeypatch.setattr(module, "summary", fail)
+        batch = bench.batch(now=2_000.0, caught_up=True)
+        assert [s["broadcast"] for s in bench.summaries(batch)] == ["a", "c"]
+        assert batch.notes.finalised == 2
+        assert isinstance(bench.rows.get(b"fliggy:b"), Row)
+        assert bench.batch(now=2_001.0, caught_up=True).is_empty, "it would fail with every tick"
+        monkeypatch.setattr(module, "summary", summary)
+        later = bench.batch(now=4_000.0, caught_up=True)
+        assert [s["broadcast"] for s in bench.summaries(later)] == ["b"]
+
+    async def test_when_a_row_cannot_be_read(self, bench, logged):
+        bench.batch(event(0, viewers=1), event(0, broadcast="other", viewers=1))
+        bench.rows.committed[KEY] = b"damaged"
+        bench.rows.forget(KEY)
+        batch = bench.batch(event(1, viewers=1), event(1, broadcast="other", viewers=2), b"{")
+        assert bench.refused(batch) == [
+            ("error", "viewer-events/0/2"),
+            ("malformed", "viewer-events/0/4"),
+        ]
+        assert bench.rows.committed[KEY] == b"damaged"
+        assert batch.notes.accepted == {"fliggy": 1}
+
 
 async def test_the_agent_works_off_what_comes():
     bench = Bench()
