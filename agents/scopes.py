@@ -184,13 +184,16 @@ class _Chunks:
 
     def load(self, number: int) -> Chunk:
         """Give a chunk to be changed."""
-        chunk = self.peek(number)
-        self._batch.changed[_chunk_key(self._key, number)] = chunk
+        key = _chunk_key(self._key, number)
+        chunk = self._batch.changed[key] = self._read(key)
         return chunk
 
     def peek(self, number: int) -> Chunk:
         """Give a chunk to be looked at."""
-        chunk = self._batch.rows.get(_chunk_key(self._key, number))
+        return self._read(_chunk_key(self._key, number))
+
+    def _read(self, key: bytes) -> Chunk:
+        chunk = self._batch.rows.get(key)
         if chunk is None:
             return Chunk()
         assert isinstance(chunk, Chunk)

@@ -8,6 +8,11 @@ import time
 #: How long one slice of work may hold the loop, in seconds; it ends at the next look at the clock.
 SLICE = 0.002
 
+#: Where the others took longer, a slice may take this share of that, up to the limit: else a scrape
+#: would wait for hundreds of batches when they are largest.
+_SHARE = 0.25
+_LONGEST = 0.04
+
 
 class Turns:
     """Takes turns with everything else that runs on the loop.
@@ -23,6 +28,8 @@ class Turns:
 
     async def pause(self) -> None:
         """Let the others run if this slice is used up."""
-        if time.perf_counter() >= self._until:
+        now = time.perf_counter()
+        if now >= self._until:
             await asyncio.sleep(0)
-            self._until = time.perf_counter() + SLICE
+            back = time.perf_counter()
+            self._until = back + min(_LONGEST, max(SLICE, _SHARE * (back - now)))

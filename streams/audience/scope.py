@@ -200,7 +200,7 @@ class Scope:
         changed: The chunks that were changed, once settled; None where one is to be deleted.
     """
 
-    __slots__ = ("_before", "_load", "_peek", "changed", "head")
+    __slots__ = ("_before", "_closed", "_load", "_peek", "changed", "head")
 
     def __init__(
         self, head: Head, load: Callable[[int], Chunk], peek: Callable[[int], Chunk]
@@ -210,6 +210,7 @@ class Scope:
         self._load = load
         self._peek = peek
         self._before = _sums(head)
+        self._closed = head.closed
 
     def add(self, change: Change, history: int) -> int:
         """Take in what a batch of viewer events changed.
@@ -275,7 +276,8 @@ class Scope:
             first, last = old_newest // CHUNK, newest // CHUNK
             for number in [n for n in chunks if first <= n <= last and n not in changed]:
                 chunks[number] = self._peek(number).greatest(newest - number * CHUNK)
-        self._close()
+        if head.closed > self._closed:
+            self._close()
         head.audience = None
         if newest // CHUNK in chunks:
             chunk = changed.get(newest // CHUNK) or self._peek(newest // CHUNK)

@@ -1,6 +1,7 @@
 """What this worker owns, as its readers see it: only what is durable, only while it is owned."""
 
 import asyncio
+import time
 import tracemalloc
 from random import Random
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.live import LiveBroadcasts, Selection, viewers_of
+from agents.live.turns import Turns
 from streams.audience import Row, Rules, Tombstone, decode, encode
 from streams.events import ViewerEvent
 from streams.exact import Rows
@@ -364,3 +366,22 @@ async def test_choosing_among_many_lets_the_loop_run():
     assert len(await chosen(Selection(live, 1_000))) == 1_000
     task.cancel()
     assert others > 5
+
+
+async def test_a_slice_may_be_longer_where_the_others_take_long():
+    others = 0
+
+    async def work_off_batches():
+        nonlocal others
+        while True:
+            await asyncio.sleep(0)
+            others += 1
+            time.sleep(0.05)  # noqa: ASYNC251 - as a batch does
+
+    task = asyncio.create_task(work_off_batches())
+    turns = Turns()
+    for _ in range(200):
+        time.sleep(0.001)  # noqa: ASYNC251 - a piece of a scrape
+        await turns.pause()
+    task.cancel()
+    assert 3 < others < 50  # with slices of 2 ms it would be 100

@@ -1,5 +1,6 @@
 """What a batch of viewer events sends to the scopes."""
 
+import gc
 from types import SimpleNamespace
 
 import orjson
@@ -224,3 +225,23 @@ async def test_the_largest_change_fits_into_a_record():
     parts = module._parts(change)
     assert [len(part.minutes) for part in parts] == [module.MOST_MINUTES, 0]
     assert len(module.encode_change(parts[0])) < 200_000
+
+
+async def test_nothing_of_a_batch_waits_for_the_garbage_collector(line):
+    def told_of(minute):
+        return [
+            record(minute, viewers=n, venue=f"v{n % 7}", broadcast=f"b{n}", joins=1)
+            for n in range(50)
+        ]
+
+    line.send(told_of(0))
+    line.drain()
+    gc.collect()
+    gc.disable()
+    try:
+        for minute in range(1, 20):
+            line.send(told_of(minute))
+            line.drain()
+        assert gc.collect() < 50, "batches are kept alive by circles of references"
+    finally:
+        gc.enable()
