@@ -43,11 +43,26 @@ class Where:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
+    options = in_rounds(
+        "pace.py",
+        "Runs a bare aiokafka loop and the real worker over the same events in turns, and says "
+        "how fast each was. Starts an Apache Kafka of its own.",
+    )
+    options.add_argument(
+        "--profile",
+        type=Path,
+        metavar="FILE",
+        help="instead of rounds, run the worker once under py-spy; FILE gets its stacks",
+    )
+    return options
+
+
+def in_rounds(program: str, description: str) -> argparse.ArgumentParser:
+    """The options of what is run over workloads, round by round."""
     defaults = Settings.model_fields
     options = argparse.ArgumentParser(
-        prog="pace.py",
-        description="Runs a bare aiokafka loop and the real worker over the same events in turns, "
-        "and says how fast each was. Starts an Apache Kafka of its own.",
+        prog=program,
+        description=description,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = options.add_argument
@@ -75,12 +90,6 @@ def parser() -> argparse.ArgumentParser:
         help="let its own broker compile as one in production does",
     )
     add("--json", action="store_true", help="print the figures as JSON")
-    add(
-        "--profile",
-        type=Path,
-        metavar="FILE",
-        help="instead of rounds, run the worker once under py-spy; FILE gets its stacks",
-    )
     return options
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -46,9 +46,17 @@ class Subject:
         stage: where its events are.
         group: names its state.
         log: gets the lines that it logs.
+        program: what Python is to run.
     """
 
-    def __init__(self, stage: Stage, group: str, log: Path) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        group: str,
+        log: Path,
+        program: Sequence[str] = ("-m", "agents.cli", "worker"),
+    ) -> None:
+        self._program = program
         self._stage = stage
         self._group = group
         self._log = log
@@ -62,7 +70,7 @@ class Subject:
         self.began = time.time()
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "agents.cli", "worker"),
+            *self._program,
             cwd=ROOT,
             env=self._stage.environment(self._group),
             stdout=asyncio.subprocess.DEVNULL,

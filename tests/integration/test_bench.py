@@ -55,6 +55,24 @@ async def test_tells_all_figures_of_both_workloads(brokers):
 
 
 @pytest.mark.kafka
+async def test_tells_the_share_of_scopes(brokers):
+    share = Process(
+        sys.executable,
+        str(BENCH / "scopes_share.py"),
+        *("--brokers", brokers, "--events", str(EVENTS), "--partitions", "2", "--rounds", "1"),
+        *("--warm-up", "0", "--broadcasts", "2000", "--json"),
+    )
+    await share.start()
+    assert await share.ended(200) == 0, share.tail()
+    text = "\n".join(share.lines)
+    [found] = json.loads(text[text.index("[\n") :])
+    assert (found["workload"], found["events"], len(found["rounds"])) == ("2000", EVENTS, 1)
+    assert found["cpu_per_million_with"] > 0
+    assert found["cpu_per_million_without"] > 0
+    assert found["share"].keys() == {"min", "median", "max"}
+
+
+@pytest.mark.kafka
 async def test_tells_all_figures_of_very_many_broadcasts(brokers):
     million = Process(
         sys.executable,

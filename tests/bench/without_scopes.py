@@ -1,0 +1,38 @@
+"""The worker, told nothing of scopes: what `scopes_share.py` measures the real one against.
+
+    python without_scopes.py worker
+
+It is the real command. Only the sums of a batch are left out, so nothing is sent to the scopes, and
+the agent of theirs has nothing to do.
+"""
+
+import agents.outcome
+from agents.cli import main
+from agents.sums import Sums
+from streams.audience import Difference
+
+
+class _Nothing(Difference):
+    """Takes no notice."""
+
+    def take(self, *_: object) -> None:
+        pass
+
+    def retire(self, *_: object) -> None:
+        pass
+
+
+class _NoSums(Sums):
+    """Tells no scope anything."""
+
+    _nothing = _Nothing()
+
+    def of(self, *_: object) -> Difference:
+        return self._nothing
+
+    def send(self, *_: object) -> None:
+        pass
+
+
+agents.outcome.Sums = _NoSums
+main()
