@@ -241,20 +241,24 @@ class Broadcasts:
             before = standing(row)
             batch.changed[key] = row
             late = row.accept_all(told, before)
+            if (not alike and len(told) > 1) or _labels(told[0][0]) != (row.venue, row.programme):
+                notes.relabelled += _relabelled(row, told, late)
         elif type(row) is Tombstone and row.expires > int(batch.read_at * 1000):
             for record in records:
                 outcome.refuse(record, platform, Refused(Reason.LATE, _FINAL))
             return
         else:
             before = _NEW
-            row = batch.changed[key] = Row.new(*told[0], self.rules_of(platform))
-            late = [1 + place for place in row.accept_all(told[1:])] if len(told) > 1 else []
+            rules = self._rules.get(platform) or self.rules_of(platform)
+            row = batch.changed[key] = Row.new(*told[0], rules)
+            late = []
+            if len(told) > 1:
+                late = [1 + place for place in row.accept_all(told[1:])]
+                notes.relabelled += 0 if alike else _relabelled(row, told, late)
         for place in late:
             outcome.refuse(records[place], platform, _late(told[place][0], row))
         if accepted := len(told) - len(late):
             notes.accepted[platform] = notes.accepted.get(platform, 0) + accepted
-        if (not alike and len(told) > 1) or _labels(told[0][0]) != (row.venue, row.programme):
-            notes.relabelled += _relabelled(row, told, late)
         outcome.sums.of(platform, row).take(before, row)
         # Many rows of a batch have nothing to fold and no end: they are passed by here.
         if row.newest - row.lateness > row.folded or row.ended is not None:
@@ -298,12 +302,12 @@ class Broadcasts:
 
 def _relabelled(row: Row, told: list[Told], late: list[int]) -> int:
     """How many of the accepted events name another venue or programme than the row has."""
-    venue, programme = row.venue, row.programme
+    venue, programme, were_late = row.venue, row.programme, set(late)
     return sum(
         (event.venue is not None and event.venue != venue)
         or (event.programme is not None and event.programme != programme)
         for place, (event, _, _) in enumerate(told)
-        if place not in late
+        if place not in were_late
     )
 
 
