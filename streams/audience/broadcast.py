@@ -1,7 +1,7 @@
 """The row: everything that is kept of one live broadcast (contract, section 3).
 
 Its events come in through `accept_all`, and `settle` folds what can change no more, once
-after the events of a batch. What it all means is read off by `figures` and `standing`.
+after the events of a batch. What it all means is read off by `figures`.
 """
 
 from __future__ import annotations

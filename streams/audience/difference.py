@@ -1,6 +1,6 @@
 """What a batch changes in the scopes that a broadcast belongs to (contract, section 4).
 
-    before = standing(row)            # NEW for a broadcast of which there is no row yet
+    before = standing(row)            # of None for a broadcast of which there is no row yet
     row.accept_all(told, before)
     total.take(before, row)           # before it is settled
     row.settle()
