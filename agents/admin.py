@@ -18,6 +18,7 @@ from aiokafka.errors import (
 from agents import kafka
 from agents.findings import Finding, Found, findings
 from streams.errors import BrokerUnfitError, BrokerUnreachableError, TopicsError
+from streams.names import Names
 from streams.topics import Topic, Topics
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ async def _transactions(settings: Settings) -> list[Finding]:
     try:
         async with kafka.producer(
             settings,
-            transactional_id=f"{settings.topic_prefix}{settings.group}-check",
+            transactional_id=Names.of(settings).check_transaction,
         ):
             return []
     except BrokerUnreachableError:

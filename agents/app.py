@@ -34,6 +34,7 @@ from streams.audience.scope_codec import decode_scope, encode_scope
 from streams.clock import Clock, SystemClock
 from streams.errors import LiveAudienceError
 from streams.exact import ExactApp, ExactSettings, Rows, Source
+from streams.names import Names
 from streams.settings import load
 from streams.topics import Topics
 
@@ -65,7 +66,6 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
     live_scopes = LiveScopes()
     work = Broadcasts(settings, topics)
     scopes_work = Scopes(settings, topics)
-    exact = exact_settings(settings)
     metrics = Metrics(
         live,
         live_scopes,
@@ -85,7 +85,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         changelog=topics.broadcasts_changelog.name,
         outputs=[topics.rejected.name, topics.broadcast_summaries.name, topics.scope_sums.name],
         rows=lambda: Rows(audience.decode, audience.encode),
-        settings=exact,
+        settings=exact_settings(settings),
         listener=following,
         clock=clock.time,
     )
@@ -96,11 +96,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         changelog=topics.scopes_changelog.name,
         outputs=[topics.scope_summaries.name],
         rows=lambda: Rows(decode_scope, encode_scope, hot=HOT_ROWS),
-        settings=dataclasses.replace(
-            exact,
-            group=f"{exact.group}-scopes",
-            batch_records=min(exact.batch_records, BATCH_RECORDS),
-        ),
+        settings=scopes_settings(settings),
         listener=ScopesFollowing(scopes_work, live_scopes, metrics.pipeline),
         clock=clock.time,
     )
@@ -172,11 +168,12 @@ class Web(mode.Service):
 def exact_settings(settings: Settings) -> ExactSettings:
     """Say to the exactly-once layer what the settings say."""
     options = client_options(settings)
+    names = Names.of(settings)
     return ExactSettings(
         client={name: value for name, value in options.items() if name != "client_id"},
         client_id=f"{options['client_id']}-{socket.gethostname()}-{os.getpid()}",
-        # Two systems on one broker may differ in their prefix alone.
-        group=f"{settings.topic_prefix}{settings.group}",
+        group=names.broadcasts_group,
+        transactional_id_prefix=f"{names.broadcasts_group}.",
         instance=settings.instance or None,
         batch_records=settings.batch_records,
         deadline=settings.deadline.total_seconds(),
@@ -186,6 +183,17 @@ def exact_settings(settings: Settings) -> ExactSettings:
         rebalance_timeout=settings.rebalance_timeout.total_seconds(),
         transaction_timeout=settings.transaction_timeout.total_seconds(),
         fetch_bytes=settings.fetch_bytes,
+    )
+
+
+def scopes_settings(settings: Settings) -> ExactSettings:
+    """Say the same for the scopes' stage."""
+    group = Names.of(settings).scopes_group
+    return dataclasses.replace(
+        exact_settings(settings),
+        group=group,
+        transactional_id_prefix=f"{group}.",
+        batch_records=min(settings.batch_records, BATCH_RECORDS),
     )
 
 
