@@ -26,6 +26,7 @@ from agents.following import Following
 from agents.kafka import client_options
 from agents.live import LiveBroadcasts, LiveScopes
 from agents.metrics import Metrics
+from agents.owner import OutputOwnership
 from agents.scopes import BATCH_RECORDS, HOT_ROWS, Scopes, ScopesFollowing, scopes
 from agents.topic_watch import TopicWatch
 from agents.web import HttpServer
@@ -64,6 +65,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
     app.drain = 2 * settings.drain.total_seconds()  # the two sources stop one after the other
     live = LiveBroadcasts()
     live_scopes = LiveScopes()
+    ownership = OutputOwnership(settings)
     work = Broadcasts(settings, topics)
     scopes_work = Scopes(settings, topics)
     metrics = Metrics(
@@ -78,7 +80,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         why_not_ready=lambda: source.why_not_ready() or scopes_source.why_not_ready(),
         clock=clock,
     )
-    following = Following(work, live, metrics, clock)
+    following = Following(work, live, metrics, clock, ownership)
     source = Source(
         app,
         topics.events.name,
@@ -88,6 +90,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         settings=exact_settings(settings),
         listener=following,
         clock=clock.time,
+        guard=ownership.check,
     )
     following.source = source
     scopes_source = Source(
@@ -99,6 +102,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         settings=scopes_settings(settings),
         listener=ScopesFollowing(scopes_work, live_scopes, metrics.pipeline),
         clock=clock.time,
+        guard=ownership.check,
     )
     app.sources.extend([source, scopes_source])
     app.services.append(
