@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import aiokafka.client
 from aiokafka.conn import AIOKafkaConnection
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.admin import SaslAuthenticateRequest
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ async def _renew(client: Any, old: Connection, again: Any, ends: float) -> None:
         try:
             new = await again()
             break
-        except KafkaError as error:
+        except KafkaConnectionError as error:
             left = ends - time.monotonic()
             if left <= 0:
                 return  # the broker closes it, and the client tries by itself
@@ -209,7 +209,7 @@ async def _renew(client: Any, old: Connection, again: Any, ends: float) -> None:
                 old.host,
                 old.port,
                 left,
-                error,
+                error.args[0],
             )
             await asyncio.sleep(min(_AGAIN_SECONDS, max(0.1, left / 4)))
     else:

@@ -1,7 +1,14 @@
 """One secured cluster for all tests here: it takes a quarter of a minute to start."""
 
+import sys
+from pathlib import Path
+
 import pytest
-from integration.security.secured import Secured
+
+# The pipeline's oracle needs the arithmetic's brute-force twin.
+sys.path.append(str(Path(__file__).parents[2] / "streams" / "audience"))
+
+from integration.security.secured import Secured  # found by the line above
 
 
 @pytest.fixture(scope="session")
