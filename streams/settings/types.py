@@ -167,7 +167,7 @@ Security = Annotated[
     BeforeValidator(_upper),
 ]
 Mechanism = Annotated[
-    Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"],
+    Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"],
     BeforeValidator(_upper),
 ]
 Partitioner = Annotated[Literal["murmur2", "crc32", "any"], BeforeValidator(_lower)]

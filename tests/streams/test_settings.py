@@ -174,6 +174,8 @@ BAD = {
     "security": ["TLS", "SASL_SSL"],
     "security_mechanism": ["GSSAPI"],
     "security_password_file": ["/nonexistent/password"],
+    "security_token_file": ["/nonexistent/token"],
+    "security_key_password_file": ["/nonexistent/password"],
     "security_ca": ["/nonexistent/ca.pem", "/"],
     "security_certificate": ["/nonexistent/cert.pem"],
     "security_key": ["/nonexistent/key.pem"],
@@ -210,6 +212,8 @@ class TestEach:
             "security_user",
             "security_password",
             "security_key_password",
+            "security_token_command",
+            "security_region",
             "http_host",
         } == set(Settings.model_fields)
 
@@ -314,6 +318,19 @@ class TestTogether:
             ["deadline=61s"],
             ["security=SASL_SSL", "security_user=u"],
             ["security=SASL_SSL", "security_password=p"],
+            ["security=SASL_SSL", "security_mechanism=OAUTHBEARER"],
+            [
+                "security=SASL_SSL",
+                "security_mechanism=OAUTHBEARER",
+                "security_token_command='unbalanced",
+            ],
+            ["security=SASL_SSL", "security_mechanism=OAUTHBEARER", "security_token_command= "],
+            ["security=SASL_SSL", "security_mechanism=AWS_MSK_IAM"],
+            [
+                "security=SASL_PLAINTEXT",
+                "security_mechanism=AWS_MSK_IAM",
+                "security_region=eu-west-1",
+            ],
         ],
     )
     def test_what_does_not_fit_is_wrong(self, assignments):
@@ -330,6 +347,16 @@ class TestTogether:
                 "AUDIENCE_SECURITY",
             ),
             (["security_user=u"], "AUDIENCE_SECURITY_USER"),
+            (["security_token_command=x"], "AUDIENCE_SECURITY_TOKEN_COMMAND"),
+            (["security_region=eu-west-1"], "AUDIENCE_SECURITY_REGION"),
+            (
+                [
+                    "security=SASL_PLAINTEXT",
+                    "security_mechanism=OAUTHBEARER",
+                    "security_token_command=x",
+                ],
+                "AUDIENCE_SECURITY=SASL_PLAINTEXT",
+            ),
         ],
     )
     def test_what_is_seldom_meant_is_warned_of(self, assignments, name):
@@ -363,6 +390,26 @@ class TestSecrets:
         file.unlink()
         with pytest.raises(SettingsError, match="AUDIENCE_SECURITY_PASSWORD_FILE"):
             settings.password()
+
+    def test_an_empty_password_file_is_told(self, tmp_path):
+        file = tmp_path / "password"
+        file.write_text("\n")
+        settings = Settings(
+            security="SASL_SSL", security_user="u", security_password_file=str(file)
+        )
+        with pytest.raises(SettingsError, match="is empty"):
+            settings.password()
+
+    def test_a_token_is_of_one_source(self, tmp_path):
+        file = tmp_path / "token"
+        file.write_text("x")
+        problem = wrong(
+            "security=SASL_SSL",
+            "security_mechanism=OAUTHBEARER",
+            f"security_token_file={file}",
+            "security_token_command=x",
+        )
+        assert "give one of them" in problem[0]
 
     def test_password_and_file_are_one_too_many(self, tmp_path):
         file = tmp_path / "password"
