@@ -298,6 +298,14 @@ TOPIC_FINDINGS: Final = Metric(
     "What is wrong with the topic's configuration, as `topics check` finds it.",
     ("topic",),
 )
+HTTP_CLOSED: Final = Metric(
+    "audience_http_connections_closed_total",
+    "counter",
+    "HTTP connections closed before the client did so, by why: a request that did not come (head) "
+    "or no further one (idle), an answer that was not read (unread) or took too long (answer), "
+    "too many at once (full).",
+    ("reason",),
+)
 
 PIPELINE_METRICS: Final = (
     EVENTS,
@@ -325,4 +333,5 @@ WORKER_METRICS: Final = (
     SCOPES_LAG_SECONDS,
     RECOVERY,
     TOPIC_FINDINGS,
+    HTTP_CLOSED,
 )

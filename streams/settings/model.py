@@ -118,6 +118,18 @@ class Settings(BaseSettings):
 
     http_host: str = Field("127.0.0.1", min_length=1, description="the address that HTTP binds")
     http_port: int = Field(9630, ge=0, le=65_535, description="the port of HTTP; 0: any free one")
+    http_connections: int = Field(
+        128,
+        ge=8,
+        le=10_000,
+        description="most HTTP connections at once; for another, the least needed is closed",
+    )
+    http_timeout: Duration = Field(
+        2 * _MINUTE,
+        ge=_SECOND,
+        le=_HOUR,
+        description="time that an answer may take, however slowly it is read",
+    )
 
     lateness: Minutes = Field(
         15 * _MINUTE, ge=_MINUTE, description="how long a minute stays open behind the newest"
