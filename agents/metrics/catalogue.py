@@ -202,6 +202,13 @@ SCOPE_CLOSED: Final = Metric(
     "counter",
     "Changes of a scope's minute that came after it was closed: no more in the peak.",
 )
+SCOPE_SKIPPED: Final = Metric(
+    "audience_scope_skipped_total",
+    "counter",
+    "Changes of scopes that could not be read (malformed) or added (error): their sums lack them.",
+    ("reason",),
+)
+SKIPPED_BECAUSE: Final = ("malformed", "error")
 TRANSACTIONS: Final = Metric(
     "audience_transactions_total",
     "counter",
@@ -313,6 +320,7 @@ PIPELINE_METRICS: Final = (
     RELABELLED,
     FINALISED,
     SCOPE_CLOSED,
+    SCOPE_SKIPPED,
     TRANSACTIONS,
     FENCED,
     SESSIONS_LOST,
