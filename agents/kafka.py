@@ -25,6 +25,7 @@ from aiokafka.errors import (
 )
 from aiokafka.helpers import create_ssl_context
 
+import streams.metadata  # noqa: F401 - by this, clients ask for their own topics alone
 from streams.errors import (
     BrokerUnfitError,
     BrokerUnreachableError,
