@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     )
     security_key_password: SecretStr = Field(SecretStr(""), description="the password of that key")
 
+    client_rack: str = Field(
+        "",
+        max_length=249,
+        description="the rack or zone of this worker: it then reads from the nearest copy",
+    )
+
     topic_prefix: TopicPrefix = Field("", description="put in front of every topic's name, as is")
     partitions: int = Field(8, ge=1, le=10_000, description="partitions of each topic")
     replication: int = Field(1, ge=1, le=32, description="copies of each partition")

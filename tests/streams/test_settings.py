@@ -215,6 +215,7 @@ class TestEach:
             "security_password",
             "security_key_password",
             "http_host",
+            "client_rack",
         } == set(Settings.model_fields)
 
     def test_wrong_value_shows_as_it_was_given(self):

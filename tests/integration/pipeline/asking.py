@@ -1,9 +1,10 @@
-"""A worker that says which topics its clients ask for, and asks again every half second."""
+"""A worker that says what its clients ask the cluster for, and asks again every half second."""
 
 import asyncio
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.fetch import FetchRequest, FetchRequest_v11
 from aiokafka.protocol.metadata import MetadataRequest, MetadataRequest_v5
 
 from agents import logs, topic_watch
@@ -25,6 +26,9 @@ def watched():
             topics = "ALL" if asked.topics is None else sorted(asked.topics)
             topics = "TO MAKE" if asked.allow_auto_topic_creation else topics
             print("asked for", self._client_id, topics, flush=True)
+        if isinstance(request, FetchRequest):
+            fetched = request.build(FetchRequest_v11)
+            print("fetched by", self._client_id, "in rack", fetched.rack_id, flush=True)
         return send(self, request, **options)
 
     async def looked(settings):

@@ -1,4 +1,4 @@
-"""What a worker asks the cluster for: its own topics, however many others there are."""
+"""What a worker asks the cluster for: its own topics alone, and the records nearest to it."""
 
 import ast
 import sys
@@ -19,8 +19,8 @@ from streams.topics import Topics
 pytestmark = pytest.mark.kafka
 
 
-async def test_a_worker_never_asks_for_all_topics(brokers, topic_prefix):
-    async with System(brokers, topic_prefix, 4) as system:
+async def test_a_worker_asks_for_its_own_topics_and_the_nearest_records(brokers, topic_prefix):
+    async with System(brokers, topic_prefix, 4, client_rack="zone-a") as system:
         env = {f"AUDIENCE_{name.upper()}": value for name, value in system.given.items()}
         program = str(Path(__file__).with_name("asking.py"))
         worker = await Process(sys.executable, program, env=env).start()
@@ -34,6 +34,9 @@ async def test_a_worker_never_asks_for_all_topics(brokers, topic_prefix):
                 await worker.says(f"ledger-{topic_prefix}{topic}-{partition} [")
         await worker.says(f"source-{topic_prefix}viewer-events [")
         assert await worker.stop() == 0, worker.tail()
+        fetched = {line for line in worker.lines if line.startswith("fetched by")}
+        assert {line.partition("in rack")[2] for line in fetched} == {" zone-a"}
+        assert any("-source-" in line for line in fetched)
         asked = [line for line in worker.lines if line.startswith("asked for")]
         assert len(asked) > 20
         assert not [line for line in asked if line.endswith(("ALL", "TO MAKE"))]
