@@ -193,6 +193,7 @@ def exact_settings(settings: Settings) -> ExactSettings:
         rebalance_timeout=settings.rebalance_timeout.total_seconds(),
         transaction_timeout=settings.transaction_timeout.total_seconds(),
         fetch_bytes=settings.fetch_bytes,
+        rack=settings.client_rack or None,
     )
 
 

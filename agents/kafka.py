@@ -25,6 +25,7 @@ from aiokafka.errors import (
     UnsupportedVersionError,
 )
 
+import streams.metadata  # noqa: F401 - by this, clients ask for their own topics alone
 from agents.security import security_options
 from streams.connection import failures
 from streams.errors import BrokerUnfitError, BrokerUnreachableError, LiveAudienceError

@@ -81,6 +81,12 @@ class Settings(BaseSettings):
         None, description="a file that holds the key's password, instead"
     )
 
+    client_rack: str = Field(
+        "",
+        max_length=249,
+        description="the rack or zone of this worker: it then reads from the nearest copy",
+    )
+
     topic_prefix: TopicPrefix = Field("", description="put in front of every topic's name, as is")
     output_prefix: TopicPrefix = Field(
         "",

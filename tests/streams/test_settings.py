@@ -221,6 +221,7 @@ class TestEach:
             "security_token_command",
             "security_region",
             "http_host",
+            "client_rack",
         } == set(Settings.model_fields)
 
     def test_wrong_value_shows_as_it_was_given(self):
