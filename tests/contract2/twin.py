@@ -218,7 +218,7 @@ class Twin:
 
     # -- what comes out --------------------------------------------------------------------------
 
-    def keys(self) -> list[str]:
+    def run_keys(self) -> list[str]:
         """The keys of all runs, in the order in which they began."""
         return [life.key for life in self.runs]
 
@@ -235,6 +235,14 @@ class Twin:
     def counts_now(self, key: str) -> bool:
         """Whether a run counts in the `viewers` of its scopes, and so is in `audience_viewers`."""
         return self._counts(self._life(key))
+
+    def exported(self, name: str) -> bool:
+        """Whether a scope is in `/metrics`: the world, and those with what is live or fresh."""
+        return name == "world" or any(
+            life.status == "live" or self._is_fresh(life)
+            for life in self.runs
+            if name in life.scopes()
+        )
 
     def relabelled(self) -> int:
         return sum(life.run.relabelled for life in self.runs)
