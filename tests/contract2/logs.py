@@ -12,6 +12,7 @@ outlives. What each scene tells is small, so that what collides is likely. See R
 import json
 import os
 from dataclasses import dataclass, replace
+from functools import cache
 
 from contract2.reading import Record
 from contract2.rules import Settings
@@ -136,6 +137,12 @@ def _counted(story, minutes, second, joins, views):
     story.tell(minutes, second, joins=joins, views=views)
 
 
+def _views(story, second, views):
+    for number in views:
+        story.tell(0, second, viewers=2, views=number)
+        story.minute += 1
+
+
 def _again(story, minutes, second, viewers):
     story.minute += minutes
     story.tell(0, second, kind="started", viewers=viewers)
@@ -151,8 +158,9 @@ SCENES = {
     "ended": _kind("ended"),
     "corrected": _scene(_corrected, BACK, SECONDS, VIEWERS, st.integers(0, 2)),
     "start put right": _scene(_start_put_right, BACK, SECONDS, st.integers(1, 2)),
-    "outage": _scene(_outage, st.sampled_from([1, 2, 3, 4, 7, 11, 17, 61])),
-    "again": _scene(_again, st.sampled_from([7, 8, 21, 62, 721]), SECONDS, VIEWERS),
+    "outage": _scene(_outage, st.sampled_from([1, 2, 3, 4, 7, 11, 17, 47])),
+    "again": _scene(_again, st.sampled_from([7, 8, 21, 62]), SECONDS, VIEWERS),
+    "next day": _scene(_again, st.sampled_from([721, 1441]), SECONDS, VIEWERS),
     "straggler": _scene(
         _corrected, st.sampled_from([-4, -5, -6, -15, -16, -30]), SECONDS, VIEWERS, st.just(0)
     ),
@@ -164,12 +172,15 @@ SCENES = {
         st.sampled_from([None, "night", "day"]),
         st.sampled_from(["", "a", "b", "long " * 50, "lone \ud800"]),
     ),
+    "views": _scene(_views, SECONDS, st.sampled_from([(5, 9), (9, 4), (9, 0, 3), (10**12,)])),
     "counted": _scene(
         _counted, BACK, SECONDS, st.sampled_from([None, 0, 1, 5]), st.sampled_from([None, 0, 7])
     ),
 }
 NO_STRAGGLERS = tuple(name for name in SCENES if name != "straggler")
-OFTEN = ("steady", "steady", "steady", "ended", "zeros", "outage")
+OFTEN = ("steady", "steady", "steady", "started", "ended", "zeros", "outage", "named")
+FEWEST, MOST = 3, 12
+"""Scenes of a show. Twelve outages are shorter than a row lasts where the run gap is 12 hours."""
 
 
 @st.composite
@@ -177,7 +188,7 @@ def shows(draw, number=0, names=tuple(SCENES), *, always_named=False):
     """The events of one broadcast, in the order of its scenes; never none."""
     story = _Story(draw(st.sampled_from(PLATFORMS)), f"b{number}", always_named)
     chosen = st.sampled_from([*names, *OFTEN]).flatmap(lambda name: SCENES[name])
-    for scene in draw(st.lists(chosen, min_size=1, max_size=9)):
+    for scene in draw(st.lists(chosen, min_size=FEWEST, max_size=MOST)):
         scene(story)
     if not story.told:
         story.tell(0, 0, viewers=1)
@@ -186,8 +197,12 @@ def shows(draw, number=0, names=tuple(SCENES), *, always_named=False):
 
 def late_by(environment, shown):
     """Milliseconds by which a record may be late and no minute of its show be sealed before."""
-    lateness = Settings(environment).rules(shown.fields["platform"]).lateness
-    return (lateness - 1) * MINUTE_MS
+    return _late_by(tuple(environment.items()), shown.fields["platform"])
+
+
+@cache
+def _late_by(environment, platform):
+    return (Settings(dict(environment)).rules(platform).lateness - 1) * MINUTE_MS
 
 
 def arrive(shown, arrived, **stamps):
@@ -210,20 +225,43 @@ def as_told(show):
 @st.composite
 def within_lateness(draw, environment, show):
     """The records of a show, delayed at will but so that none is late."""
-    return in_order(
-        [
-            arrive(shown, shown.at // 1000 + draw(st.integers(0, late_by(environment, shown))))
-            for shown in show
-        ]
-    )
+    once, _ = draw(once_and_twice(environment, show))
+    return once
 
 
 @st.composite
-def stamps(draw, arrived, at_ms):
-    """Kafka's timestamp: mostly the broker's, else a producer's, which may be none or wrong."""
-    if draw(st.integers(0, 3)):
+def once_and_twice(draw, environment, show):
+    """The same, and with some of them a second time later on, again so that none is late."""
+    once, again = [], []
+    for shown in show:
+        happened, most = shown.at // 1000, late_by(environment, shown)
+        delay = draw(st.integers(0, most))
+        once.append(arrive(shown, happened + delay))
+        if draw(st.booleans()):
+            again.append(arrive(shown, happened + draw(st.integers(delay, most))))
+    return in_order(once), in_order([*once, *again])
+
+
+@cache
+def delays(within):
+    """How long a record takes, in milliseconds, where it may take so long and be in time."""
+    return st.one_of(
+        st.integers(0, min(within, MINUTE_MS)),
+        st.integers(0, within),
+        st.sampled_from([-90_000, -121_000, -3_600_000, within + 2 * MINUTE_MS]),
+    )
+
+
+# What a producer wrote as Kafka's timestamp, to be added to when its record arrived; None is the
+# broker's time.
+_STAMPS = st.sampled_from([None] * 12 + [0, -30_000, -121_000, -3_600_000, "0", "-1"])
+_TIMES = st.sampled_from([1, 1, 1, 1, 2])
+
+
+def _stamped(arrived, stamp):
+    if stamp is None:
         return {}
-    given = draw(st.sampled_from([0, -1, arrived, at_ms, at_ms - 121_000, arrived - 3_600_000]))
+    given = int(stamp) if isinstance(stamp, str) else arrived + stamp
     return {"timestamp": given, "log_append": False}
 
 
@@ -236,19 +274,13 @@ def logs(draw, environment, most=3):
     arrivals = []
     for number in range(draw(st.integers(1, most))):
         offset = draw(st.sampled_from([0, 0, 1, 5])) * MINUTE
-        for told in draw(shows(number)):
+        show = draw(shows(number))
+        on_the_way = st.tuples(delays(late_by(environment, show[0])), _STAMPS, _TIMES)
+        for told in show:
             shown = replace(told, at=told.at + offset)
-            within = late_by(environment, shown)
-            delay = draw(
-                st.one_of(
-                    st.integers(0, min(within, MINUTE_MS)),
-                    st.integers(0, within),
-                    st.sampled_from([-90_000, -121_000, -3_600_000, within + 2 * MINUTE_MS]),
-                )
-            )
+            delay, stamp, times = draw(on_the_way)
             arrived = shown.at // 1000 + delay
-            record = arrive(shown, arrived, **draw(stamps(arrived, shown.at // 1000)))
-            arrivals += [record] * draw(st.sampled_from([1, 1, 1, 1, 2]))
+            arrivals += [arrive(shown, arrived, **_stamped(arrived, stamp))] * times
     return in_order(arrivals)
 
 
@@ -265,12 +297,19 @@ def driven(draw, records):
     """Records with timers in between: any batching, for each batch ends where they run."""
     actions, before = [], None
     for record in records:
-        if before is not None and draw(st.booleans()):
-            between = st.integers(before, max(before, record.read_at))
-            actions.append(Advance(draw(between), draw(st.integers(0, 4)) == 0))
+        where = None if before is None else draw(_WHERE)
+        if where is not None:
+            share, behind = where
+            actions.append(Advance(before + (record.read_at - before) * share // 4, behind))
         actions.append(record)
         before = record.read_at
     return actions
+
+
+_WHERE = st.sampled_from(
+    [None] * 9 + [(share, behind) for share in range(5) for behind in (False, False, True)]
+)
+"""No timers before a record; or when, in quarters of the time since the last, and if behind."""
 
 
 def drive(twin, actions):

@@ -63,11 +63,17 @@ class Settings:
         self.future_ms = self._ms("AUDIENCE_FUTURE")
         self.margin_ms = self._ms("AUDIENCE_FINAL_MARGIN")
         self.tombstone_ms = self._ms("AUDIENCE_TOMBSTONE")
+        self._rules: dict[str, Rules] = {}
         for platform in {"", *(name for texts in self._by_platform.values() for name in texts)}:
             self.rules(platform)
 
     def rules(self, platform: str) -> Rules:
         """What holds for a platform."""
+        if platform not in self._rules:
+            self._rules[platform] = self._work_out(platform)
+        return self._rules[platform]
+
+    def _work_out(self, platform: str) -> Rules:
         lateness, carry, tolerance, restart_gap, run_gap = (
             parse_duration(self._by_platform[name].get(platform, self._plain[name]))
             // timedelta(minutes=1)

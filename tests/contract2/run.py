@@ -4,9 +4,11 @@ Each method is the definition in the contract, worked out anew each time it is a
 microseconds since 1970, minutes are minutes since 1970, both in UTC.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import wraps
 from itertools import pairwise
+from typing import Any
 
 from contract2.rules import Rules
 
@@ -38,6 +40,19 @@ class Cell:
     views: int | None
 
 
+def _once(method: Callable[["Run"], Any]) -> Callable[["Run"], Any]:
+    """Work a definition out once for the events there are: the next event forgets it."""
+
+    @wraps(method)
+    def known(run: "Run") -> Any:
+        name = method.__name__
+        if name not in run.known:
+            run.known[name] = method(run)
+        return run.known[name]
+
+    return known
+
+
 class Run:
     """One run. `began` is its minute, None for a first run; minutes up to `sealed` are closed."""
 
@@ -49,6 +64,7 @@ class Run:
         self.venue: str | None = None
         self.programme: str | None = None
         self.relabelled = 0
+        self.known: dict[str, Any] = {}
         self._sealed = sealed
 
     # -- what is accepted (sections 3 and 5) -----------------------------------------------------
@@ -66,6 +82,7 @@ class Run:
         sealed = self.sealed()
         settled = any(told.minute <= sealed for told in self.told)
         self.told.append(Told(event, at))
+        self.known.clear()
         if settled:
             self.relabelled += event.venue not in (None, self.venue) or (
                 event.programme not in (None, self.programme)
@@ -78,18 +95,22 @@ class Run:
 
     # -- the span (section 2) --------------------------------------------------------------------
 
+    @_once
     def newest(self) -> int:
         return max(told.minute for told in self.told)
 
+    @_once
     def started(self) -> list[Told]:
         """The `started` events that count for `started_at`."""
         started = [told for told in self.told if told.event.kind == "started"]
         highest = max((told.event.revision for told in started), default=0)
         return [told for told in started if told.event.revision == highest]
 
+    @_once
     def started_at(self) -> int:
         return min(told.at for told in self.started() or self.told)
 
+    @_once
     def ended_at(self) -> int | None:
         ended = [told.at for told in self.told if told.event.kind == "ended"]
         if not ended:
@@ -113,6 +134,7 @@ class Run:
 
     # -- cells -----------------------------------------------------------------------------------
 
+    @_once
     def cells(self) -> dict[int, Cell]:
         by_minute: dict[int, list[Told]] = {}
         for told in self.told:
@@ -135,6 +157,7 @@ class Run:
             )
         return cells
 
+    @_once
     def observed(self) -> dict[int, tuple[int, int]]:
         """The observed minutes of the span, in their order, with audience and high."""
         first, last = self.first(), self.last()
@@ -174,6 +197,7 @@ class Run:
                 carried[minute] = observed[source]
         return carried
 
+    @_once
     def in_scopes(self) -> dict[int, int]:
         """Minutes with the audience that it adds to its scopes (section 7), past its newest too.
 
