@@ -1,6 +1,7 @@
 """Section 4 clause by clause: final as a state, what is published when, runs, rows that go."""
 
-from contract2.telling import KEY, Told, ms
+import pytest
+from contract2.telling import KEY, Told, at, ms
 
 NEXT = "2026-11-21"
 
@@ -26,6 +27,31 @@ def test_an_ended_broadcast_is_final_its_lateness_after_what_was_not_idle():
     assert told.b1["status"] == "final"
     assert statuses(told) == [(KEY, "ended"), (KEY, "final")]
     assert told.twin.last_published()[KEY]["events"] == 26
+
+
+def test_what_comes_twice_holds_nothing_open():
+    told = show()
+    told.tell("12:09:30", 10, read=ms("12:20:00"))
+    told.tell("12:10:00", kind="ended", read=ms("12:21:00"))
+    told.advance("12:26:00")
+    assert statuses(told) == [(KEY, "ended"), (KEY, "final")]
+
+
+def test_a_title_after_the_end_is_told_and_holds_nothing_open():
+    told = show()
+    told.tell("12:20:00", 0, title="What a night")
+    assert told.twin.last_published()[KEY]["title"] == "What a night"
+    told.advance("12:26:00")
+    assert statuses(told) == [(KEY, "ended"), (KEY, "ended"), (KEY, "final")]
+
+
+def test_an_end_that_moves_on_is_not_idle():
+    told = show()
+    told.tell("12:15:00", kind="ended")
+    told.advance("12:30:59")
+    assert told.b1["status"] == "ended"
+    told.advance("12:31:00")
+    assert told.b1["status"] == "final"
 
 
 def test_a_correction_is_not_idle():
@@ -116,14 +142,30 @@ def test_a_second_run_begins_more_than_the_gap_after_an_end():
     assert told.scope("broadcasts", "live", "peak_sum", "viewers") == [2, 1, 15, 5]
 
 
-def test_what_does_not_begin_a_run():
+@pytest.mark.parametrize(
+    ("event", "ended_at"),
+    [
+        ({"viewers": 0}, "12:10:00"),
+        ({}, "12:10:00"),
+        ({"viewers": 5, "revision": 1}, None),  # so it went on, with a hole
+        ({"kind": "started", "revision": 1}, None),
+        ({"kind": "ended"}, "13:11:00"),
+    ],
+)
+def test_what_does_not_begin_a_run(event, ended_at):
     told = show()
-    told.tell("13:11:00", 0)
-    told.tell("13:11:00")
-    told.tell("13:11:00", kind="ended", read=ms("13:11:01"))
-    told.tell("13:11:00", 5, revision=1)
+    told.tell("13:11:00", **event)
     assert told.twin.run_keys() == [KEY]
-    assert told.b1["ended_at"] == "2026-11-20T13:11:00Z"
+    assert told.b1["ended_at"] == (None if ended_at is None else at(ended_at))
+
+
+def test_what_is_late_begins_no_run():
+    told = show()
+    told.minutes("12:11", "13:40", 0)
+    assert told.tell("13:25:59", 5, kind="started", read=ms("13:41:00")) == "late"
+    assert told.twin.run_keys() == [KEY]
+    told.tell("13:26:00", 5, kind="started", read=ms("13:41:00"))
+    assert len(told.twin.run_keys()) == 2
 
 
 def test_all_up_to_the_end_of_the_gap_is_sealed_for_the_new_run():

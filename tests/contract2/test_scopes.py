@@ -1,8 +1,11 @@
 """Sections 5 and 7 clause by clause: names, and the scopes' figures."""
 
 import pytest
+from contract2.reading import record
 from contract2.rules import Settings
-from contract2.telling import KEY, Told, at, ms
+from contract2.telling import Told, at, ms
+
+EVENT = {"platform": "twitch", "broadcast": "b1", "viewers": 4}
 
 
 def test_the_earliest_name_counts_until_a_minute_is_sealed():
@@ -20,6 +23,15 @@ def test_the_earliest_name_counts_until_a_minute_is_sealed():
     assert told.b1["venue"] == "louvre"
     assert told.twin.relabelled() == 1
     assert told.scope("broadcasts", "peak", scope="venue:louvre") == [1, 10]
+
+
+def test_names_are_settled_by_a_sealed_minute_not_by_how_many_were_told():
+    told = Told()
+    for second in range(10):
+        told.tell(f"12:00:{second:02}", 10)
+    told.tell("12:14:59", 10, venue="prado")
+    told.tell("12:13:00", 10, venue="louvre", read=ms("12:14:59"))
+    assert told.b1["venue"] == "louvre"
 
 
 def test_of_one_time_the_least_name_counts():
@@ -68,6 +80,14 @@ def test_now_is_what_is_live_and_fresh():
     assert told.twin.exported("world")
 
 
+def test_zero_is_told_too():
+    told = Told()
+    told.tell("12:00:00", 10)
+    told.tell("12:04:00", 0)
+    told.advance("12:06:00")
+    assert told.scope("viewers") == [0]
+
+
 def test_where_the_carry_is_longer_what_was_told_stays_fresh_longer():
     told = Told(carry="10m")
     told.tell("12:00:00", 10)
@@ -83,6 +103,12 @@ def test_a_partition_that_is_behind_dents_nothing():
     told.advance("12:20:00", behind=(0,))
     assert told.scope("viewers") == [10]
     told.advance("12:20:00")
+    assert told.scope("viewers") == [None]
+    told.advance("12:21:00", behind=(0,))
+    assert told.scope("viewers") == [None]  # stale before, and nothing new was told
+    told.twin.feed(record({**EVENT, "at": at("12:19:00")}, ms("12:19:00"), ms("12:30:00")))
+    assert told.scope("viewers") == [4]
+    told.advance("12:30:00")
     assert told.scope("viewers") == [None]
 
 
@@ -104,6 +130,15 @@ def test_the_peak_goes_up_to_an_end_that_stands():
     assert told.scope("peak", "peak_at", "minute") == [20, at("12:02:00"), at("12:02:00")]
     told.tell("12:02:31", kind="started")
     assert told.scope("peak") == [35]
+
+
+def test_what_is_told_after_an_end_in_its_minute_is_not_in_the_peak():
+    told = Told()
+    told.tell("12:00:30", 10)
+    told.tell("12:01:20", kind="ended")
+    told.tell("12:01:50", 20)
+    told.tell("12:01:00", 5, broadcast="b2")
+    assert told.scope("peak", "peak_at") == [15, at("12:01:00")]  # the minute carries 10
 
 
 def test_the_minute_is_the_newest_that_was_ever_the_last_of_a_span():
@@ -133,4 +168,3 @@ def test_settings_that_are_refused():
     ):
         with pytest.raises(ValueError, match="settings"):
             Settings(wrong)
-    assert KEY == "twitch:b1"

@@ -153,10 +153,12 @@ def test_peak_held_is_what_two_successive_minutes_reached():
     assert told.b1["peak_held"] is None
     told.tell("12:03:30", 7)  # carry + 1 minutes on
     assert told.b1["peak_held"] == 7
-    told.tell("12:07:30", 9)  # one more, so not a pair
+    told.tell("12:04:30", 6)
+    told.tell("12:08:30", 9)  # one minute more, so not a pair
+    told.tell("12:12:30", 9)
     assert told.b1["peak_held"] == 7
-    told.tell("12:08:30", 0)
-    told.tell("12:09:30", 9)  # its neighbour told 0
+    told.tell("12:13:30", 0)
+    told.tell("12:14:30", 9)  # its neighbour told 0
     assert told.b1["peak_held"] == 7
 
 
