@@ -18,7 +18,7 @@ from streams.routing import Router
 from streams.summaries import encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable
+    from collections.abc import AsyncIterable, Callable, Mapping
 
     from streams.audience import Rules
     from streams.audience.broadcast import Told
@@ -51,6 +51,11 @@ class Broadcasts:
     Args:
         settings: The settings in force.
         topics: Where to send what.
+
+    Attributes:
+        lifecycles: The timers of each partition that is followed.
+        refused_before: By partition, the offset before which former owners of the outputs have
+            refused what was to be refused: it is counted, but not sent a second time.
     """
 
     def __init__(self, settings: Settings, topics: Topics) -> None:
@@ -70,6 +75,7 @@ class Broadcasts:
         )
         self._first_wait = shortest.total_seconds() + self._margin
         self.lifecycles: dict[int, Lifecycle] = {}
+        self.refused_before: Mapping[int, int] = {}
 
     # -- following the partitions ----------------------------------------------------------------
 
@@ -151,7 +157,7 @@ class Broadcasts:
             for key in due:
                 if key not in batch.changed:  # else it was read just now, and is looked at again
                     finalise(outcome, lifecycle, key)
-        outcome.send(self._rejected, self._sums)
+        outcome.send(self._rejected, self._sums, self.refused_before.get(batch.partition, 0))
 
     def apply(self, outcome: Outcome, key: bytes, records: list[Any]) -> None:
         """Judge and take in the records of one key, which are those of one broadcast."""

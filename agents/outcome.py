@@ -119,14 +119,17 @@ class Outcome:
         self.ahead = max(self.ahead, part.ahead)
         self._refused += part._refused
 
-    def send(self, rejected: str, scope_sums: str) -> None:
+    def send(self, rejected: str, scope_sums: str, refused_before: int = 0) -> None:
         """Send with the batch what is refused, in its order, and what scopes are told.
 
         Args:
             rejected: The topic of refused records.
             scope_sums: The topic of what batches change in scopes.
+            refused_before: Records before this offset were sent there already, by another group.
         """
         self.notes.ahead = self.ahead / 1e6
-        for _, record, refused in sorted(self._refused, key=itemgetter(0)):
+        for offset, record, refused in sorted(self._refused, key=itemgetter(0)):
+            if offset < refused_before:
+                continue
             refuse(self.batch, rejected, record, refused.reason, refused.detail)
         self.sums.send(self.batch, scope_sums)

@@ -77,6 +77,7 @@ class Partition:
         place: Partitioner for outputs.
         listener: Who is told.
         clock: Seconds for `Batch.read_at`.
+        guard: Raises `Refusal` where this worker must not write.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Partition:
         place: Callable[[str, bytes | None], int],
         listener: Listener,
         clock: Callable[[], float],
+        guard: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._settings = settings
         self._source = source
@@ -101,6 +103,7 @@ class Partition:
         self._deliver = deliver
         self._listener = listener
         self._clock = clock
+        self._guard = guard
         self._ledger = Ledger(settings, source, changelog, place)
         self._stopping = False
         self._task: asyncio.Task[Any] | None = None
@@ -139,6 +142,8 @@ class Partition:
             return
         try:
             await self._ledger.start()
+            if self._guard is not None:
+                await self._guard()
             self.phase = Phase.RESTORING
             began = time.monotonic()
             self._kept.restored = await restore(

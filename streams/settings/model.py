@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     )
 
     topic_prefix: TopicPrefix = Field("", description="put in front of every topic's name, as is")
+    output_prefix: TopicPrefix = Field(
+        "",
+        description="the same for the topics that are written alone; empty: AUDIENCE_TOPIC_PREFIX",
+    )
     partitions: int = Field(8, ge=1, le=10_000, description="partitions of each topic")
     replication: int = Field(1, ge=1, le=32, description="copies of each partition")
     retention: Duration = Field(
@@ -94,7 +98,7 @@ class Settings(BaseSettings):
         "murmur2", description="how producers choose the partition of a key; `any`: unchecked"
     )
     group: Group = Field(
-        "live-audience", description="the consumer group, and part of the internal topics' names"
+        "live-audience", description="part of the names of consumer groups and internal topics"
     )
     instance: Instance = Field(
         "", description="this worker's lasting name in the group (static membership)"
