@@ -14,6 +14,7 @@ import faust
 import structlog
 
 from agents import logs
+from agents.access import require_rights
 from agents.admin import check_topics
 from agents.app import create_app
 from agents.web import check_address
@@ -48,6 +49,7 @@ async def _look_first(settings: Settings) -> None:
 
     What is only a warning is told by `TopicWatch`, which starts with the worker.
     """
+    await require_rights(settings)
     errors = [found for found in await check_topics(settings) if found.severity == "error"]
     if errors:
         raise TopicsError(
