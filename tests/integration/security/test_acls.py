@@ -1,12 +1,14 @@
 """The least rights that a worker works with: each is enough with the others, and each is needed."""
 
 import asyncio
+import sys
 import time
 
 import orjson
 import pytest
 from integration.pipeline.system import System
 from kafka_tools import produce_all
+from processes import Process
 
 from agents import worker
 from agents.access import require_rights, useful_rights, worker_rights
@@ -50,9 +52,15 @@ async def user(secured, name):
     return secured.login(name)
 
 
-def said(right):
+def said(operation, name, kind="topic"):
     """What is said of a right that is missing when something is tried: a single name."""
-    return f"{right.operation} on the {right.kind.replace('-', ' ')} {right.name}"
+    return f"the right {operation} on the {kind.replace('-', ' ')} {name}"
+
+
+async def call(*arguments, **settings):
+    env = {f"AUDIENCE_{name.upper()}": value for name, value in settings.items()}
+    command = await Process(sys.executable, "-m", "agents.cli", *arguments, env=env).start()
+    return await command.ended(60), "\n".join(command.lines)
 
 
 async def test_all_that_are_missing_are_named_at_the_start(secured, topic_prefix):
@@ -82,7 +90,11 @@ async def test_each_that_is_missing_is_named_at_the_start(secured, topic_prefix)
             await secured.forbid("starting", acl(right))
             with pytest.raises(AccessError) as caught:
                 await worker._look_first(settings)
-            named = str(right) if right.kind != "transactional-id" else said(right)
+            named = (
+                str(right)
+                if right.kind != "transactional-id"
+                else said(right.operation, right.name, right.kind)
+            )
             assert named in str(caught.value)
             await secured.allow("starting", [acl(right)])
         await worker._look_first(settings)
@@ -115,6 +127,34 @@ async def test_these_are_enough_and_a_worker_that_lacks_one_says_which(secured, 
         assert await check_topics(Settings(**{**running.given, **login})) == []
 
 
+async def test_who_makes_the_topics_and_who_sends_events_needs_other_rights(
+    secured, topic_prefix, tmp_path
+):
+    maker, sender = await user(secured, "making"), await user(secured, "sending")
+    given = {"topic_prefix": topic_prefix, "replication": "3"}
+    owner = f"{topic_prefix}output-owner"
+    await secured.allow(
+        "making",
+        [
+            ("topic", topic_prefix, "prefixed", "CREATE"),
+            ("topic", topic_prefix, "prefixed", "DESCRIBE"),
+            ("topic", owner, "literal", "READ"),
+            ("topic", owner, "literal", "WRITE"),
+            ("transactional_id", owner, "literal", "WRITE"),
+        ],
+    )
+    code, text = await call("topics", "create", **given, **maker)
+    assert code == 0, text
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(records()[0][1])
+    code, text = await call("replay", str(file), **given, **sender)
+    assert code == 1
+    assert said("Write", f"{topic_prefix}viewer-events") in text
+    await secured.allow("sending", [("topic", f"{topic_prefix}viewer-events", "literal", "WRITE")])
+    code, text = await call("replay", str(file), **given, **sender)
+    assert code == 0, text
+
+
 #: (The owner of the outputs is read at the start alone.)
 WORKING = [number for number, right in enumerate(RIGHTS) if "owner" not in right.name]
 
@@ -137,5 +177,4 @@ async def test_each_that_is_taken_away_is_named_during_work(secured, topic_prefi
             return rights[number], ends[-1]
 
     for right, last in await asyncio.gather(*map(one, WORKING)):
-        begin = f"{right.operation} on the {right.kind.replace('-', ' ')} {right.name}"
-        assert begin in last, (right, last)
+        assert said(right.operation, right.name, right.kind) in last, (right, last)
