@@ -14,7 +14,7 @@ from streams.audience import Row, Tombstone, standing, summary
 from streams.errors import LiveAudienceError
 from streams.events import read, read_alike
 from streams.refusals import Reason, Refused
-from streams.routing import Router
+from streams.routing import LONGEST_KEY, Router, check_length
 from streams.summaries import encode
 
 if TYPE_CHECKING:
@@ -148,6 +148,10 @@ class Broadcasts:
         outcome.misplaced = self._router.misplaced(
             batch.partition, [key for key in by_key if key not in known and key is not None]
         )
+        # Before anything else, and of what is misplaced alone: in most batches nothing is.
+        for key in outcome.misplaced:
+            if len(key) > LONGEST_KEY:
+                self._refuse_key(outcome, by_key.pop(key))
         for key, records in by_key.items():
             apply(outcome, key, records)
         outcome.notes.read = list(batch.changed)
@@ -158,6 +162,15 @@ class Broadcasts:
                 if key not in batch.changed:  # else it was read just now, and is looked at again
                     finalise(outcome, lifecycle, key)
         outcome.send(self._rejected, self._sums, self.refused_before.get(batch.partition, 0))
+
+    @staticmethod
+    def _refuse_key(outcome: Outcome, records: list[Any]) -> None:
+        """Refuse the records of a key that is too long to be right, whatever they say."""
+        try:
+            check_length(records[0].key)
+        except Refused as refused:
+            for record in records:
+                outcome.refuse(record, refused.platform, refused)
 
     def apply(self, outcome: Outcome, key: bytes, records: list[Any]) -> None:
         """Judge and take in the records of one key, which are those of one broadcast."""

@@ -37,6 +37,11 @@ _RESTORE: Final = (
     "max.compaction.lag.ms",
 )
 
+# How far a record's time may be ahead of the broker's clock by Kafka's own default, since 4.0.
+_USUALLY_AHEAD: Final = 3_600_000
+# A thousand years, in milliseconds: no bound at all.
+_FOR_EVER: Final = 1_000 * 365 * 86_400_000
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -180,6 +185,21 @@ def _replication(case: _Case) -> Iterator[Finding]:
             "it along",
             case.alter(None, "min.insync.replicas"),
         )
+    elif quorum == have > 1:
+        yield case.warning(
+            f"wants all of its {have} copies in step: nothing can be written to it while one of "
+            "their brokers is away",
+            case.alter({"min.insync.replicas": str(min(have - 1, _quorum(case)))}),
+        )
+
+
+def _elections(case: _Case) -> Iterator[Finding]:
+    if case.actual.replication > 1 and case.text("unclean.leader.election.enable") == "true":
+        yield case.warning(
+            "may be led by a copy that is behind (unclean.leader.election.enable=true): what was "
+            "taken for done is then gone, and figures are wrong without a word",
+            case.alter({"unclean.leader.election.enable": "false"}),
+        )
 
 
 def _quorum(case: _Case) -> int:
@@ -279,6 +299,29 @@ def _timestamps(case: _Case) -> Iterator[Finding]:
         )
 
 
+def _clocks(case: _Case) -> Iterator[Finding]:
+    """How far ahead of the broker's clock a producer's may be, where its time is what counts."""
+    wanted = case.topic.config.get("message.timestamp.type")
+    ahead = case.number("message.timestamp.after.max.ms")
+    if wanted is None or ahead is None or case.text("message.timestamp.type") != "CreateTime":
+        return
+    most = milliseconds(case.settings.future)
+    if wanted == "CreateTime":
+        most = max(most, _USUALLY_AHEAD)
+    if ahead > most:
+        shown = "by any time" if ahead >= _FOR_EVER else _shown(ahead)
+        yield case.warning(
+            f"takes records whose time is ahead of the broker's clock (message.timestamp.after."
+            f"max.ms: {shown}): a producer with a wrong clock can send events of the future, which "
+            "are not refused as such (AUDIENCE_FUTURE)",
+            case.alter({"message.timestamp.after.max.ms": str(most)}),
+        )
+
+
+def _shown(number: float) -> str:
+    return format_duration(timedelta(milliseconds=number))
+
+
 def _compaction(case: _Case) -> Iterator[Finding]:
     if not case.topic.compacted:
         return
@@ -301,10 +344,12 @@ def _compaction(case: _Case) -> Iterator[Finding]:
 _CHECKS: Final[tuple[Callable[[_Case], Iterator[Finding]], ...]] = (
     _partitions,
     _replication,
+    _elections,
     _readable,
     _cleanup,
     _size,
     _retention,
     _timestamps,
+    _clocks,
     _compaction,
 )

@@ -21,6 +21,7 @@ from aiokafka.errors import (
     UnsupportedVersionError,
 )
 
+import streams.metadata  # noqa: F401 - by this, clients ask for their own topics alone
 from agents.security import security_options
 from streams.authorization import NOT_ALLOWED, missing_right
 from streams.connection import failures

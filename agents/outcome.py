@@ -90,7 +90,9 @@ class Outcome:
         self.sums = Sums()
         self.misplaced: set[bytes] = set()
         self.ahead = 0
-        self._refused: list[tuple[int, Any, Refused]] = []
+        # No `Refused` itself: its traceback has a frame that has this, a circle that would keep the
+        # batch in memory until the garbage collector comes by.
+        self._refused: list[tuple[int, Any, Reason, str]] = []
 
     def refuse(self, record: Any, platform: str, refused: Refused) -> None:
         """Refuse a record.
@@ -100,8 +102,8 @@ class Outcome:
             platform: The one that it names; empty if none that is valid is known.
             refused: Why.
         """
-        self._refused.append((record.offset, record, refused))
         notes, reason = self.notes, refused.reason
+        self._refused.append((record.offset, record, reason, refused.detail))
         notes.reasons[reason] = notes.reasons.get(reason, 0) + 1
         counts = notes.late if reason is Reason.LATE else notes.rejected
         counts[platform] = counts.get(platform, 0) + 1
@@ -128,8 +130,8 @@ class Outcome:
             refused_before: Records before this offset were sent there already, by another group.
         """
         self.notes.ahead = self.ahead / 1e6
-        for offset, record, refused in sorted(self._refused, key=itemgetter(0)):
+        for offset, record, reason, detail in sorted(self._refused, key=itemgetter(0)):
             if offset < refused_before:
                 continue
-            refuse(self.batch, rejected, record, refused.reason, refused.detail)
+            refuse(self.batch, rejected, record, reason, detail)
         self.sums.send(self.batch, scope_sums)

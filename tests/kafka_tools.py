@@ -88,7 +88,7 @@ async def consume_all(brokers, topic, *, committed=True, seconds=30.0):
 async def _partitions(consumer, topic):
     numbers = None
     while not numbers:  # the topic may be so new that the broker does not tell of it yet
+        consumer._client.set_topics([topic])
         await consumer._client.force_metadata_update()
-        await consumer.topics()
         numbers = consumer.partitions_for_topic(topic)
     return [TopicPartition(topic, number) for number in sorted(numbers)]

@@ -202,6 +202,13 @@ SCOPE_CLOSED: Final = Metric(
     "counter",
     "Changes of a scope's minute that came after it was closed: no more in the peak.",
 )
+SCOPE_SKIPPED: Final = Metric(
+    "audience_scope_skipped_total",
+    "counter",
+    "Changes of scopes that could not be read (malformed) or added (error): their sums lack them.",
+    ("reason",),
+)
+SKIPPED_BECAUSE: Final = ("malformed", "error")
 TRANSACTIONS: Final = Metric(
     "audience_transactions_total",
     "counter",
@@ -298,6 +305,14 @@ TOPIC_FINDINGS: Final = Metric(
     "What is wrong with the topic's configuration, as `topics check` finds it.",
     ("topic",),
 )
+HTTP_CLOSED: Final = Metric(
+    "audience_http_connections_closed_total",
+    "counter",
+    "HTTP connections closed before the client did so, by why: a request that did not come (head) "
+    "or no further one (idle), an answer that was not read (unread) or took too long (answer), "
+    "too many at once (full).",
+    ("reason",),
+)
 
 PIPELINE_METRICS: Final = (
     EVENTS,
@@ -305,6 +320,7 @@ PIPELINE_METRICS: Final = (
     RELABELLED,
     FINALISED,
     SCOPE_CLOSED,
+    SCOPE_SKIPPED,
     TRANSACTIONS,
     FENCED,
     SESSIONS_LOST,
@@ -325,4 +341,5 @@ WORKER_METRICS: Final = (
     SCOPES_LAG_SECONDS,
     RECOVERY,
     TOPIC_FINDINGS,
+    HTTP_CLOSED,
 )

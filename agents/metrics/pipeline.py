@@ -44,6 +44,7 @@ class Pipeline:
         self._relabelled = _counter(catalogue.RELABELLED, registry)
         self._finalised = _counter(catalogue.FINALISED, registry)
         self._scope_closed = _counter(catalogue.SCOPE_CLOSED, registry)
+        self._scope_skipped = _counter(catalogue.SCOPE_SKIPPED, registry)
         self._transactions = _counter(catalogue.TRANSACTIONS, registry)
         self._fenced = _counter(catalogue.FENCED, registry)
         self._sessions_lost = _counter(catalogue.SESSIONS_LOST, registry)
@@ -64,6 +65,8 @@ class Pipeline:
         # Rates need a first value: what can be named beforehand stands at 0 from the start.
         for reason in Reason:
             self._rejected.labels(reason.value)
+        for why in catalogue.SKIPPED_BECAUSE:
+            self._scope_skipped.labels(why)
         for outcome in ("committed", "failed"):
             self._transactions.labels(outcome)
         self._platforms: set[str] = set()
@@ -108,6 +111,15 @@ class Pipeline:
     def scope_closed(self, minutes: int) -> None:
         """Count changes of minutes that were closed in their scope."""
         self._scope_closed.inc(minutes)
+
+    def scope_skipped(self, reason: str, changes: int) -> None:
+        """Count changes of scopes that were skipped.
+
+        Args:
+            reason: `malformed` or `error`.
+            changes: How many.
+        """
+        self._scope_skipped.labels(reason).inc(changes)
 
     def transaction(self, *, records: int, work_seconds: float, commit_seconds: float) -> None:
         """Count a committed transaction.

@@ -96,6 +96,10 @@ class Ledger:
             request_timeout_ms=int(settings.deadline * 1000),
             retry_backoff_ms=20,
         )
+        # One that has written nothing yet would ask for all topics of the cluster every 5 minutes
+        # and whenever a connection breaks: seconds of the loop where there are many. The others
+        # are added as they are written to.
+        self._producer.client.set_topics([source.topic])
 
     async def start(self) -> None:
         """Take the partition over.

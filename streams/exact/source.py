@@ -33,8 +33,16 @@ _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
 
 
-@lru_cache(maxsize=100_000)
+#: Longer keys are hashed each time: all that are remembered take less than 40 MB.
+_LONGEST_REMEMBERED = 128
+
+
 def _hash(key: bytes) -> int:
+    return _remembered(key) if len(key) <= _LONGEST_REMEMBERED else murmur2(key) & 0x7FFFFFFF
+
+
+@lru_cache(maxsize=100_000)
+def _remembered(key: bytes) -> int:
     return murmur2(key) & 0x7FFFFFFF
 
 
@@ -229,6 +237,7 @@ class Source(mode.Service):
             fetch_max_bytes=4 * settings.fetch_bytes,
             max_partition_fetch_bytes=settings.fetch_bytes,
             fetch_max_wait_ms=100,
+            client_rack=settings.rack,
             metadata_max_age_ms=60_000,
         )
 

@@ -120,6 +120,52 @@ def test_fewer_copies_in_step_is_a_warning():
     assert finding.severity == "warning"
 
 
+@pytest.mark.parametrize(("copies", "quorum", "right"), [(2, 2, 1), (3, 3, 2)])
+def test_all_copies_in_step_is_a_warning(copies, quorum, right):
+    (finding,) = check(
+        Settings(replication=copies), broadcasts_changelog={"min.insync.replicas": str(quorum)}
+    )
+    assert finding.severity == "warning"
+    assert "while one of their brokers is away" in finding.what
+    assert finding.remedy.endswith(f"--add-config min.insync.replicas={right}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_leader_that_is_behind_is_a_warning(name):
+    change = {"unclean.leader.election.enable": "true"}
+    (finding,) = check(Settings(replication=3), **{name: change})
+    assert finding.severity == "warning"
+    assert finding.remedy.endswith("--add-config unclean.leader.election.enable=false")
+    assert check(Settings(replication=1), **{name: change}) == []  # there is no other copy
+    change = {"unclean.leader.election.enable": "false"}
+    assert check(Settings(replication=3), **{name: change}) == []
+
+
+@pytest.mark.parametrize(
+    ("ahead", "future", "told"),
+    [
+        (3_600_000, "2m", None),
+        (3_600_001, "2m", "1h1ms"),
+        (7_200_000, "2h", None),
+        (2**63 - 1, "2m", "by any time"),
+    ],
+)
+def test_a_clock_that_may_be_far_ahead_is_a_warning(ahead, future, told):
+    found = check(Settings(future=future), events={"message.timestamp.after.max.ms": str(ahead)})
+    assert [finding.severity for finding in found] == (["warning"] if told else [])
+    if told:
+        assert told in found[0].what
+
+
+def test_a_producers_clock_counts_for_nothing_where_the_broker_gives_the_time():
+    change = {
+        "message.timestamp.type": "LogAppendTime",
+        "message.timestamp.after.max.ms": str(2**63 - 1),
+    }
+    (finding,) = check(Settings(), events=change)
+    assert "message.timestamp.type=LogAppendTime" in finding.what
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_small_messages_are_an_error(name):
     (finding,) = check(Settings(), **{name: {"max.message.bytes": "65536"}})
