@@ -76,7 +76,7 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     client = AIOKafkaAdminClient(
         **client_options(settings), request_timeout_ms=int(REACH_SECONDS * 1000)
     )
-    async with _running(settings, client, client.close):
+    async with _running(settings, client, client.close, looking=True):
         yield client
 
 
@@ -127,9 +127,14 @@ async def reader(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaCo
 
 @asynccontextmanager
 async def _running(
-    settings: Settings, client: Any, close: Any, reads: Container[str] | None = None
+    settings: Settings,
+    client: Any,
+    close: Any,
+    reads: Container[str] | None = None,
+    *,
+    looking: bool = False,
 ) -> AsyncIterator[None]:
-    with in_words(settings, reads):
+    with in_words(settings, reads, looking=looking):
         try:
             await _start(settings, client)
             yield
@@ -174,12 +179,15 @@ def unreachable(settings: Settings, why: str = "") -> BrokerUnreachableError:
 
 
 @contextmanager
-def in_words(settings: Settings, reads: Container[str] | None = None) -> Iterator[None]:
+def in_words(
+    settings: Settings, reads: Container[str] | None = None, *, looking: bool = False
+) -> Iterator[None]:
     """Turn the errors of Kafka clients into such as are shown to people.
 
     Args:
         settings: brokers and security.
         reads: topics that are only read from; None if nothing is written to.
+        looking: whether it is only asked what topics there are.
 
     Raises:
         LiveAudienceError: for any error of aiokafka.
@@ -196,7 +204,7 @@ def in_words(settings: Settings, reads: Container[str] | None = None) -> Iterato
             f"{_said(error)}; use Apache Kafka 2.8 or newer"
         ) from error
     except NOT_ALLOWED as error:
-        raise AccessError(missing_right(error, reads)) from error
+        raise AccessError(missing_right(error, reads, looking=looking)) from error
     except InvalidTimestampError as error:
         raise LiveAudienceError(
             "the broker refuses timestamps so far ahead of its clock (its setting "

@@ -22,12 +22,15 @@ NOT_ALLOWED = (
 )
 
 
-def missing_right(error: BaseException, reads: Container[str] | None = None) -> str:
+def missing_right(
+    error: BaseException, reads: Container[str] | None = None, *, looking: bool = False
+) -> str:
     """The right that would have allowed it, as an ACL names it.
 
     Args:
         error: One of `NOT_ALLOWED`.
         reads: Topics that were only read from when it happened; None if nothing was written to.
+        looking: Whether it was only asked what topics there are.
 
     Returns:
         For people, e.g. `the right Write on the topic summaries is missing`.
@@ -45,8 +48,13 @@ def missing_right(error: BaseException, reads: Container[str] | None = None) -> 
     else:
         topics = [subject] if isinstance(subject, str) else sorted(subject or [])
         rights = [
-            ("Read" if reads is None or topic in reads else "Write", f"the topic {topic}")
-            for topic in topics
+            (_operation(topic, reads, looking=looking), f"the topic {topic}") for topic in topics
         ] or [("Read" if reads is None else "Read or Write", "a topic")]
     wanted = " and ".join(f"{operation} on {resource}" for operation, resource in rights)
     return f"the broker does not allow it: the right {wanted} is missing"
+
+
+def _operation(topic: str, reads: Container[str] | None, *, looking: bool) -> str:
+    if looking:
+        return "Describe"  # which Read and Write include
+    return "Read" if reads is None or topic in reads else "Write"

@@ -158,7 +158,7 @@ async def topic_facts(client: AIOKafkaClient, topics: list[str]) -> dict[str, To
         if code == 0:
             facts[name] = TopicFacts(str(topic_id), len(partitions))
         elif for_code(code) is TopicAuthorizationFailedError:
-            raise Refusal(missing_right(TopicAuthorizationFailedError(name)))
+            raise Refusal(missing_right(TopicAuthorizationFailedError(name), looking=True))
         elif for_code(code) is not UnknownTopicOrPartitionError:
             raise SessionLost(f"topic {name} is not ready: {for_code(code).__name__}")
     return facts

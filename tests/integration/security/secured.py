@@ -200,7 +200,7 @@ def _logins():
         "sasl.enabled.mechanisms": "SCRAM-SHA-256,PLAIN,OAUTHBEARER",
         "scram-sha-256.sasl.jaas.config": f"{_JAAS}.scram.ScramLoginModule required;",
         # A login ends after that long, and its connection with it.
-        "scram-sha-256.connections.max.reauth.ms": "4000",
+        "scram-sha-256.connections.max.reauth.ms": "5000",
         "plain.sasl.jaas.config": (
             f'{_JAAS}.plain.PlainLoginModule required user_plain="plain-canary-1f9c";'
         ),

@@ -149,7 +149,7 @@ async def test_who_makes_the_topics_and_who_sends_events_needs_other_rights(
     file.write_bytes(records()[0][1])
     code, text = await call("replay", str(file), **given, **sender)
     assert code == 1
-    assert said("Write", f"{topic_prefix}viewer-events") in text
+    assert said("Describe", f"{topic_prefix}viewer-events") in text
     await secured.allow("sending", [("topic", f"{topic_prefix}viewer-events", "literal", "WRITE")])
     code, text = await call("replay", str(file), **given, **sender)
     assert code == 0, text

@@ -56,7 +56,7 @@ async def test_a_password(secured, topic_prefix, tmp_path, log, oracle):
     async with system(secured, topic_prefix) as running:
         worker = await running.worker(**secured.login("rotating", file))
         await worker.says("restored", 60)
-        sending = asyncio.create_task(send_slowly(running, log, 9))
+        sending = asyncio.create_task(send_slowly(running, log, 12))
         await asyncio.sleep(2)
         # The first one is worth nothing from here on: whoever logs in with it is refused.
         await secured.user("rotating", "second-canary-77b1")
@@ -74,11 +74,11 @@ import base64, json, time
 def part(value):
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 now = time.time()
-print(part({"alg": "none"}) + "." + part({"sub": "tokens", "iat": now, "exp": now + 4}) + ".")
+print(part({"alg": "none"}) + "." + part({"sub": "tokens", "iat": now, "exp": now + 6}) + ".")
 """
 
 
-async def test_tokens_of_four_seconds(secured, topic_prefix, tmp_path, log, oracle):
+async def test_tokens_of_six_seconds(secured, topic_prefix, tmp_path, log, oracle):
     await secured.allow("tokens", everything(topic_prefix))
     command = tmp_path / "token.py"
     command.write_text(TOKENS)
@@ -86,7 +86,7 @@ async def test_tokens_of_four_seconds(secured, topic_prefix, tmp_path, log, orac
     async with system(secured, topic_prefix) as running:
         worker = await running.worker(**given)
         await worker.says("restored", 60)
-        await send_slowly(running, log, 9)
+        await send_slowly(running, log, 12)
         await running.done(len(log))
         await running.compare(oracle)
         undisturbed(worker)
