@@ -67,7 +67,7 @@ async def create_topics(settings: Settings, *, take_over: bool = False) -> list[
         for topic in topics
     ]
     async with kafka.admin(settings) as client:
-        owned = topics.output_owner.name in await _described(client)
+        owned = topics.output_owner.name in await _described(client, [topics.output_owner.name])
     if owned and not take_over:
         owner = await read_owner(settings)
         if owner is not None:

@@ -14,6 +14,7 @@ import faust
 import structlog
 
 from agents import logs
+from agents.access import require_rights
 from agents.admin import check_topics
 from agents.app import create_app
 from agents.web import check_address, raise_file_limit
@@ -52,6 +53,7 @@ async def look_first(settings: Settings) -> None:
             HTTP cannot be served where the settings say.
     """
     check_address(settings.http_host, settings.http_port)
+    await require_rights(settings)
     errors = [found for found in await check_topics(settings) if found.severity == "error"]
     if errors:
         raise TopicsError(

@@ -14,6 +14,7 @@ from streams.errors import LiveAudienceError
 
 # Imported when called, so that `--version` and a wrong name answer at once.
 _COMMANDS: Final = {
+    "acls": "agents.cli.acls",
     "broker": "agents.cli.broker",
     "config": "agents.cli.config",
     "demo": "agents.cli.demo",

@@ -163,7 +163,7 @@ class Ledger:
     async def _transact(self, writers: dict[TopicPartition, _Writer], position: Position) -> int:
         producer, settings = self._producer, self._settings
         what = f"the transaction of {self._source.topic}/{self._source.partition}"
-        async with bounded(settings.deadline, what):
+        async with bounded(settings.deadline, what, reads={self._source.topic}):
             await producer.begin_transaction()
             written = asyncio.gather(*(self._write(tp, w.batches) for tp, w in writers.items()))
             offsets = producer.send_offsets_to_transaction(

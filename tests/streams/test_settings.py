@@ -387,6 +387,11 @@ class TestSecrets:
         told = "\n".join(wrong("security_password=hunter2", "security_user=u", "partitions=0"))
         assert "hunter2" not in told
 
+    def test_are_not_shown_when_the_equals_sign_is_missing(self):
+        assert wrong("security_password:hunter2") == (
+            "--set security_password: must be NAME=VALUE",
+        )
+
     def test_password_comes_from_its_file(self, tmp_path):
         file = tmp_path / "password"
         file.write_text("hunter2\n")
