@@ -6,9 +6,13 @@ import sys
 import time
 
 import pytest
+from aiokafka.protocol.admin import ApiVersionRequest
 from integration.pipeline.hard_log import hard_log
 from integration.pipeline.oracle import Oracle
 from integration.pipeline.system import System
+
+from agents import kafka
+from streams.settings import Settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
 PARTITIONS = 2
@@ -46,6 +50,24 @@ def undisturbed(worker):
     """No session was lost: what ended was renewed in time."""
     lost = [line for line in worker.lines if "session" in line or "fenced" in line]
     assert not lost, "\n".join(lost)
+
+
+async def test_a_connection_is_replaced_before_its_login_ends(secured):
+    await secured.user("renewing", "renewing-canary")
+    async with kafka.admin(Settings(**secured.login("renewing"))) as client:
+        inner = client._client
+        nodes = [broker.nodeId for broker in inner.cluster.brokers()]
+        seen = {}
+        ends = time.monotonic() + 8  # a login ends after 5 s, and so would its connection
+        while time.monotonic() < ends:
+            for node in nodes:
+                await inner.send(node, ApiVersionRequest())  # none fails
+            for key, connection in inner._conns.items():
+                seen.setdefault(key, set()).add(connection)
+            await asyncio.sleep(0.05)
+    assert len(seen) == 3
+    assert all(len(connections) > 1 for connections in seen.values())
+    assert not any(each.connected() for connections in seen.values() for each in connections)
 
 
 async def test_a_password(secured, topic_prefix, tmp_path, log, oracle):
