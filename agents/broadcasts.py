@@ -142,6 +142,9 @@ class Broadcasts:
         outcome.misplaced = self._router.misplaced(
             batch.partition, [key for key in by_key if key not in known and key is not None]
         )
+        for unreadable in batch.unreadable:
+            refused = Refused(Reason.MALFORMED, unreadable.detail)
+            outcome.refuse(unreadable, "", refused, unreadable.records)
         for key, records in by_key.items():
             apply(outcome, key, records)
         outcome.notes.read = list(batch.changed)

@@ -100,6 +100,13 @@ class Scopes:
     def work_off(self, batch: Batch[State]) -> None:
         """Add up a batch's changes, then publish what is due."""
         notes = batch.notes = Notes()
+        for unreadable in batch.unreadable:
+            log.error(
+                "what batches changed in scopes cannot be read: they lack it",
+                source=f"{batch.topic}/{batch.partition}/{unreadable.offset}",
+                records=unreadable.records,
+                detail=unreadable.detail,
+            )
         scopes: dict[bytes, Scope] = {}
         for record in batch.records:
             key = record.key
