@@ -179,6 +179,7 @@ def exact_settings(settings: Settings) -> ExactSettings:
         group=f"{settings.topic_prefix}{settings.group}",
         instance=settings.instance or None,
         batch_records=settings.batch_records,
+        batch_bytes=settings.batch_bytes,
         deadline=settings.deadline.total_seconds(),
         patience=settings.patience.total_seconds(),
         drain=settings.drain.total_seconds(),

@@ -142,6 +142,9 @@ class Broadcasts:
         outcome.misplaced = self._router.misplaced(
             batch.partition, [key for key in by_key if key not in known and key is not None]
         )
+        for unreadable in batch.unreadable:
+            refused = Refused(Reason.MALFORMED, unreadable.detail)
+            outcome.refuse(unreadable, "", refused, unreadable.records)
         # Before anything else, and of what is misplaced alone: in most batches nothing is.
         for key in outcome.misplaced:
             if len(key) > LONGEST_KEY:

@@ -94,19 +94,20 @@ class Outcome:
         # batch in memory until the garbage collector comes by.
         self._refused: list[tuple[int, Any, Reason, str]] = []
 
-    def refuse(self, record: Any, platform: str, refused: Refused) -> None:
+    def refuse(self, record: Any, platform: str, refused: Refused, records: int = 1) -> None:
         """Refuse a record.
 
         Args:
             record: It.
             platform: The one that it names; empty if none that is valid is known.
             refused: Why.
+            records: How many records it stands for.
         """
         notes, reason = self.notes, refused.reason
         self._refused.append((record.offset, record, reason, refused.detail))
-        notes.reasons[reason] = notes.reasons.get(reason, 0) + 1
+        notes.reasons[reason] = notes.reasons.get(reason, 0) + records
         counts = notes.late if reason is Reason.LATE else notes.rejected
-        counts[platform] = counts.get(platform, 0) + 1
+        counts[platform] = counts.get(platform, 0) + records
 
     def part(self) -> Outcome:
         """Begin what becomes of a part of the batch."""

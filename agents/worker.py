@@ -17,7 +17,8 @@ from agents import logs
 from agents.admin import check_topics
 from agents.app import create_app
 from agents.web import check_address
-from streams.errors import TopicsError
+from streams.errors import PackagesMissingError, TopicsError
+from streams.exact.compression import missing_packages
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -33,14 +34,31 @@ def run(settings: Settings) -> None:
 
     Raises:
         SystemExit: In the end; its code is 0 after a stop in good order, 1 after an error.
-        LiveAudienceError: The broker cannot be reached, or the topics are not as they must be.
+        LiveAudienceError: A package is missing, the broker cannot be reached, or the topics are not
+            as they must be.
     """
     logs.configure(settings)
+    _check_packages()
     check_address(settings.http_host, settings.http_port)
     asyncio.run(_look_first(settings))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     Worker(create_app(settings), loop=loop, loglevel="INFO").execute_from_commandline()
+
+
+def _check_packages() -> None:
+    """Say what is missing to read all that a producer may send.
+
+    Raises:
+        PackagesMissingError: Something is.
+    """
+    if missing := missing_packages():
+        packages = " ".join(sorted(set(missing.values())))
+        raise PackagesMissingError(
+            f"records compressed with {', '.join(missing)} could not be read, and one of them "
+            f"would stop its partition: run `pip install {packages}`, or install live-audience "
+            "with all that it requires"
+        )
 
 
 async def _look_first(settings: Settings) -> None:

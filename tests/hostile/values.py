@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiokafka.partitioner import murmur2
+
 from hostile import slow
 
 LARGEST = 65_536
@@ -62,15 +63,15 @@ def event(rng, now):
 
 
 ODD = (
-    None, True, False, 0, -1, -2, 1, 1.0, 1.5, 10**10, 10**10 + 1, 2**63, 2**64, -(2**63), 10**400, "", "1",
-    "a" * 33, "-a", "A", "é", "\x00", "\x7f", "\x85", "\u2028", "\ufeff", "x" * 129, "x" * 201, [], {}, [[]],
-    {"a": 1}, "sample", "fliggy", "fliggy:b", "2020-02-30T00:00:00Z", "2020-03-01T20:15:60Z",
-    "2020-03-01T20:15:34." + "1" * 3_000 + "Z", "9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z",
-    "2020-03-01T20:15:34", "\ud800",
+    None, True, False, 0, -1, -2, 1, 1.0, 1.5, 10**10, 10**10 + 1, 2**63, 2**64, -(2**63),
+    10**400, "", "1", "a" * 33, "-a", "A", "é", "\x00", "\x7f", "\x85", "\u2028", "\ufeff",
+    "x" * 129, "x" * 201, [], {}, [[]], {"a": 1}, "sample", "fliggy", "fliggy:b",
+    "2020-02-30T00:00:00Z", "2020-03-01T20:15:60Z", "2020-03-01T20:15:34." + "1" * 3_000 + "Z",
+    "9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "2020-03-01T20:15:34", "\ud800",
 )  # fmt: skip
 FIELDS = (
-    "platform", "broadcast", "at", "kind", "viewers", "joins", "views", "venue", "programme", "title",
-    "revision", "extra", "Platform", "",
+    "platform", "broadcast", "at", "kind", "viewers", "joins", "views", "venue", "programme",
+    "title", "revision", "extra", "Platform", "",
 )  # fmt: skip
 PIECES = (
     *slow.UNITS, b"}", b"]", b",", b":", b"NaN", b"Infinity", b"\\ud800", b"\\u0000", b"\\x",
@@ -110,51 +111,54 @@ def edged(rng, told):
     size = LARGEST + rng.choice((-1, 0, 0, 1, 2, 5_000))
     extra = {**told, "extra": ""}
     room = size - len(json.dumps(extra).encode())
-    extra["extra"] = rng.choice(("x", "\x00", "\ud83d\ude00"))[:1] * 1 + "x" * max(0, room - 1)
+    extra["extra"] = "x" * max(0, room)
     value = json.dumps(extra).encode()
     return value[:size] if rng.random() < 0.2 else value
 
 
 def large(rng):
     """Something large and odd."""
-    how = rng.randrange(6)
     size = rng.choice((1_000, 10_000, LARGEST, LARGEST, 200_000))
-    if how == 0:
-        return rng.randbytes(size)
-    if how == 1:
-        return rng.choice(list(slow.DOCUMENTS.values()))
-    if how == 2:
-        return rng.choice((b"[", b'{"a":', b"[{")) * (size // 2)
-    if how == 3:
-        return b"{" + b",".join(b'"%d":%d' % (n, n) for n in range(size // 14)) + b"}"
-    if how == 4:
-        return slow.varied(rng, slow.made(rng))
-    return b"1" * size
+    ways = (
+        lambda: rng.randbytes(size),
+        lambda: rng.choice(list(slow.DOCUMENTS.values())),
+        lambda: rng.choice((b"[", b'{"a":', b"[{")) * (size // 2),
+        lambda: b"{" + b",".join(b'"%d":%d' % (n, n) for n in range(size // 14)) + b"}",
+        lambda: slow.varied(rng, slow.made(rng)),
+        lambda: b"1" * size,
+    )
+    return rng.choice(ways)()
 
 
 def value_of(rng, told, share):
     """A value: mostly small; `share` of them are large."""
-    way = rng.random()
-    if way < share:
+    if rng.random() < share:
         return large(rng) if rng.random() < 0.7 else edged(rng, told)
-    way = rng.random()
-    if way < 0.4:
-        return text_of(rng, told)
-    if way < 0.6:
-        changed = dict(told)
-        for _ in range(rng.choice((1, 1, 2, 4))):
-            changed[rng.choice(FIELDS)] = rng.choice(ODD)
-        return text_of(rng, changed)
-    if way < 0.65:
-        return text_of(rng, {name: v for name, v in told.items() if rng.random() < 0.8})
-    if way < 0.7:
-        twice = text_of(rng, told)
-        return b"{" + twice[1:-1] + b"," + text_of(rng, event(rng, 1_600_000_000))[1:-1] + b"}"
-    if way < 0.95:
-        return mutated(rng, text_of(rng, told))
-    if way < 0.97:
-        return b"\xef\xbb\xbf" + text_of(rng, told)
-    return rng.choice((None, b"", b"null", b"[]", b"{}", b'""', b"\x00", rng.randbytes(40)))
+    ways = (
+        (0.40, lambda: text_of(rng, told)),
+        (0.20, lambda: text_of(rng, changed(rng, told))),
+        (0.05, lambda: text_of(rng, {name: v for name, v in told.items() if rng.random() < 0.8})),
+        (0.05, lambda: repeated(rng, told)),
+        (0.25, lambda: mutated(rng, text_of(rng, told))),
+        (0.02, lambda: b"\xef\xbb\xbf" + text_of(rng, told)),
+        (0.03, lambda: rng.choice((None, b"", b"null", b"[]", b"{}", b'""', b"\0", b"\xff" * 40))),
+    )
+    [make] = rng.choices([way for _, way in ways], [share for share, _ in ways])
+    return make()
+
+
+def changed(rng, told):
+    """An event with other values in some of its fields."""
+    told = dict(told)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        told[rng.choice(FIELDS)] = rng.choice(ODD)
+    return told
+
+
+def repeated(rng, told):
+    """JSON that names its fields twice."""
+    other = text_of(rng, event(rng, 1_600_000_000))
+    return b"{" + other[1:-1] + b"," + text_of(rng, told)[1:]
 
 
 def key_of(rng, told):
@@ -163,31 +167,28 @@ def key_of(rng, told):
     way = rng.random()
     if way < 0.85:
         return right
-    return rng.choice(
-        (
-            None, b"", b"\x00", b"\x00position", b"\xff\xfe", right + b"\x00", right[:-1], right.upper(),
-            b":", b"world", rng.randbytes(8), b"k" * 1_024, b"k" * 1_025, b"k" * rng.randrange(2_000),
-            right + b"k" * rng.choice((600, 5_000, 100_000)), "é:\U0001f600".encode(),
-        )
+    other = (
+        None, b"", b"\x00", b"\x00position", b"\xff\xfe", right + b"\x00", right[:-1],
+        right.upper(), b":", b"world", rng.randbytes(8), b"k" * 1_024, b"k" * 1_025,
+        b"k" * rng.randrange(2_000), right + b"k" * rng.choice((600, 5_000, 100_000)),
+        "é:\U0001f600".encode(),
     )  # fmt: skip
+    return rng.choice(other)
 
 
 def headers_of(rng, *, names):
     """Mostly none; many, long, without value; `names`: also such as are no UTF-8."""
     if rng.random() < 0.9:
         return []
-    how = rng.randrange(6)
-    if how == 0:
-        return [("n", None)]
-    if how == 1:
-        return [(f"h{n}", b"v") for n in range(rng.choice((2, 50, 500)))]
-    if how == 2:
-        return [("n" * rng.choice((1, 300, 5_000)), b"v" * rng.choice((0, 1, 20_000)))]
-    if how == 3:
-        return [("reason", b"late"), ("source", b"else/0/0"), ("detail", b"\xff"), ("reason", None)]
-    if how == 4:
-        return [("", b""), ("é\U0001f600\x00", rng.randbytes(30))]
-    return [(b"\xff\xfe", b"v"), ("n", b"v")] if names else [("traceparent", b"00-" + b"0" * 52)]
+    ways = (
+        lambda: [("n", None)],
+        lambda: [(f"h{n}", b"v") for n in range(rng.choice((2, 50, 500)))],
+        lambda: [("n" * rng.choice((1, 300, 5_000)), b"v" * rng.choice((0, 1, 20_000)))],
+        lambda: [("reason", b"late"), ("source", b"else/0/0"), ("detail", b"\xff")],
+        lambda: [("", b""), ("é\U0001f600\x00", rng.randbytes(30))],
+        lambda: [(b"\xff\xfe", b"v"), ("n", b"v")] if names else [("trace", b"00-" + b"0" * 52)],
+    )
+    return rng.choice(ways)()
 
 
 def timestamp_of(rng, now):
