@@ -14,11 +14,11 @@ from streams.audience import Row, Tombstone, standing, summary
 from streams.errors import LiveAudienceError
 from streams.events import read, read_alike
 from streams.refusals import Reason, Refused
-from streams.routing import Router
+from streams.routing import LONGEST_KEY, Router, check_length
 from streams.summaries import encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable
+    from collections.abc import AsyncIterable, Callable, Mapping
 
     from streams.audience import Rules
     from streams.audience.broadcast import Told
@@ -51,6 +51,11 @@ class Broadcasts:
     Args:
         settings: The settings in force.
         topics: Where to send what.
+
+    Attributes:
+        lifecycles: The timers of each partition that is followed.
+        refused_before: By partition, the offset before which former owners of the outputs have
+            refused what was to be refused: it is counted, but not sent a second time.
     """
 
     def __init__(self, settings: Settings, topics: Topics) -> None:
@@ -70,6 +75,7 @@ class Broadcasts:
         )
         self._first_wait = shortest.total_seconds() + self._margin
         self.lifecycles: dict[int, Lifecycle] = {}
+        self.refused_before: Mapping[int, int] = {}
 
     # -- following the partitions ----------------------------------------------------------------
 
@@ -145,6 +151,10 @@ class Broadcasts:
         for unreadable in batch.unreadable:
             refused = Refused(Reason.MALFORMED, unreadable.detail)
             outcome.refuse(unreadable, "", refused, unreadable.records)
+        # Before anything else, and of what is misplaced alone: in most batches nothing is.
+        for key in outcome.misplaced:
+            if len(key) > LONGEST_KEY:
+                self._refuse_key(outcome, by_key.pop(key))
         for key, records in by_key.items():
             apply(outcome, key, records)
         outcome.notes.read = list(batch.changed)
@@ -154,7 +164,16 @@ class Broadcasts:
             for key in due:
                 if key not in batch.changed:  # else it was read just now, and is looked at again
                     finalise(outcome, lifecycle, key)
-        outcome.send(self._rejected, self._sums)
+        outcome.send(self._rejected, self._sums, self.refused_before.get(batch.partition, 0))
+
+    @staticmethod
+    def _refuse_key(outcome: Outcome, records: list[Any]) -> None:
+        """Refuse the records of a key that is too long to be right, whatever they say."""
+        try:
+            check_length(records[0].key)
+        except Refused as refused:
+            for record in records:
+                outcome.refuse(record, refused.platform, refused)
 
     def apply(self, outcome: Outcome, key: bytes, records: list[Any]) -> None:
         """Judge and take in the records of one key, which are those of one broadcast."""

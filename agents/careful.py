@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 #: So many defects of a batch are logged with all that is known of them, the rest counted.
 _LOGGED = 5
 
+#: Characters of an error's own words that a refused record says.
+_LONGEST_DETAIL = 500
+
 
 class Careful:
     """Works off one batch so that a defect of our own costs only what it concerns.
@@ -124,4 +127,6 @@ class Careful:
 
 
 def _error(error: Exception) -> Refused:
-    return Refused(Reason.ERROR, f"{type(error).__name__}: {error}")
+    # What an error says may hold what the record holds: lone surrogates, 64 KiB of it.
+    said = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
+    return Refused(Reason.ERROR, said.encode("ascii", "backslashreplace").decode())

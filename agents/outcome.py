@@ -90,7 +90,9 @@ class Outcome:
         self.sums = Sums()
         self.misplaced: set[bytes] = set()
         self.ahead = 0
-        self._refused: list[tuple[int, Any, Refused]] = []
+        # No `Refused` itself: its traceback has a frame that has this, a circle that would keep the
+        # batch in memory until the garbage collector comes by.
+        self._refused: list[tuple[int, Any, Reason, str]] = []
 
     def refuse(self, record: Any, platform: str, refused: Refused, records: int = 1) -> None:
         """Refuse a record.
@@ -101,8 +103,8 @@ class Outcome:
             refused: Why.
             records: How many records it stands for.
         """
-        self._refused.append((record.offset, record, refused))
         notes, reason = self.notes, refused.reason
+        self._refused.append((record.offset, record, reason, refused.detail))
         notes.reasons[reason] = notes.reasons.get(reason, 0) + records
         counts = notes.late if reason is Reason.LATE else notes.rejected
         counts[platform] = counts.get(platform, 0) + records
@@ -120,14 +122,17 @@ class Outcome:
         self.ahead = max(self.ahead, part.ahead)
         self._refused += part._refused
 
-    def send(self, rejected: str, scope_sums: str) -> None:
+    def send(self, rejected: str, scope_sums: str, refused_before: int = 0) -> None:
         """Send with the batch what is refused, in its order, and what scopes are told.
 
         Args:
             rejected: The topic of refused records.
             scope_sums: The topic of what batches change in scopes.
+            refused_before: Records before this offset were sent there already, by another group.
         """
         self.notes.ahead = self.ahead / 1e6
-        for _, record, refused in sorted(self._refused, key=itemgetter(0)):
-            refuse(self.batch, rejected, record, refused.reason, refused.detail)
+        for offset, record, reason, detail in sorted(self._refused, key=itemgetter(0)):
+            if offset < refused_before:
+                continue
+            refuse(self.batch, rejected, record, reason, detail)
         self.sums.send(self.batch, scope_sums)

@@ -9,6 +9,7 @@ _SEED: Final = 0x9747B28C
 _M: Final = 0x5BD1E995
 _WORDS: Final = tuple(struct.Struct(f"<{words}I").unpack_from for words in range(64))
 """By how many: reads that many little-endian words of 32 bits from the front of a key."""
+_WORD: Final = struct.Struct("<I")
 _FEW: Final = 16
 """From so many keys of one length on, hashing them side by side pays."""
 
@@ -19,15 +20,18 @@ def murmur2(key: bytes) -> int:
     words = length >> 2
     # Only the low 32 bits ever matter: products are cut once a word, not after every step.
     h = _SEED ^ length
-    for word in (
-        _WORDS[words](key) if words < 64 else struct.unpack_from(f"<{words}I", key)  # noqa: PLR2004 - as many as _WORDS has
-    ):
+    for word in _WORDS[words](key) if words < len(_WORDS) else _words_of(key):
         k = word * _M & 0xFFFFFFFF
         h = (h * _M ^ (k ^ k >> 24) * _M) & 0xFFFFFFFF
     if length & 3:
         h = (h ^ int.from_bytes(key[length & ~3 :], "little")) * _M & 0xFFFFFFFF
     h = (h ^ h >> 13) * _M & 0xFFFFFFFF
     return h ^ h >> 15
+
+
+def _words_of(key: bytes) -> Iterator[int]:
+    """The whole words of a key of any length, one after the other: never all of them in memory."""
+    return (word for (word,) in _WORD.iter_unpack(memoryview(key)[: len(key) & ~3]))
 
 
 def murmur2_of(keys: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:

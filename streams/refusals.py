@@ -4,7 +4,10 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """The reasons, in the order in which they are looked for: the first that applies is given."""
+    """The reasons, in the order in which they are looked for: the first that applies is given.
+
+    Only that a key is too long to be right (`MISROUTED`) is looked at before all of them.
+    """
 
     MALFORMED = "malformed"
     """Not JSON, not UTF-8, not an object, larger than 65,536 bytes, or null."""

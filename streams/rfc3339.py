@@ -38,7 +38,7 @@ _KEPT_DIGITS: Final = 3
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HEAD: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2})")
-_TAIL: Final = re.compile(r":([0-9]{2})(?:\.([0-9]+))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))")
+_TAIL: Final = re.compile(r":([0-9]{2})(?:\.([0-9]++))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))")
 
 
 def microseconds(text: str) -> int:

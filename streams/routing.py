@@ -17,6 +17,9 @@ that a key stays in one partition."""
 
 SETTING: Final = "AUDIENCE_PARTITIONER"
 
+LONGEST_KEY: Final = 1_024
+"""Bytes that a key may have: the longest that can be right, `platform:broadcast`, has 545."""
+
 
 def partition_for(key: bytes, partitions: int, partitioner: Partitioner = "murmur2") -> int:
     """The partition in which a partitioner puts a key.
@@ -56,11 +59,17 @@ class Router:
     def misplaced(self, partition: int, keys: Iterable[bytes]) -> set[bytes]:
         """Those of many keys that do not belong in a partition: all hashed at once.
 
+        Keys that are too long to be right belong in none, and are not hashed.
+
         Args:
             partition: where their records lie.
             keys: the keys.
         """
         partitions = self.partitions
+        keys = list(keys)
+        if max(map(len, keys), default=0) > LONGEST_KEY:
+            too_long = {key for key in keys if len(key) > LONGEST_KEY}
+            return too_long | self.misplaced(partition, [k for k in keys if k not in too_long])
         if self.partitioner == "murmur2":
             return {
                 key
@@ -98,6 +107,23 @@ class Router:
                 f"the key {_shown(key)} must lie in partition {expected} of {self.partitions}, "
                 f"where {SETTING}={self.partitioner} puts it, got {partition}",
             )
+
+
+def check_length(key: bytes | None) -> None:
+    """Does nothing for a key that is not too long to be right.
+
+    It is looked at before anything else: whoever hashes, compares or sends on a key of some
+    megabytes pays for each of them.
+
+    Raises:
+        Refused: it is misrouted; the detail says how long it is.
+    """
+    if key is not None and len(key) > LONGEST_KEY:
+        raise Refused(
+            Reason.MISROUTED,
+            f"the key has {len(key)} bytes, over the {LONGEST_KEY} allowed: it must be "
+            f"platform:broadcast, got {_shown(key)}",
+        )
 
 
 _LONGEST_SHOWN: Final = 200

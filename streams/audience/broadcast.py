@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from streams.audience.bounds import LARGEST_SUM
 from streams.audience.minute import MINUTE, Cell
 
 if TYPE_CHECKING:
@@ -295,6 +296,8 @@ class Row(msgspec.Struct, array_like=True, tag="r1", forbid_unknown_fields=True,
             self._fold(sealed)
         self._carry(line)
         self.folded = line
+        self.viewer_minutes = min(self.viewer_minutes, LARGEST_SUM)
+        self.joins = min(self.joins, LARGEST_SUM)
 
     def _fold(self, sealed: list[int]) -> None:
         """Add sealed cells to the sums, by their minutes, in their order."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from streams.audience.bounds import LARGEST_SUM
 from streams.audience.broadcast import LONGEST_WINDOW
 from streams.audience.minute import MINUTE
 from streams.audience.unfolded import carried, joins, observations, views
@@ -94,13 +95,13 @@ def figures(row: Row) -> Figures:
         peak_5m=_peak_after(newest - _SHORT_WINDOW, row, observed),
         peak_1h=_peak_after(newest - LONGEST_WINDOW, row, observed),
         first_minute=_first_minute(row),
-        viewer_minutes=viewer_minutes,
+        viewer_minutes=min(viewer_minutes, LARGEST_SUM),
         minutes_observed=minutes_observed,
         minutes_carried=minutes_carried,
         minutes_live=minutes_live,
         coverage=min(1.0, minutes_observed / minutes_live),
         average=viewer_minutes / (minutes_observed + minutes_carried) if minutes_observed else None,
-        joins=joins(row),
+        joins=min(joins(row), LARGEST_SUM),
         views=views(row),
         events=row.events,
         late=row.late,

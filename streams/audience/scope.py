@@ -22,6 +22,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from streams.audience.bounds import (
+    LARGEST_SUM,
+    Amount,
+    Count,
+    MinuteNumber,
+    NewestMinute,
+    Timestamp,
+    held,
+)
 from streams.audience.difference import add_sums, by_minute
 from streams.summaries import ScopeSummary, minute_text
 
@@ -54,16 +63,16 @@ class Change(msgspec.Struct, array_like=True, tag="d1", forbid_unknown_fields=Tr
         timestamp: Newest Kafka timestamp of their records, in milliseconds; -1 for none.
     """
 
-    minutes: dict[int, int]
-    known: dict[int, int]
-    viewer_minutes: int = 0
-    joins: int = 0
-    views: int = 0
-    peak_sum: int = 0
-    broadcasts: int = 0
-    live: int = 0
-    newest: int = -1
-    timestamp: int = -1
+    minutes: dict[MinuteNumber, Amount]
+    known: dict[MinuteNumber, Count]
+    viewer_minutes: Amount = 0
+    joins: Amount = 0
+    views: Amount = 0
+    peak_sum: Amount = 0
+    broadcasts: Count = 0
+    live: Count = 0
+    newest: NewestMinute = -1
+    timestamp: Timestamp = -1
 
     @staticmethod
     def of(total: Difference) -> Change | None:
@@ -110,6 +119,8 @@ class Chunk(msgspec.Struct, array_like=True, tag="c1", forbid_unknown_fields=Tru
         had = self.minutes.get(offset)
         if had is not None:
             audience += had
+            if not -LARGEST_SUM <= audience <= LARGEST_SUM:
+                audience = held(had, audience - had)
             known += self.known.get(offset, 1)
         if known:
             self.minutes[offset] = audience
@@ -223,7 +234,13 @@ class Scope:
             How many closed minutes it would have changed.
         """
         head = self.head
+        had = head.viewer_minutes, head.joins, head.views, head.peak_sum
         add_sums(head, change)
+        if (
+            max(head.viewer_minutes, head.joins, head.views, head.peak_sum, *had) >= LARGEST_SUM
+            or min(head.viewer_minutes, head.joins, head.views, head.peak_sum) <= -LARGEST_SUM
+        ):
+            _hold(head, had, change)
         closed, missed, number = head.closed, 0, -1
         known = change.known
         for minute, audience in change.minutes.items():
@@ -296,6 +313,14 @@ class Scope:
                 head.closed_peak = greatest[0]
                 head.closed_peak_minute = number * CHUNK + greatest[1]
             self.changed[number] = None
+
+
+def _hold(head: Head, had: tuple[int, int, int, int], change: Change) -> None:
+    """Hold the sums of a head at their bounds: they are as they were, and a change is added."""
+    head.viewer_minutes = held(had[0], change.viewer_minutes)
+    head.joins = held(had[1], change.joins)
+    head.views = held(had[2], change.views)
+    head.peak_sum = held(had[3], change.peak_sum)
 
 
 def _sums(head: Head) -> tuple[int, ...]:

@@ -203,6 +203,22 @@ async def test_lateness_is_the_platforms_own():
     assert bench.batch(event(10), event(8)).notes.late == {"fliggy": 1}
 
 
+@pytest.mark.parametrize("value", [b"x", b"x" * 70_000, None, event(0, viewers=1)])
+@pytest.mark.parametrize("partitioner", ["murmur2", "crc32", "any"])
+async def test_a_key_that_is_too_long_is_refused_before_anything_else(value, partitioner):
+    bench = Bench(partitioner=partitioner)
+    long = [bench.record(value, key=b"k" * 1_025) for _ in range(2)]
+    batch = bench.batch(event(0, viewers=1), *long, event(1, viewers=2))
+    assert batch.notes.accepted == {"fliggy": 2}
+    assert batch.notes.rejected == {"": 2}
+    assert bench.refused(batch) == [
+        ("misrouted", "viewer-events/0/0"),
+        ("misrouted", "viewer-events/0/1"),
+    ]
+    details = [dict(output.headers)["detail"] for output in batch.outputs if output.headers]
+    assert all(b"the key has 1025 bytes, over the 1024 allowed" in detail for detail in details)
+
+
 class TestOurOwnDefects:
     """A record that our code fails on is refused as `error`; its row stays as it was."""
 

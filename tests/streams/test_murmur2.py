@@ -1,3 +1,5 @@
+import tracemalloc
+
 from aiokafka.partitioner import murmur2 as reference
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,16 @@ def unsigned(key):
 @given(st.binary(max_size=400))
 def test_one_key(key):
     assert murmur2(key) == unsigned(key)
+
+
+def test_a_long_key_is_hashed_a_word_at_a_time():
+    key = bytes(range(256)) * 100 + b"abc"
+    wanted = unsigned(key)
+    tracemalloc.start()
+    assert murmur2(key) == wanted
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < len(key) // 2, "all of its words at once take eight times its length"
 
 
 @given(KEYS)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from streams.murmur2 import murmur2
 from streams.refusals import Reason, Refused
-from streams.routing import Router, partition_for
+from streams.routing import LONGEST_KEY, Router, check_length, partition_for
+from streams.viewer_event import LONGEST_BROADCAST, LONGEST_PLATFORM
 
 KEY = b"fliggy:louvre-1"
 
@@ -128,3 +129,32 @@ def test_a_known_key_is_refused_for_another_broadcast() -> None:
 def test_keys_are_utf_8_and_broadcasts_may_hold_colons() -> None:
     router = Router("any", 1)
     router.check("kuaishou:直播:1".encode(), 0, "kuaishou", "直播:1")
+
+
+@pytest.mark.parametrize("partitioner", ["murmur2", "crc32", "any"])
+def test_keys_that_are_too_long_belong_nowhere_and_are_not_hashed(
+    partitioner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at_most(keys: list[bytes]) -> dict[bytes, int]:
+        assert all(len(key) <= LONGEST_KEY for key in keys)
+        return {key: murmur2(key) for key in keys}.items()
+
+    monkeypatch.setattr("streams.routing.murmur2_of", at_most)
+    router = Router(partitioner, 1)
+    long = [b"k" * (LONGEST_KEY + 1), b"k" * 5_000_000]
+    assert router.misplaced(0, [KEY, *long, b"k" * LONGEST_KEY]) == set(long)
+    assert router.misplaced(0, iter([])) == set()
+
+
+def test_the_longest_key_that_can_be_right_is_not_too_long() -> None:
+    longest = f"{'p' * LONGEST_PLATFORM}:{chr(0x1F600) * LONGEST_BROADCAST}".encode()
+    assert len(longest) == 545
+    check_length(longest)
+    check_length(b"k" * LONGEST_KEY)
+    check_length(None)
+    with pytest.raises(
+        Refused, match=r"1025 bytes, over the 1024.*\.\.\. \(1025 bytes\)"
+    ) as refused:
+        check_length(b"k" * 1_025)
+    assert refused.value.reason is Reason.MISROUTED
+    assert len(refused.value.detail) < 400
