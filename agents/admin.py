@@ -17,7 +17,9 @@ from aiokafka.errors import (
 
 from agents import kafka
 from agents.findings import Finding, Found, findings
+from agents.owner import claim, read_owner, refuse_other, why_not_owner
 from streams.errors import BrokerUnfitError, BrokerUnreachableError, TopicsError
+from streams.names import Names
 from streams.topics import Topic, Topics
 
 if TYPE_CHECKING:
@@ -45,18 +47,29 @@ class Creation:
     created: bool
 
 
-async def create_topics(settings: Settings) -> list[Creation]:
-    """Make the topics that are missing; those that are there are left as they are.
+async def create_topics(settings: Settings, *, take_over: bool = False) -> list[Creation]:
+    """Make the topics that are missing, and claim the outputs; what is there is left as it is.
+
+    Args:
+        settings: the settings in force.
+        take_over: claim the outputs also if they are another group's.
 
     Raises:
+        NotOwnerError: the outputs are another group's; then nothing was made.
         TopicsError: one or more could not be made; the others were.
         LiveAudienceError: the broker cannot be reached, is too old or does not allow it.
     """
-    topics = list(Topics.of(settings))
+    topics = Topics.of(settings)
     wanted = [
         NewTopic(topic.name, topic.partitions, topic.replication, topic_configs=dict(topic.config))
         for topic in topics
     ]
+    async with kafka.admin(settings) as client:
+        owned = topics.output_owner.name in await _described(client)
+    if owned and not take_over:
+        owner = await read_owner(settings)
+        if owner is not None:
+            refuse_other(settings, owner)
     async with kafka.admin(settings) as client:
         response = await client.create_topics(wanted)
         await _told(client, {name for name, code, *_ in response.topic_errors if not code})
@@ -73,6 +86,7 @@ async def create_topics(settings: Settings) -> list[Creation]:
             creations.append(Creation(topic, created=not code))
     if problems:
         raise TopicsError("these topics could not be made:\n  " + "\n  ".join(problems))
+    await claim(settings, take_over=take_over)
     return creations
 
 
@@ -119,7 +133,8 @@ async def check_topics(settings: Settings) -> list[Finding]:
             raise BrokerUnfitError(str(error)) from error
         found = await _found(client, [topic.name for topic in topics])
     unfit = await _transactions(settings)
-    return [*unfit, *findings(settings, topics, found)]
+    owned = await _ownership(settings, topics, found)
+    return [*unfit, *findings(settings, topics, found), *owned]
 
 
 async def look_at_topics(settings: Settings) -> list[Finding]:
@@ -131,7 +146,18 @@ async def look_at_topics(settings: Settings) -> list[Finding]:
     topics = Topics.of(settings)
     async with kafka.admin(settings) as client:
         found = await _found(client, [topic.name for topic in topics])
-    return findings(settings, topics, found)
+    owned = await _ownership(settings, topics, found)
+    return [*findings(settings, topics, found), *owned]
+
+
+async def _ownership(
+    settings: Settings, topics: Topics, found: Mapping[str, Found]
+) -> list[Finding]:
+    name = topics.output_owner.name
+    if name not in found:
+        return []
+    what, remedy = why_not_owner(settings, await read_owner(settings))
+    return [Finding(name, "error", what, remedy)] if what else []
 
 
 async def partitions_of(settings: Settings, names: Iterable[str]) -> dict[str, int]:
@@ -192,7 +218,7 @@ async def _transactions(settings: Settings) -> list[Finding]:
     try:
         async with kafka.producer(
             settings,
-            transactional_id=f"{settings.topic_prefix}{settings.group}-check",
+            transactional_id=Names.of(settings).check_transaction,
         ):
             return []
     except BrokerUnreachableError:

@@ -26,6 +26,7 @@ from agents.following import Following
 from agents.kafka import client_options
 from agents.live import LiveBroadcasts, LiveScopes
 from agents.metrics import Metrics
+from agents.owner import OutputOwnership
 from agents.scopes import BATCH_RECORDS, HOT_ROWS, Scopes, ScopesFollowing, scopes
 from agents.topic_watch import TopicWatch
 from agents.web import HttpServer
@@ -34,6 +35,7 @@ from streams.audience.scope_codec import decode_scope, encode_scope
 from streams.clock import Clock, SystemClock
 from streams.errors import LiveAudienceError
 from streams.exact import ExactApp, ExactSettings, Rows, Source
+from streams.names import Names
 from streams.settings import load
 from streams.topics import Topics
 
@@ -63,9 +65,9 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
     app.drain = 2 * settings.drain.total_seconds()  # the two sources stop one after the other
     live = LiveBroadcasts()
     live_scopes = LiveScopes()
+    ownership = OutputOwnership(settings)
     work = Broadcasts(settings, topics)
     scopes_work = Scopes(settings, topics)
-    exact = exact_settings(settings)
     metrics = Metrics(
         live,
         live_scopes,
@@ -78,16 +80,17 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         why_not_ready=lambda: source.why_not_ready() or scopes_source.why_not_ready(),
         clock=clock,
     )
-    following = Following(work, live, metrics, clock)
+    following = Following(work, live, metrics, clock, ownership)
     source = Source(
         app,
         topics.events.name,
         changelog=topics.broadcasts_changelog.name,
         outputs=[topics.rejected.name, topics.broadcast_summaries.name, topics.scope_sums.name],
         rows=lambda: Rows(audience.decode, audience.encode),
-        settings=exact,
+        settings=exact_settings(settings),
         listener=following,
         clock=clock.time,
+        guard=ownership.check,
     )
     following.source = source
     scopes_source = Source(
@@ -96,13 +99,10 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         changelog=topics.scopes_changelog.name,
         outputs=[topics.scope_summaries.name],
         rows=lambda: Rows(decode_scope, encode_scope, hot=HOT_ROWS),
-        settings=dataclasses.replace(
-            exact,
-            group=f"{exact.group}-scopes",
-            batch_records=min(exact.batch_records, BATCH_RECORDS),
-        ),
+        settings=scopes_settings(settings),
         listener=ScopesFollowing(scopes_work, live_scopes, metrics.pipeline),
         clock=clock.time,
+        guard=ownership.check,
     )
     app.sources.extend([source, scopes_source])
     app.services.append(
@@ -172,11 +172,12 @@ class Web(mode.Service):
 def exact_settings(settings: Settings) -> ExactSettings:
     """Say to the exactly-once layer what the settings say."""
     options = client_options(settings)
+    names = Names.of(settings)
     return ExactSettings(
         client={name: value for name, value in options.items() if name != "client_id"},
         client_id=f"{options['client_id']}-{socket.gethostname()}-{os.getpid()}",
-        # Two systems on one broker may differ in their prefix alone.
-        group=f"{settings.topic_prefix}{settings.group}",
+        group=names.broadcasts_group,
+        transactional_id_prefix=f"{names.broadcasts_group}.",
         instance=settings.instance or None,
         batch_records=settings.batch_records,
         batch_bytes=settings.batch_bytes,
@@ -187,6 +188,17 @@ def exact_settings(settings: Settings) -> ExactSettings:
         rebalance_timeout=settings.rebalance_timeout.total_seconds(),
         transaction_timeout=settings.transaction_timeout.total_seconds(),
         fetch_bytes=settings.fetch_bytes,
+    )
+
+
+def scopes_settings(settings: Settings) -> ExactSettings:
+    """Say the same for the scopes' stage."""
+    group = Names.of(settings).scopes_group
+    return dataclasses.replace(
+        exact_settings(settings),
+        group=group,
+        transactional_id_prefix=f"{group}.",
+        batch_records=min(settings.batch_records, BATCH_RECORDS),
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agents.broadcasts import Broadcasts
     from agents.live import LiveBroadcasts
     from agents.metrics import Metrics
+    from agents.owner import OutputOwnership
     from streams.clock import Clock
     from streams.exact import Batch, Rows, Source
 
@@ -53,6 +54,7 @@ class Following(CountsLostSessions):
         live: What readers see.
         metrics: What is counted.
         clock: From when on a restored broadcast's silence counts.
+        ownership: Knows what former owners of the outputs have refused already.
 
     Attributes:
         source: What is followed; to be set before it starts.
@@ -61,13 +63,19 @@ class Following(CountsLostSessions):
     source: Source
 
     def __init__(
-        self, work: Broadcasts, live: LiveBroadcasts, metrics: Metrics, clock: Clock
+        self,
+        work: Broadcasts,
+        live: LiveBroadcasts,
+        metrics: Metrics,
+        clock: Clock,
+        ownership: OutputOwnership,
     ) -> None:
         super().__init__(metrics.pipeline)
         self._work = work
         self._live = live
         self._metrics = metrics
         self._clock = clock
+        self._ownership = ownership
 
     def restoring(self, partition: int, done: int, total: int) -> None:
         """Tell how far a long restore is."""
@@ -77,6 +85,7 @@ class Following(CountsLostSessions):
         """Begin to show a partition."""
         log.info("restored", partition=partition, rows=len(rows), seconds=round(seconds, 3))
         count = self.source.partition_count()
+        self._work.refused_before = self._ownership.refused(self.source.topic_id())
         self._work.restored(partition, rows, self._clock.time(), count)
         self._live.restored(partition, rows)
         self._metrics.worker.restored(partition, seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,18 +24,13 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
     UnsupportedVersionError,
 )
-from aiokafka.helpers import create_ssl_context
 
-from streams.errors import (
-    BrokerUnfitError,
-    BrokerUnreachableError,
-    LiveAudienceError,
-    SettingsError,
-)
+from agents.security import security_options
+from streams.connection import failures
+from streams.errors import BrokerUnfitError, BrokerUnreachableError, LiveAudienceError
 from streams.topics import REJECTED_BYTES
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterator, Coroutine, Iterator
 
     from streams.settings import Settings
@@ -43,9 +39,6 @@ _log: Final = logging.getLogger(__name__)
 CLIENT_ID: Final = "live-audience"
 # How long a command waits for a broker before it says that there is none.
 REACH_SECONDS: Final = 10.0
-_SSL_NAMES: Final = ", ".join(
-    f"AUDIENCE_SECURITY_{part}" for part in ("CA", "CERTIFICATE", "KEY", "KEY_PASSWORD")
-)
 _UNREACHABLE: Final = (
     KafkaConnectionError,
     KafkaTimeoutError,
@@ -68,32 +61,11 @@ def client_options(settings: Settings) -> dict[str, Any]:
     Raises:
         SettingsError: a certificate, a key or the password cannot be read.
     """
-    options: dict[str, Any] = {
+    return {
         "bootstrap_servers": list(settings.brokers),
         "client_id": CLIENT_ID,
-        "security_protocol": settings.security,
+        **security_options(settings),
     }
-    if settings.security.endswith("SSL"):
-        options["ssl_context"] = _ssl_context(settings)
-    if settings.security.startswith("SASL"):
-        options["sasl_mechanism"] = settings.security_mechanism
-        options["sasl_plain_username"] = settings.security_user
-        options["sasl_plain_password"] = settings.password()
-    return options
-
-
-def _ssl_context(settings: Settings) -> ssl.SSLContext:
-    try:
-        context: ssl.SSLContext = create_ssl_context(
-            cafile=settings.security_ca,
-            certfile=settings.security_certificate,
-            keyfile=settings.security_key,
-            # A text even if there is none: else OpenSSL asks for it on the terminal.
-            password=settings.security_key_password.get_secret_value(),
-        )
-    except (OSError, ValueError) as error:
-        raise SettingsError([f"{_SSL_NAMES}: cannot be used as they are: {error}"]) from error
-    return context
 
 
 @asynccontextmanager
@@ -178,19 +150,24 @@ async def _let_go(closing: Coroutine[Any, Any, None]) -> None:
 
 
 async def _start(settings: Settings, client: Any) -> None:
+    started = time.monotonic()
     with _listening() as heard:
         try:
             async with asyncio.timeout(REACH_SECONDS):
                 await client.start()
         except (*_UNREACHABLE, OSError) as error:
             # aiokafka logs why it could not connect and raises an error that does not say.
-            raise unreachable(settings, heard[-1].rstrip(": ") if heard else "") from error
+            why = failures(time.monotonic() - started) or [each.rstrip(": ") for each in heard[-1:]]
+            raise unreachable(settings, "; ".join(why)) from error
 
 
 def unreachable(settings: Settings, why: str = "") -> BrokerUnreachableError:
     """The error that no broker answers, naming the settings that say which."""
     brokers = ",".join(settings.brokers)
     detail = f": {why}" if why else f" within {REACH_SECONDS:g} s"
+    if "request metadata" in why and not settings.security.startswith("SASL"):
+        # Up to here a broker that wants a login answers as any other.
+        detail += "; if the broker asks for a login here, set AUDIENCE_SECURITY to SASL_SSL"
     return BrokerUnreachableError(
         f"no broker can be reached at AUDIENCE_BROKERS={brokers} "
         f"(AUDIENCE_SECURITY={settings.security}){detail}"
@@ -204,10 +181,12 @@ def in_words(settings: Settings) -> Iterator[None]:
     Raises:
         LiveAudienceError: for any error of aiokafka.
     """
+    started = time.monotonic()
     try:
         yield
     except _UNREACHABLE as error:
-        raise unreachable(settings, _said(error)) from error
+        why = failures(time.monotonic() - started) or [_said(error)]
+        raise unreachable(settings, "; ".join(why)) from error
     except _TOO_OLD as error:
         raise BrokerUnfitError(
             f"the broker at AUDIENCE_BROKERS={','.join(settings.brokers)} is too old for this: "

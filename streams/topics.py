@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Self
 
+from streams.names import Names
 from streams.settings.durations import milliseconds
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Topic:
     """One topic as it should be.
 
     Attributes:
-        name: with prefix and, if internal, group.
+        name: see `streams.names`.
         holds: what its records are, for people.
         partitions: how many.
         replication: copies of each partition.
@@ -69,6 +70,7 @@ class Topics:
         rejected: those that were refused, with the reason.
         broadcast_summaries: what came of each broadcast.
         scope_summaries: what came of each scope.
+        output_owner: who writes the three before.
         broadcasts_changelog: rows and positions of the first stage.
         scope_sums: differences on their way from the first stage to the second.
         scopes_changelog: rows and positions of the second stage.
@@ -78,6 +80,7 @@ class Topics:
     rejected: Topic
     broadcast_summaries: Topic
     scope_summaries: Topic
+    output_owner: Topic
     broadcasts_changelog: Topic
     scope_sums: Topic
     scopes_changelog: Topic
@@ -85,20 +88,20 @@ class Topics:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The topics that these settings ask for."""
-        prefix = settings.topic_prefix
-        # Two groups on one prefix read the same events, but each has a state of its own.
-        internal = f"{prefix}{settings.group}"
-        events = f"{prefix}viewer-events"
-        sums = f"{internal}-scope-sums"
+        names = Names.of(settings)
 
         def topic(
-            name: str, holds: str, config: Mapping[str, str], co_partitioned: str | None = None
+            name: str,
+            holds: str,
+            config: Mapping[str, str],
+            co_partitioned: str | None = None,
+            partitions: int = settings.partitions,
         ) -> Topic:
             quorum = _QUORUM if settings.replication >= _COPIES_FOR_QUORUM else 1
             return Topic(
                 name,
                 holds,
-                settings.partitions,
+                partitions,
                 settings.replication,
                 {**config, "min.insync.replicas": str(quorum)},
                 co_partitioned,
@@ -106,7 +109,7 @@ class Topics:
 
         return cls(
             events=topic(
-                events,
+                names.events,
                 "viewer events",
                 {
                     **_deleted(settings.retention, EVENT_BYTES),
@@ -117,29 +120,36 @@ class Topics:
                 },
             ),
             rejected=topic(
-                f"{events}-rejected",
+                names.rejected,
                 "refused viewer events",
                 _deleted(settings.rejected_retention, REJECTED_BYTES),
             ),
             broadcast_summaries=topic(
-                f"{prefix}broadcast-summaries", "summaries of broadcasts", _compacted(_MIB)
+                names.broadcast_summaries, "summaries of broadcasts", _compacted(_MIB)
             ),
-            scope_summaries=topic(
-                f"{prefix}scope-summaries", "summaries of scopes", _compacted(_MIB)
+            scope_summaries=topic(names.scope_summaries, "summaries of scopes", _compacted(_MIB)),
+            output_owner=topic(
+                names.output_owner,
+                "who writes the three topics above",
+                _compacted(_MIB),
+                partitions=1,
             ),
             broadcasts_changelog=topic(
-                f"{internal}-broadcasts-changelog",
+                names.broadcasts_changelog,
                 "state of the broadcasts",
                 _compacted(ROW_BYTES),
-                events,
+                names.events,
             ),
             scope_sums=topic(
-                sums,
+                names.scope_sums,
                 "differences by scope, on their way to the scopes",
                 _deleted(7 * _DAY, ROW_BYTES),
             ),
             scopes_changelog=topic(
-                f"{internal}-scopes-changelog", "state of the scopes", _compacted(ROW_BYTES), sums
+                names.scopes_changelog,
+                "state of the scopes",
+                _compacted(ROW_BYTES),
+                names.scope_sums,
             ),
         )
 
@@ -149,6 +159,7 @@ class Topics:
         yield self.rejected
         yield self.broadcast_summaries
         yield self.scope_summaries
+        yield self.output_owner
         yield self.broadcasts_changelog
         yield self.scope_sums
         yield self.scopes_changelog

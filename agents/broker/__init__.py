@@ -6,6 +6,7 @@ Python package, and `kafka.lock` holds their sums. It is an extra of this packag
 has a Kafka of their own names it in AUDIENCE_BROKERS and needs none of this.
 """
 
+from agents.broker.cluster import Cluster
 from agents.broker.errors import (
     BrokerDiedError,
     EmbeddedBrokerError,
@@ -15,15 +16,18 @@ from agents.broker.errors import (
     RuntimeMissingError,
 )
 from agents.broker.jars import Progress, kafka_version, no_progress
+from agents.broker.properties import Listener
 from agents.broker.serve import serve
 from agents.broker.server import Broker
 
 __all__ = [
     "Broker",
     "BrokerDiedError",
+    "Cluster",
     "EmbeddedBrokerError",
     "FolderInUseError",
     "JarError",
+    "Listener",
     "PortInUseError",
     "Progress",
     "RuntimeMissingError",

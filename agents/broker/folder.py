@@ -41,3 +41,8 @@ def lock(folder: Path) -> int:
         os.close(file)
         raise FolderInUseError(folder) from error
     return file
+
+
+def unlock(file: int) -> None:
+    """Give a folder free that `lock` claimed."""
+    os.close(file)

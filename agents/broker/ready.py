@@ -11,6 +11,7 @@ import os
 import random
 import socket
 import struct
+from collections import deque
 from typing import Final
 
 from agents.broker.errors import EmbeddedBrokerError, PortInUseError
@@ -20,6 +21,7 @@ HOST: Final = "127.0.0.1"
 # others). In that range a client that keeps trying a dead broker's port can come to be connected
 # to itself, and then the broker cannot be started there again.
 _PORTS: Final = range(20_000, 32_000)
+_chosen: deque[int] = deque(maxlen=1_000)
 # Length, then api 3 (Metadata), version 1, correlation id, client "ready", and no topic.
 _METADATA: Final = struct.pack(">ihhih5si", 19, 3, 1, 1, 5, b"ready", 0)
 
@@ -44,8 +46,12 @@ def check_port(port: int) -> None:
 
 
 def free_port() -> int:
-    """Choose a port that nobody listens on now."""
+    """Choose a port that nobody listens on now, and that was not chosen here just before."""
     for port in random.sample(_PORTS, 100):
+        # Several nodes start at once: each is to have its own, though none listens yet.
+        if port in _chosen:
+            continue
+        _chosen.append(port)
         try:
             check_port(port)
         except PortInUseError:
@@ -54,8 +60,8 @@ def free_port() -> int:
     raise EmbeddedBrokerError(f"No free port on {HOST} between {_PORTS.start} and {_PORTS.stop}.")
 
 
-def answers(port: int, timeout: float) -> bool:
-    """Whether a broker answers within `timeout` seconds and counts itself into its cluster."""
+def answers(port: int, timeout: float, brokers: int = 1) -> bool:
+    """Whether a broker answers within `timeout` seconds and knows of so many, itself included."""
     try:
         with socket.create_connection((HOST, port), timeout) as connection:
             connection.settimeout(timeout)
@@ -66,4 +72,4 @@ def answers(port: int, timeout: float) -> bool:
     except OSError:
         return False
     size = 12
-    return len(head) == size and struct.unpack(">iii", head)[2] > 0
+    return len(head) == size and struct.unpack(">iii", head)[2] >= brokers

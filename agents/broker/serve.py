@@ -1,4 +1,4 @@
-"""The body of `live-audience broker`: one broker in the foreground."""
+"""The body of `live-audience broker`: one broker, or some nodes of one, in the foreground."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agents.broker.cluster import Cluster
 from agents.broker.errors import BrokerDiedError
 from agents.broker.jars import kafka_version, no_progress
 from agents.broker.server import Broker
@@ -24,6 +25,7 @@ async def serve(
     data: Path,
     port: int = 9092,
     heap: str = "512m",
+    nodes: int = 1,
     *,
     progress: Progress = no_progress,
     say: Callable[[str], None] = click.echo,
@@ -33,7 +35,8 @@ async def serve(
     Args:
         data: folder of its data and log; made if missing, found again the next time.
         port: where clients connect on 127.0.0.1; 0 takes a free one.
-        heap: the most that its Java heap may grow to, as Java writes it.
+        heap: the most that its Java heap may grow to, as Java writes it; that of each node.
+        nodes: how many nodes; the second one listens one port higher, and so on.
         progress: told of the steps of the start.
         say: prints a line; the first one holds the address for clients.
 
@@ -56,7 +59,12 @@ async def serve(
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop)
     try:
-        async with Broker(data, port, heap, progress=progress) as broker:
+        broker: Broker | Cluster = (
+            Broker(data, port, heap, progress=progress)
+            if nodes == 1
+            else Cluster(data, nodes, port, heap, progress=progress)
+        )
+        async with broker:
             say(f"Apache Kafka {kafka_version()} answers at {broker.bootstrap}")
             say(f"Its data and its log are in {broker.data}; Ctrl-C stops it.")
             await broker.ended()

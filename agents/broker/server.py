@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final, Self
 from agents.broker import folder, jars, runtime
 from agents.broker.errors import BrokerDiedError, EmbeddedBrokerError
 from agents.broker.guard import Guard
-from agents.broker.properties import STORAGE, properties
+from agents.broker.properties import STORAGE, Listener, Member, properties
 from agents.broker.ready import HOST, answers, check_port, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from agents.broker.jars import Progress
@@ -53,6 +53,8 @@ class Broker:
         port: where clients connect; 0 takes a free one, which it keeps for `restart`.
         heap: the most that its Java heap may grow to, as Java writes it.
         overrides: Kafka's own settings by name, which win over ours (`properties.py`).
+        listeners: other ways to connect, as with TLS; each gets a free port (`address`).
+        member: the cluster that it is a node of (`cluster.py`); by itself if not given.
         full_compiler: compile as a production broker does: a slower start, then up to twice as
             fast. For benchmarks.
         progress: told of the steps of a start, and how far each is.
@@ -66,6 +68,8 @@ class Broker:
         heap: str = "512m",
         *,
         overrides: Mapping[str, str] | None = None,
+        listeners: Sequence[Listener] = (),
+        member: Member | None = None,
         full_compiler: bool = False,
         progress: Progress = jars.no_progress,
         timeout: float = 60.0,
@@ -74,6 +78,8 @@ class Broker:
         self.log = self.data / "broker.log"
         self._port = port
         self._overrides = dict(overrides or {})
+        self._listeners = dict.fromkeys(listeners, 0)
+        self._member = member
         self._jvm = [f"-Xmx{heap}", *_JVM, *([] if full_compiler else ["-XX:TieredStopAtLevel=1"])]
         self._progress = progress
         self._timeout = timeout
@@ -94,6 +100,13 @@ class Broker:
     def bootstrap(self) -> str:
         """`host:port`, as clients are given it."""
         return f"{HOST}:{self.port}"
+
+    def address(self, listener: str) -> str:
+        """`host:port` of another way to connect, by its name. Known from the first start on."""
+        for way, port in self._listeners.items():
+            if way.name == listener and port:
+                return f"{HOST}:{port}"
+        raise EmbeddedBrokerError(f"The broker has no port of a listener {listener}.")
 
     @property
     def pid(self) -> int:
@@ -126,6 +139,8 @@ class Broker:
         command = [str(java), *self._jvm, "-cp", os.pathsep.join(map(str, class_path))]
         self._port = self._port or free_port()
         check_port(self._port)
+        for listener, port in self._listeners.items():
+            self._listeners[listener] = port or free_port()
         self._lock = folder.lock(self.data)
         try:
             if not (self.data / STORAGE).exists():
@@ -154,6 +169,11 @@ class Broker:
         if self._process is not None:
             self._process.kill()
         self._reap()
+        self._abandoned.clear()
+
+    def give_up(self) -> None:
+        """Break off a start that waits in another thread; that start raises."""
+        self._abandoned.set()
 
     def restart(self) -> None:
         """Stop it if it is running, and start it again on the same data and port."""
@@ -177,9 +197,10 @@ class Broker:
         # Under another name until it is done: a folder of this name is always whole.
         unfinished = f"{STORAGE}.unfinished"
         settings = self.data / "format.properties"
-        text = properties(self._port, free_port(), self._overrides, storage=unfinished)
+        member = self._membership()
+        text = properties(self._port, member, self._overrides, self._listeners, storage=unfinished)
         settings.write_text(text, encoding="utf-8")
-        arguments = ["format", "--cluster-id", _cluster_id(), "--config", settings.name]
+        arguments = ["format", "--cluster-id", member.cluster, "--config", settings.name]
         # The storage of an earlier attempt that was broken off; it was never used.
         arguments.append("--ignore-formatted")
         self._process = self._run([*command, "kafka.tools.StorageTool", *arguments])
@@ -194,6 +215,10 @@ class Broker:
         self._process = None
         (self.data / unfinished).rename(self.data / STORAGE)
         settings.unlink()
+
+    def _membership(self) -> Member:
+        """The cluster that it is a node of: of its own if it was given none."""
+        return self._member or Member(1, {1: free_port()}, cluster_id())
 
     def _run(self, command: list[str]) -> subprocess.Popen[bytes]:
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_OURS}
@@ -213,7 +238,7 @@ class Broker:
             )
 
     def _launch(self, command: list[str]) -> None:
-        settings = properties(self.port, free_port(), self._overrides)
+        settings = properties(self.port, self._membership(), self._overrides, self._listeners)
         (self.data / "server.properties").write_text(settings, encoding="utf-8")
         self._guard = Guard()
         self._process = self._run([*command, "kafka.Kafka", "server.properties"])
@@ -268,7 +293,7 @@ class Broker:
         await asyncio.shield(asyncio.to_thread(self.stop))
 
 
-def _cluster_id() -> str:
+def cluster_id() -> str:
     """A random id in Kafka's form, without a leading `-`, which would read as an option."""
     while True:
         text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     cls=Command,
     examples=[
         "live-audience broker",
+        "live-audience broker --nodes 3",
         "live-audience broker --port 0 --set AUDIENCE_DATA=/tmp/audience",
     ],
 )
@@ -31,21 +32,39 @@ if TYPE_CHECKING:
     help="Where clients connect on 127.0.0.1; 0 takes a free one.",
 )
 @click.option(
-    "--heap",
-    default="512m",
+    "--nodes",
+    type=click.IntRange(1, 9),
+    default=1,
     show_default=True,
+    help="How many nodes; each listens one port higher than the one before.",
+)
+@click.option(
+    "--heap",
+    default=None,
     metavar="SIZE",
-    help="The most memory for its heap, as Java writes it.",
+    help="The most memory for the heap of each node, as Java writes it; by default 512m, or 256m "
+    "of several nodes.",
 )
 @with_settings
-def command(settings: Settings, port: int, heap: str) -> None:
+def command(settings: Settings, port: int, nodes: int, heap: str | None) -> None:
     """Run an Apache Kafka on this machine, until Ctrl-C.
 
     For trying things out and for tests: it needs no Java and no Docker, only the extra
-    `live-audience[broker]`. Its data is kept in AUDIENCE_DATA.
+    `live-audience[broker]`. Its data is kept in AUDIENCE_DATA. With three nodes, topics may have
+    three copies (AUDIENCE_REPLICATION=3), and one node may fail.
     """
     # Imported here: other commands run without the extra that it needs.
     from agents.broker import serve  # noqa: PLC0415 - see above
 
     with Steps() as steps:
-        asyncio.run(serve(settings.data / "kafka", port, heap, progress=steps.show, say=steps.say))
+        asyncio.run(
+            serve(
+                # Each number of nodes has data of its own: a node alone is no node of three.
+                settings.data / ("kafka" if nodes == 1 else f"kafka-{nodes}"),
+                port,
+                heap or ("512m" if nodes == 1 else "256m"),
+                nodes,
+                progress=steps.show,
+                say=steps.say,
+            )
+        )

@@ -30,15 +30,31 @@ def command() -> None:
     """Make the topics, or say what is wrong with them."""
 
 
-@command.command(cls=Command, examples=["live-audience topics create --set AUDIENCE_PARTITIONS=16"])
+@command.command(
+    cls=Command,
+    examples=[
+        "live-audience topics create --set AUDIENCE_PARTITIONS=16",
+        "AUDIENCE_GROUP=green AUDIENCE_OUTPUT_PREFIX=green. live-audience topics create",
+        "live-audience topics create --set AUDIENCE_GROUP=green --take-over",
+    ],
+)
+@click.option(
+    "--take-over",
+    is_flag=True,
+    help="Write the outputs from now on, also if they are another group's; its workers must have "
+    "stopped, and will refuse to start.",
+)
 @with_settings
-def create(settings: Settings) -> None:
-    """Make the topics that are missing.
+def create(settings: Settings, take_over: bool) -> None:
+    """Make the topics that are missing, and claim the outputs for AUDIENCE_GROUP.
 
     Those that are there are left as they are, also where the settings ask for something else: more
-    partitions, above all, would move keys to other partitions, away from what is known of them.
+    partitions are added with `live-audience state repartition`, which moves the state along.
+
+    Summaries and refused records are written by one group alone. If another one does, this ends
+    with 1: give this group outputs of its own (AUDIENCE_OUTPUT_PREFIX), or take them over.
     """
-    creations = asyncio.run(create_topics(settings))
+    creations = asyncio.run(create_topics(settings, take_over=take_over))
     for creation in creations:
         topic = creation.topic
         if creation.created:

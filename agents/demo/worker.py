@@ -17,8 +17,8 @@ import aiohttp
 from pydantic import SecretStr
 
 import agents
-from agents.broker.guard import Guard
 from agents.demo.errors import DemoError
+from agents.demo.guarded import guarded
 from streams.settings import PREFIX
 from streams.settings.showing import outside_name, shown
 
@@ -139,27 +139,13 @@ async def running(
     """
     log = folder / "worker.log"
     others = {name: text for name, text in os.environ.items() if not _ours(name)}
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            # A `.env` where the demo was called has been read already.
-            cwd=folder,
-            env=others | environment(settings) | _import_path(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=asyncio.subprocess.STDOUT,
-            # A Ctrl-C is for the demo: it stops the worker before the broker.
-            start_new_session=True,
-        )
-    # It ends with this process however this one ends, `kill -9` included.
-    guard = Guard()
-    guard.watch(process.pid)
-    worker = Worker(process, log, _url(settings.http_host, settings.http_port))
-    try:
-        yield worker
-    finally:
-        await worker.stop(settings.drain.total_seconds() + _KILL_AFTER)
-        guard.dismiss()
+    # A `.env` where the demo was called has been read already: the worker runs in another folder.
+    async with guarded(command, folder, log, others | environment(settings) | _import_path()) as it:
+        worker = Worker(it, log, _url(settings.http_host, settings.http_port))
+        try:
+            yield worker
+        finally:
+            await worker.stop(settings.drain.total_seconds() + _KILL_AFTER)
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -9,7 +9,7 @@ as `Unreadable`. Nothing in here raises because of what a batch holds.
 from __future__ import annotations
 
 import struct
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiokafka.record.default_records import DefaultRecordBatch
@@ -121,6 +121,7 @@ class BatchReader:
         batch: The same as aiokafka has it, not yet iterated.
         begin: The first offset that is wanted: a broker gives whole batches.
         largest: Longer records are not read, in bytes.
+        given: How many of its records were given before the C decoder failed on it.
 
     Attributes:
         end: The offset behind what was given so far.
@@ -144,7 +145,9 @@ class BatchReader:
         "is_over",
     )
 
-    def __init__(self, view: memoryview, batch: Any, begin: int, largest: int) -> None:
+    def __init__(
+        self, view: memoryview, batch: Any, begin: int, largest: int, given: int | None = None
+    ) -> None:
         self._header = header = read_header(view)
         self.end = max(begin, header.base_offset)
         self.is_over = False
@@ -159,10 +162,19 @@ class BatchReader:
         self._steps: Iterator[Unreadable | None] | None = None
         self._iterator: Iterator[Any] | None = None
         self._piece = view[HEADER_BYTES:]
-        if not header.attributes & _CODEC_MASK and len(view) <= PIECE_BYTES and self._left:
-            self._iterator = iter(batch)
-        else:
+        if given is not None and self._left > given:
+            self._given = given
+            self._iterator = parse_records(
+                self._piece, header, header.base_offset, given, self._count
+            )
+        elif given is None and not self._is_long and self._left:
+            self._iterator = chain(batch)
+        elif given is None or not self._left:
             self._steps = self._read_in_pieces()
+
+    @property
+    def _is_long(self) -> bool:
+        return bool(self._header.attributes & _CODEC_MASK) or len(self._view) > PIECE_BYTES
 
     def read(self, most: int, records: list[Any], unreadable: list[Unreadable]) -> int:
         """Read on for one step, which is bounded in time and memory.
@@ -201,7 +213,7 @@ class BatchReader:
         self, source: Iterator[Any], most: int, records: list[Any], unreadable: list[Unreadable]
     ) -> None:
         most = min(most, self._count - self._given)
-        if type(source) is DefaultRecordBatch:
+        if type(source) is chain:  # the C decoder, which can be asked for an iterator but once
             before = len(records)
             try:
                 records.extend(islice(source, most))
@@ -294,7 +306,7 @@ class BatchReader:
         whole = memoryview(b"".join((_HEADER.pack(*head), content, _PAD)))[: -len(_PAD)]
         self._piece = whole[HEADER_BYTES:]
         self._count = count
-        self._iterator = iter(DefaultRecordBatch(whole))
+        self._iterator = chain(DefaultRecordBatch(whole))
 
     def _take(self, most: int) -> bytes:
         """Take the next bytes; fewer than `most` at the end alone."""
@@ -376,11 +388,18 @@ def _whole_records(content: bytes) -> tuple[int, int, int | None]:
     """
     at = count = 0
     size = len(content)
+    limit = size - 10  # the longest varint
     while count < _PIECE_RECORDS:
-        try:
-            length, begin = varint(content, at)
-        except ValueError:
-            return count, at, None if size - at >= 10 else 0  # noqa: PLR2004  # the longest varint
+        if at < limit and (first := content[at]) < 0x80:  # noqa: PLR2004  # one byte tells it all
+            length, begin = first >> 1 if not first & 1 else -1, at + 1
+        elif at < limit and (second := content[at + 1]) < 0x80:  # noqa: PLR2004  # two bytes do
+            length = ((first & 0x7F) | second << 7) >> 1 if not first & 1 else -1
+            begin = at + 2
+        else:
+            try:
+                length, begin = varint(content, at)
+            except ValueError:
+                return count, at, None if at <= limit else 0
         if length <= 0:
             return count, at, None
         if begin + length > size:

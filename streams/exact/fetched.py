@@ -16,6 +16,8 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import OrderedDict, deque
+from itertools import chain, islice
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiokafka.consumer import fetcher as theirs
@@ -47,6 +49,12 @@ _FRAME: Final = struct.Struct(">qi4xb")
 _OVERHEAD: Final = 12
 _LEAST_LEGACY: Final = 14
 _FORMAT_2: Final = 2
+
+#: The attributes of a batch that is compressed, of a transaction or a marker of one's end.
+_NOT_PLAIN: Final = 0x37
+
+#: Batches are read by the run, of up to about so many bytes.
+_RUN_BYTES: Final = 1 << 20
 
 #: One call of `take` works through about so many bytes.
 STEP_BYTES: Final = 1 << 22
@@ -113,6 +121,76 @@ class Taken(NamedTuple):
         return len(self.records) + len(self.unreadable)
 
 
+class _Run:
+    """Batches one behind the other that the C decoder reads as they are.
+
+    Attributes:
+        batches: As aiokafka has them, not yet iterated.
+        views: Their bytes.
+        size: How many those are in all.
+        end: The offset behind what was given.
+        is_over: Whether all was given, or the decoder failed.
+    """
+
+    __slots__ = (
+        "_chain",
+        "_given",
+        "_has_failed",
+        "_sources",
+        "batches",
+        "end",
+        "is_over",
+        "size",
+        "views",
+    )
+
+    def __init__(self) -> None:
+        self.batches: list[Any] = []
+        self.views: list[memoryview] = []
+        self.size = 0
+        self.end = 0
+        self.is_over = False
+        self._given = 0
+        self._has_failed = False
+        self._sources: Any = None
+        self._chain: Iterator[Any] = iter(())
+
+    def read(self, most: int, records: list[Any]) -> int:
+        """Read up to so many records; return how many bytes it begins to work through."""
+        worked = 0
+        if self._sources is None:
+            worked = self.size
+            self._sources = iter(self.batches)
+            self._chain = chain.from_iterable(self._sources)
+        before = len(records)
+        try:
+            records.extend(islice(self._chain, most))
+        except Exception:  # noqa: BLE001  # whatever it is, what follows is read another way
+            self.is_over = self._has_failed = True
+        found = len(records) - before
+        self._given += found
+        if found:
+            self.end = records[-1].offset + 1
+        if found < most and not self._has_failed:
+            self.is_over = True
+            self.end = self.batches[-1].next_offset
+        return worked
+
+    def after(self, begin: int, largest: int) -> list[_Run | BatchReader]:
+        """What is left of it to be read, last first: nothing, unless the decoder failed."""
+        if not self._has_failed:
+            return []
+        place = len(self.batches) - length_hint(self._sources) - 1
+        view = self.views[place]
+        counts = [max(0, read_header(view).record_count) for view in self.views[: place + 1]]
+        given = self._given - sum(counts[:-1])
+        rest = _Run()
+        rest.batches, rest.views = self.batches[place + 1 :], self.views[place + 1 :]
+        rest.size = sum(map(len, rest.views))
+        failed = BatchReader(view, self.batches[place], begin, largest, given)
+        return [rest, failed] if rest.batches else [failed]
+
+
 class Fetched:
     """The committed records of one fetch response, of one partition.
 
@@ -142,7 +220,7 @@ class Fetched:
         self._response: PartitionRecords | None = response
         self._largest = largest
         self._suspects = {} if suspects is None else suspects
-        self._readers: deque[BatchReader | LegacyReader | Unreadable] = deque()
+        self._readers: deque[_Run | BatchReader | LegacyReader | Unreadable] = deque()
 
     # -- for aiokafka ------------------------------------------------------------------------------
 
@@ -165,6 +243,7 @@ class Fetched:
         """Find the batches that hold records and were not aborted, as `PartitionRecords` does."""
         content = response._records.content  # noqa: SLF001  # shown nowhere, like all below
         whole, at, size = memoryview(content), 0, len(content)
+        checks, begin = response._check_crcs, self._begin  # noqa: SLF001
         while size - at >= _FRAME.size:
             offset, length, kind = _FRAME.unpack_from(content, at)
             end = at + _OVERHEAD + length
@@ -179,17 +258,37 @@ class Fetched:
             if end > size:
                 return  # cut off by the fetch's size: fetched anew
             view = whole[at:end]
-            if not self._look_at(response, view, offset, kind, is_last=end == size):
-                return
+            if end == size:
+                view = padded(view)
             at = end
+            if kind < _FORMAT_2:
+                batch = LegacyRecordBatch(view, kind)
+            else:
+                batch = DefaultRecordBatch(view)
+                if not batch.attributes & _NOT_PLAIN and (not checks or batch.validate_crc()):
+                    # Most batches are such, and some have a single record: nothing else is asked.
+                    self.next_fetch_offset = batch.next_offset
+                    self._add(view, batch, offset, begin)
+                    continue
+            if not self._look_at(response, view, batch, offset, kind):
+                return
+
+    def _add(self, view: memoryview, batch: Any, offset: int, begin: int) -> None:
+        """Take in a batch that is not compressed."""
+        if offset < begin or len(view) > _RUN_BYTES:
+            self._readers.append(BatchReader(view, batch, begin, self._largest))
+            return
+        readers = self._readers
+        if not readers or type(run := readers[-1]) is not _Run or run.size >= _RUN_BYTES:
+            readers.append(run := _Run())
+        run.batches.append(batch)
+        run.views.append(view)
+        run.size += len(view)
 
     def _look_at(
-        self, response: PartitionRecords, view: memoryview, offset: int, kind: int, *, is_last: bool
+        self, response: PartitionRecords, view: memoryview, batch: Any, offset: int, kind: int
     ) -> bool:
         """Take in one batch; tell whether to go on behind it."""
-        if is_last:
-            view = padded(view)
-        batch = DefaultRecordBatch(view) if kind >= _FORMAT_2 else LegacyRecordBatch(view, kind)
         transactional = kind >= _FORMAT_2 and response._isolation_level == READ_COMMITTED  # noqa: SLF001
         if transactional:
             response._consume_aborted_up_to(offset)  # noqa: SLF001
@@ -208,8 +307,12 @@ class Fetched:
         elif batch.is_control_batch:
             if transactional and _is_abort(response, batch):
                 aborted.discard(batch.producer_id)
-        elif not is_aborted:
+        elif is_aborted:
+            pass
+        elif batch.compression_type:
             self._readers.append(BatchReader(view, batch, self._begin, self._largest))
+        else:
+            self._add(view, batch, offset, self._begin)
         return True
 
     def _damaged(self, view: memoryview, offset: int, kind: int) -> Unreadable:
@@ -241,6 +344,13 @@ class Fetched:
         worked = 0
         while readers and worked < most_bytes and (left := most - len(records)) > 0:
             reader = readers[0]
+            if isinstance(reader, _Run):
+                worked += reader.read(left, records)
+                self.end = max(self.end, reader.end)
+                if reader.is_over:
+                    readers.popleft()
+                    readers.extendleft(reader.after(self._begin, self._largest))
+                continue
             if isinstance(reader, tuple):
                 unreadable.append(reader)
                 self.end = reader.offset + 1

@@ -83,6 +83,7 @@ class Partition:
         place: Partitioner for outputs.
         listener: Who is told.
         clock: Seconds for `Batch.read_at`.
+        guard: Raises `Refusal` where this worker must not write.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Partition:
         place: Callable[[str, bytes | None], int],
         listener: Listener,
         clock: Callable[[], float],
+        guard: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._settings = settings
         self._source = source
@@ -107,6 +109,7 @@ class Partition:
         self._deliver = deliver
         self._listener = listener
         self._clock = clock
+        self._guard = guard
         self._new_ledger = partial(Ledger, settings, source, changelog, place, Limits())
         self._ledger = self._new_ledger()
         quarter = settings.session_timeout / 4
@@ -148,6 +151,8 @@ class Partition:
             return
         try:
             await self._ledger.start()
+            if self._guard is not None:
+                await self._guard()
             self.phase = Phase.RESTORING
             began = time.monotonic()
             self._kept.restored = await restore(
@@ -289,10 +294,27 @@ class Partition:
         logger.warning("%s: %s; %d records come again, fewer at a time", where, error, taken.size)
         self._reached = self._offset
         if error.in_transaction:
-            # aiokafka's producer does not survive it; the new one aborts what the old one left.
-            await self._ledger.stop()
-            self._ledger = self._new_ledger()
-            await self._ledger.start()
+            await self._renew_ledger()
+
+    async def _renew_ledger(self) -> None:
+        """Go on with another producer: aiokafka's does not survive a failed transaction.
+
+        The new one aborts what the old one left. It would also fence a worker that has taken the
+        partition over meanwhile, so what the changelog holds now decides whether it is still ours.
+
+        Raises:
+            SessionLost: It is not.
+        """
+        await self._ledger.stop()
+        self._ledger = self._new_ledger()
+        await self._ledger.start()
+        known, rows = self._kept.restored, self._kept.rows
+        self._kept.restored = found = await restore(
+            self._settings, self._changelog, rows, known, lambda *_: None
+        )
+        if known is None or found.position != known.position:
+            where = f"{self._source.topic}/{self._source.partition}"
+            raise SessionLost(f"another worker has written the rows of {where} meanwhile")
 
     async def _commit(self, batch: Batch[Any]) -> None:
         encode = self._kept.rows.encode

@@ -16,6 +16,8 @@ class ExactSettings:
     Args:
         client: Keyword arguments for every aiokafka client: `bootstrap_servers`, security, …
         group: The consumer group; part of the transactional ids.
+        transactional_id_prefix: What stands in front of a partition's number in its transactional
+            id; if it is empty, group and topic.
         instance: `group.instance.id` (static membership), or None.
         batch_records: How many records a batch holds at most.
         batch_bytes: About how many bytes a batch holds at most, decompressed.
@@ -36,6 +38,7 @@ class ExactSettings:
 
     client: Mapping[str, Any]
     group: str
+    transactional_id_prefix: str = ""
     instance: str | None = None
     batch_records: int = 20_000
     batch_bytes: int = 16 * 1024 * 1024
@@ -54,4 +57,4 @@ class ExactSettings:
 
     def transactional_id(self, topic: str, partition: int) -> str:
         """Return the id that one partition's writers share, so that a new one fences the old."""
-        return f"{self.group}-{topic}-{partition}"
+        return f"{self.transactional_id_prefix or f'{self.group}-{topic}-'}{partition}"

@@ -21,7 +21,7 @@ from streams.exact.partition import Kept, Partition, Phase
 from streams.murmur2 import murmur2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from streams.exact.batch import Batch
     from streams.exact.rows import Rows
@@ -65,6 +65,8 @@ class Source(mode.Service):
         settings: The layer's settings.
         listener: Who is told of what becomes durable.
         clock: Seconds, for `Batch.read_at`.
+        guard: Asked by each partition once it has fenced who had it before, and before anything is
+            read: raises `Refusal` where the worker must not write.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Source(mode.Service):
         settings: ExactSettings,
         listener: Listener | None = None,
         clock: Callable[[], float] = time.time,
+        guard: Callable[[], Awaitable[None]] | None = None,
         **kwargs: Any,
     ) -> None:
         self.app = app
@@ -94,6 +97,7 @@ class Source(mode.Service):
         self._settings = settings
         self._listener = listener or Listener()
         self._clock = clock
+        self._guard = guard
         self._kept: dict[int, Kept] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._broken: asyncio.Future[None] | None = None
@@ -130,6 +134,11 @@ class Source(mode.Service):
         """Return how many partitions a topic has, None before that is known."""
         facts = self._facts.get(topic or self.topic)
         return facts.partitions if facts else None
+
+    def topic_id(self) -> str | None:
+        """Return the id of the topic that is read, None before that is known."""
+        facts = self._facts.get(self.topic)
+        return facts.topic_id if facts else None
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -262,6 +271,7 @@ class Source(mode.Service):
                 self._place,
                 _Progressing(self, self._listener),
                 self._clock,
+                self._guard,
             )
             self.partitions[tp.partition] = partition
             task = asyncio.create_task(partition.run(), name=f"{tp.topic}/{tp.partition}")

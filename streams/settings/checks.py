@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from streams.settings.durations import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from streams.settings.model import Settings
@@ -78,24 +79,13 @@ def _time_conflicts(settings: Settings) -> Iterator[Conflict]:
 
 def _security_conflicts(settings: Settings) -> Iterator[Conflict]:
     if settings.security.startswith("SASL"):
-        if not settings.security_user:
+        yield from _LOGIN_CONFLICTS.get(settings.security_mechanism, _password_conflicts)(settings)
+    for name in ("security_password", "security_key_password"):
+        if getattr(settings, name).get_secret_value() and getattr(settings, f"{name}_file"):
             yield Conflict(
-                ("security_user", "security"),
-                f"AUDIENCE_SECURITY_USER is empty: {settings.security} needs a user",
+                (f"{name}_file", name),
+                f"AUDIENCE_{name.upper()}_FILE and AUDIENCE_{name.upper()}: give one of them",
             )
-        if not settings.security_password.get_secret_value() and (
-            settings.security_password_file is None
-        ):
-            yield Conflict(
-                ("security_password", "security_password_file", "security"),
-                "AUDIENCE_SECURITY_PASSWORD is empty: "
-                f"{settings.security} needs it or AUDIENCE_SECURITY_PASSWORD_FILE",
-            )
-    if settings.security_password.get_secret_value() and settings.security_password_file:
-        yield Conflict(
-            ("security_password_file", "security_password"),
-            "AUDIENCE_SECURITY_PASSWORD_FILE and AUDIENCE_SECURITY_PASSWORD: give one of them",
-        )
     if settings.security_key and not settings.security_certificate:
         yield Conflict(
             ("security_certificate", "security_key"),
@@ -103,15 +93,76 @@ def _security_conflicts(settings: Settings) -> Iterator[Conflict]:
         )
     for name in (
         "security_password_file",
+        "security_token_file",
         "security_ca",
         "security_certificate",
         "security_key",
+        "security_key_password_file",
     ):
         path: Path | None = getattr(settings, name)
         if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
             yield Conflict(
                 (name,), f"AUDIENCE_{name.upper()}={path}: must be a file that can be read"
             )
+
+
+def _password_conflicts(settings: Settings) -> Iterator[Conflict]:
+    if not settings.security_user:
+        yield Conflict(
+            ("security_user", "security"),
+            f"AUDIENCE_SECURITY_USER is empty: {settings.security} needs a user",
+        )
+    if not settings.security_password.get_secret_value() and (
+        settings.security_password_file is None
+    ):
+        yield Conflict(
+            ("security_password", "security_password_file", "security"),
+            "AUDIENCE_SECURITY_PASSWORD is empty: "
+            f"{settings.security} needs it or AUDIENCE_SECURITY_PASSWORD_FILE",
+        )
+
+
+def _token_conflicts(settings: Settings) -> Iterator[Conflict]:
+    names = ("security_token_file", "security_token_command", "security_mechanism")
+    if settings.security_token_file is None and not settings.security_token_command:
+        yield Conflict(
+            names,
+            "AUDIENCE_SECURITY_TOKEN_FILE is empty: AUDIENCE_SECURITY_MECHANISM=OAUTHBEARER needs "
+            "it or AUDIENCE_SECURITY_TOKEN_COMMAND",
+        )
+    if settings.security_token_file is not None and settings.security_token_command:
+        yield Conflict(
+            names,
+            "AUDIENCE_SECURITY_TOKEN_FILE and AUDIENCE_SECURITY_TOKEN_COMMAND: give one of them",
+        )
+    try:
+        words = shlex.split(settings.security_token_command)
+    except ValueError as error:
+        yield Conflict(names[1:], f"AUDIENCE_SECURITY_TOKEN_COMMAND: cannot be read: {error}")
+    else:
+        if settings.security_token_command and not words:
+            yield Conflict(names[1:], "AUDIENCE_SECURITY_TOKEN_COMMAND: names no command")
+
+
+def _msk_conflicts(settings: Settings) -> Iterator[Conflict]:
+    if settings.security != "SASL_SSL":
+        yield Conflict(
+            ("security", "security_mechanism"),
+            f"AUDIENCE_SECURITY={settings.security}: AUDIENCE_SECURITY_MECHANISM=AWS_MSK_IAM needs "
+            "SASL_SSL",
+        )
+    if not settings.security_region:
+        yield Conflict(
+            ("security_region", "security_mechanism"),
+            "AUDIENCE_SECURITY_REGION is empty: AUDIENCE_SECURITY_MECHANISM=AWS_MSK_IAM needs the "
+            "region of the brokers, such as eu-west-1",
+        )
+
+
+_LOGIN_CONFLICTS: Final[Mapping[str, Callable[[Settings], Iterator[Conflict]]]] = {
+    "OAUTHBEARER": _token_conflicts,
+    "AWS_MSK_IAM": _msk_conflicts,
+}
 
 
 def _time_doubts(settings: Settings) -> Iterator[Conflict]:
@@ -140,11 +191,12 @@ def _time_doubts(settings: Settings) -> Iterator[Conflict]:
 
 def _security_doubts(settings: Settings) -> Iterator[Conflict]:
     encrypted = settings.security.endswith("SSL")
-    if settings.security == "SASL_PLAINTEXT" and settings.security_mechanism == "PLAIN":
+    clear = {"PLAIN": "password", "OAUTHBEARER": "token"}.get(settings.security_mechanism)
+    if settings.security == "SASL_PLAINTEXT" and clear:
         yield Conflict(
             ("security_mechanism", "security"),
-            "AUDIENCE_SECURITY=SASL_PLAINTEXT with AUDIENCE_SECURITY_MECHANISM=PLAIN sends the "
-            "password in the clear",
+            "AUDIENCE_SECURITY=SASL_PLAINTEXT with AUDIENCE_SECURITY_MECHANISM="
+            f"{settings.security_mechanism} sends the {clear} in the clear",
         )
     unused = [
         name
@@ -158,3 +210,15 @@ def _security_doubts(settings: Settings) -> Iterator[Conflict]:
             (name, "security"),
             f"AUDIENCE_{name.upper()} is set but AUDIENCE_SECURITY={settings.security} ignores it",
         )
+    mechanism = settings.security_mechanism if settings.security.startswith("SASL") else None
+    for name, used_by in (
+        ("security_token_file", "OAUTHBEARER"),
+        ("security_token_command", "OAUTHBEARER"),
+        ("security_region", "AWS_MSK_IAM"),
+    ):
+        if getattr(settings, name) and mechanism != used_by:
+            yield Conflict(
+                (name, "security_mechanism"),
+                f"AUDIENCE_{name.upper()} is set but only AUDIENCE_SECURITY_MECHANISM={used_by} "
+                "reads it",
+            )

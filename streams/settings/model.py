@@ -60,6 +60,13 @@ class Settings(BaseSettings):
     security_password_file: Path | None = Field(
         None, description="a file that holds the password, instead"
     )
+    security_token_file: Path | None = Field(
+        None, description="a file that holds the token to log in with (OAUTHBEARER)"
+    )
+    security_token_command: str = Field(
+        "", description="a command that prints such a token; run without a shell"
+    )
+    security_region: str = Field("", description="the AWS region of the brokers (AWS_MSK_IAM)")
     security_ca: Path | None = Field(
         None, description="certificates to trust (PEM); without it, the machine's own"
     )
@@ -70,8 +77,15 @@ class Settings(BaseSettings):
         None, description="the key of our certificate (PEM), if not in the same file"
     )
     security_key_password: SecretStr = Field(SecretStr(""), description="the password of that key")
+    security_key_password_file: Path | None = Field(
+        None, description="a file that holds the key's password, instead"
+    )
 
     topic_prefix: TopicPrefix = Field("", description="put in front of every topic's name, as is")
+    output_prefix: TopicPrefix = Field(
+        "",
+        description="the same for the topics that are written alone; empty: AUDIENCE_TOPIC_PREFIX",
+    )
     partitions: int = Field(8, ge=1, le=10_000, description="partitions of each topic")
     replication: int = Field(1, ge=1, le=32, description="copies of each partition")
     retention: Duration = Field(
@@ -84,7 +98,7 @@ class Settings(BaseSettings):
         "murmur2", description="how producers choose the partition of a key; `any`: unchecked"
     )
     group: Group = Field(
-        "live-audience", description="the consumer group, and part of the internal topics' names"
+        "live-audience", description="part of the names of consumer groups and internal topics"
     )
     instance: Instance = Field(
         "", description="this worker's lasting name in the group (static membership)"
@@ -217,13 +231,31 @@ class Settings(BaseSettings):
         """The password to log in with, read from its file if it is in one.
 
         Raises:
-            SettingsError: the file cannot be read.
+            SettingsError: the file cannot be read, or is empty.
         """
-        if self.security_password_file is None:
-            return self.security_password.get_secret_value()
+        return self._secret("security_password")
+
+    def key_password(self) -> str:
+        """The password of our certificate's key, read from its file if it is in one; may be empty.
+
+        Raises:
+            SettingsError: the file cannot be read, or is empty.
+        """
+        return self._secret("security_key_password")
+
+    def _secret(self, field: str) -> str:
+        file: Path | None = getattr(self, f"{field}_file")
+        if file is None:
+            given: SecretStr = getattr(self, field)
+            return given.get_secret_value()
+        name = f"{PREFIX}{field.upper()}_FILE={file}"
         try:
-            return self.security_password_file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                [f"AUDIENCE_SECURITY_PASSWORD_FILE={self.security_password_file}: {error}"]
-            ) from error
+            text = file.read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise SettingsError([f"{name}: {error.strerror or error}"]) from error
+        except UnicodeDecodeError as error:
+            # (The error itself shows what it met.)
+            raise SettingsError([f"{name}: is no UTF-8 text"]) from error
+        if not text:
+            raise SettingsError([f"{name}: is empty"])
+        return text

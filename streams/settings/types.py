@@ -16,9 +16,10 @@ from streams.settings.durations import EXAMPLES, format_duration, parse_duration
 
 SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 # What Kafka takes in topics and group ids. A topic's name has at most 249 characters: a prefix, a
-# group and what we put behind them (at most 21) always fit.
+# group and what we put around them (at most 30) always fit. A group has no dot, for that is what
+# ends it in our names (see `streams.names`).
 _PREFIX: Final = re.compile(r"[a-zA-Z0-9._-]{0,100}", re.ASCII)
-_NAME: Final = re.compile(r"[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,99}", re.ASCII)
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,100}", re.ASCII)
 _INSTANCE: Final = re.compile(r"[a-zA-Z0-9._-]{0,200}", re.ASCII)
 _HOST: Final = re.compile(r"[^\s:/,\[\]]+|\[[0-9a-fA-F:.%]+\]")
 _MINUTE: Final = timedelta(minutes=1)
@@ -154,7 +155,7 @@ TopicPrefix = Annotated[
 Group = Annotated[
     str,
     _matching(_NAME),
-    Allowed(f"1 to 100 {_KAFKA_CHARACTERS}, the first not `.`"),
+    Allowed("1 to 100 letters, digits, `_` and `-`"),
 ]
 Instance = Annotated[
     str,
@@ -166,7 +167,7 @@ Security = Annotated[
     BeforeValidator(_upper),
 ]
 Mechanism = Annotated[
-    Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"],
+    Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"],
     BeforeValidator(_upper),
 ]
 Partitioner = Annotated[Literal["murmur2", "crc32", "any"], BeforeValidator(_lower)]

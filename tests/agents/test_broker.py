@@ -18,9 +18,9 @@ from agents.broker import (
     runtime,
 )
 from agents.broker.jars import LOCK, class_path, read_lock
-from agents.broker.properties import properties
+from agents.broker.properties import Listener, Member, properties
 from agents.broker.ready import answers, check_port, free_port
-from agents.broker.server import _cluster_id
+from agents.broker.server import cluster_id
 
 
 @pytest.fixture
@@ -104,15 +104,42 @@ def test_before_its_start_it_has_no_port_and_no_process(tmp_path):
     assert not broker.running
 
 
+ALONE = Member(1, {1: 9093}, "cluster")
+THREE = Member(2, {1: 9193, 2: 9194, 3: 9195}, "cluster")
+
+
+def test_a_node_of_three_waits_for_two_copies():
+    text = properties(9092, THREE, {})
+    assert "node.id=2\n" in text
+    assert "controller.quorum.voters=1@127.0.0.1:9193,2@127.0.0.1:9194,3@127.0.0.1:9195\n" in text
+    assert "CONTROLLER://127.0.0.1:9194\n" in text
+    for name in ("default.replication.factor", "transaction.state.log.replication.factor"):
+        assert f"\n{name}=3\n" in text
+    for name in ("min.insync.replicas", "transaction.state.log.min.isr"):
+        assert f"\n{name}=2\n" in text
+    alone = properties(9092, ALONE, {})
+    assert "\ndefault.replication.factor=1\n" in alone
+    assert "\nmin.insync.replicas=1\n" in alone
+
+
+def test_a_listener_has_settings_of_its_own():
+    secure = Listener("SECURE", "SASL_SSL", {"ssl.client.auth": "required"})
+    text = properties(9092, ALONE, {}, {secure: 9192})
+    assert "advertised.listeners=CLIENTS://127.0.0.1:9092,SECURE://127.0.0.1:9192\n" in text
+    assert "map=CLIENTS:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT\n" in text
+    assert "listener.name.secure.ssl.client.auth=required\n" in text
+    assert "\ninter.broker.listener.name=CLIENTS\n" in text
+
+
 def test_settings_of_ones_own_win():
-    text = properties(9092, 9093, {"group.initial.rebalance.delay.ms": "3000"})
+    text = properties(9092, ALONE, {"group.initial.rebalance.delay.ms": "3000"})
     assert text.count("group.initial.rebalance.delay.ms") == 1
     assert "group.initial.rebalance.delay.ms=3000\n" in text
     assert "advertised.listeners=CLIENTS://127.0.0.1:9092\n" in text
 
 
 def test_a_cluster_id_never_reads_as_an_option():
-    assert not any(_cluster_id().startswith("-") for _ in range(2_000))
+    assert not any(cluster_id().startswith("-") for _ in range(2_000))
 
 
 def test_a_free_port_can_be_listened_on_and_a_taken_one_cannot():

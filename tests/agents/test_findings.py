@@ -34,6 +34,7 @@ NAMES = [
     "rejected",
     "broadcast_summaries",
     "scope_summaries",
+    "output_owner",
     "broadcasts_changelog",
     "scope_sums",
     "scopes_changelog",

@@ -19,6 +19,7 @@ from meters import Usage, spent, usage
 
 from agents.admin import create_topics
 from streams import audience
+from streams.names import Names
 from streams.settings import Settings
 from streams.topics import Topic, Topics
 
@@ -55,6 +56,7 @@ class Stage:
         return Settings(
             brokers=self.brokers,
             topic_prefix=self.prefix,
+            output_prefix=f"{self.prefix}{group}.",
             group=group,
             partitions=self.partitions,
             batch_records=self.batch,
@@ -66,7 +68,10 @@ class Stage:
     def environment(self, group: str) -> dict[str, str]:
         """The same for a worker's process; no other setting reaches it."""
         ours = self.settings(group)
-        names = ("topic_prefix", "group", "partitions", "batch_records", "fetch_bytes", "http_port")
+        names = (
+            *("topic_prefix", "output_prefix", "group", "partitions"),
+            *("batch_records", "fetch_bytes", "http_port"),
+        )
         given = {f"AUDIENCE_{name.upper()}": str(getattr(ours, name)) for name in names}
         given |= {"AUDIENCE_BROKERS": self.brokers, "AUDIENCE_LOG_FORMAT": "json"}
         others = {k: v for k, v in os.environ.items() if not k.startswith("AUDIENCE_")}
@@ -239,7 +244,7 @@ async def _durable(stage: Stage, settings: Settings) -> float:
     The group's offsets are committed in the same transactions as the rows; to ask for them costs
     the broker next to nothing.
     """
-    group = f"{settings.topic_prefix}{settings.group}"
+    group = Names.of(settings).broadcasts_group
     client = AIOKafkaAdminClient(bootstrap_servers=stage.brokers)
     await client.start()
     try:
@@ -280,8 +285,7 @@ async def counted(stage: Stage, group: str) -> int:
 async def forget(stage: Stage, group: str) -> None:
     """Delete what a round has left: compaction of it would weigh on the next one."""
     topics = Topics.of(stage.settings(group))
-    gone = [topics.broadcasts_changelog, topics.scope_sums, topics.scopes_changelog]
-    await delete(stage.brokers, gone)
+    await delete(stage.brokers, [topic for topic in topics if topic != topics.events])
 
 
 async def delete(brokers: str, topics: Iterable[Topic]) -> None:

@@ -194,7 +194,7 @@ async def test_a_worker_of_it_is_healthy_works_and_stops(installed, brokers, top
     settings = {
         "AUDIENCE_BROKERS": brokers,
         "AUDIENCE_TOPIC_PREFIX": topic_prefix,
-        "AUDIENCE_GROUP": topic_prefix + "workers",
+        "AUDIENCE_GROUP": "workers",
         "AUDIENCE_PARTITIONS": "2",
         "AUDIENCE_HTTP_PORT": str(port),
     }

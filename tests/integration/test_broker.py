@@ -6,14 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from kafka_tools import consume_all, create_topic, produce_all
+from aiokafka.admin import NewTopic
+from kafka_tools import admin_client, consume_all, create_topic, produce_all
 
 from agents.broker import (
     Broker,
     BrokerDiedError,
+    Cluster,
     EmbeddedBrokerError,
     FolderInUseError,
     PortInUseError,
@@ -173,20 +176,60 @@ SERVE = """
 import asyncio, sys
 from pathlib import Path
 from agents.broker import serve
-asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
+asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), "256m", int(sys.argv[3])))
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_served_in_the_foreground_it_stops_in_order(tmp_path, number):
+@pytest.mark.parametrize(("number", "nodes"), [(signal.SIGINT, 1), (signal.SIGTERM, 3)])
+def test_served_in_the_foreground_it_stops_in_order(tmp_path, number, nodes):
     port = free_port()
-    command = [sys.executable, "-c", SERVE, str(tmp_path), str(port)]
+    ports = range(port, port + nodes)
+    addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
+    command = [sys.executable, "-c", SERVE, str(tmp_path), str(port), str(nodes)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline()
-        assert line == f"Apache Kafka 4.3.1 answers at 127.0.0.1:{port}\n"
-        assert answers(port, 5)
+        assert line == f"Apache Kafka 4.3.1 answers at {addresses}\n"
+        assert all(answers(port, 5, brokers=nodes) for port in ports)
         started = time.monotonic()
         process.send_signal(number)
         assert process.wait(30) == 0
-        assert time.monotonic() - started < 15
-    assert not answers(port, 1)
+        assert time.monotonic() - started < 15 + 10 * (nodes - 1)
+    assert not any(answers(port, 1) for port in ports)
+
+
+async def test_three_nodes_hold_three_copies_and_one_may_die(tmp_path, topic_prefix):
+    topic = f"{topic_prefix}events"
+    async with Cluster(tmp_path / "cluster") as cluster:
+        assert cluster.running
+        async with admin_client(cluster.bootstrap) as client:
+            new = NewTopic(topic, 3, 3, topic_configs={"min.insync.replicas": "2"})
+            answer = await client.create_topics([new])
+            assert not answer.topic_errors[0][1], answer
+        await produce_all(cluster.bootstrap, topic, [(b"%d" % n, b"before") for n in range(30)])
+        first = cluster.nodes[0]
+        first.kill()
+        assert not cluster.running
+        # The other two lead what it led, transactions included.
+        async with (
+            AIOKafkaProducer(
+                bootstrap_servers=cluster.bootstrap, transactional_id=f"{topic_prefix}writer"
+            ) as producer,
+            producer.transaction(),
+        ):
+            for number in range(3):
+                await producer.send_and_wait(topic, b"between", partition=number)
+        records = await consume_all(cluster.bootstrap, topic)
+        assert Counter(values(records)) == {b"before": 30, b"between": 3}
+        await asyncio.to_thread(cluster.start)  # what is missing
+        assert cluster.running
+        second = Cluster(cluster.data)
+        with pytest.raises(FolderInUseError):
+            second.start()
+        await asyncio.to_thread(cluster.kill)
+
+
+def test_a_node_that_cannot_start_ends_the_others(tmp_path):
+    cluster = Cluster(tmp_path, overrides={"log.segment.bytes": "1"})
+    with pytest.raises(BrokerDiedError, match=r"(?s)ended with 1.*log\.segment\.bytes"):
+        cluster.start()
+    assert not any(node.running for node in cluster.nodes)

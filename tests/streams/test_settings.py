@@ -103,12 +103,13 @@ class TestDefaults:
 GOOD = {
     "brokers": ["a", "a:1,b:65535", " a:9 , b ", "[::1]:9092", "10.0.0.1:9092"],
     "topic_prefix": ["x.", "team_a-", "a" * 100],
+    "output_prefix": ["x.", "team_a-", "a" * 100],
     "partitions": ["1", "10000"],
     "replication": ["1", "3"],
     "retention": ["1s", "7d"],
     "rejected_retention": ["90d"],
     "partitioner": ["murmur2", "crc32", "any", "CRC32"],
-    "group": ["a", "live.audience_2"],
+    "group": ["a", "live-audience_2"],
     "instance": ["pod-0", ""],
     "session_timeout": ["6s", "45s"],
     "rebalance_timeout": ["11s", "1h"],
@@ -142,12 +143,13 @@ GOOD = {
 BAD = {
     "brokers": [",", "a:0", "a:65536", "a:b", "a b:1", "http://a:1", ":9092", "a,,b"],
     "topic_prefix": ["a b", "ä", "a/b", "a" * 101],
+    "output_prefix": ["a b", "ä", "a/b", "a" * 101],
     "partitions": ["0", "-1", "1.5", "many", "10001"],
     "replication": ["0", "33"],
     "retention": ["0", "7", "forever", "-1"],
     "rejected_retention": ["0s"],
     "partitioner": ["md5", "random"],
-    "group": [".", "..", "a b", "a" * 101],
+    "group": [".", "a.b", "a b", "a" * 101],
     "instance": ["a b"],
     "session_timeout": ["0", "31m", "10"],
     "rebalance_timeout": ["1s", "2h"],
@@ -175,6 +177,8 @@ BAD = {
     "security": ["TLS", "SASL_SSL"],
     "security_mechanism": ["GSSAPI"],
     "security_password_file": ["/nonexistent/password"],
+    "security_token_file": ["/nonexistent/token"],
+    "security_key_password_file": ["/nonexistent/password"],
     "security_ca": ["/nonexistent/ca.pem", "/"],
     "security_certificate": ["/nonexistent/cert.pem"],
     "security_key": ["/nonexistent/key.pem"],
@@ -211,6 +215,8 @@ class TestEach:
             "security_user",
             "security_password",
             "security_key_password",
+            "security_token_command",
+            "security_region",
             "http_host",
         } == set(Settings.model_fields)
 
@@ -315,6 +321,19 @@ class TestTogether:
             ["deadline=61s"],
             ["security=SASL_SSL", "security_user=u"],
             ["security=SASL_SSL", "security_password=p"],
+            ["security=SASL_SSL", "security_mechanism=OAUTHBEARER"],
+            [
+                "security=SASL_SSL",
+                "security_mechanism=OAUTHBEARER",
+                "security_token_command='unbalanced",
+            ],
+            ["security=SASL_SSL", "security_mechanism=OAUTHBEARER", "security_token_command= "],
+            ["security=SASL_SSL", "security_mechanism=AWS_MSK_IAM"],
+            [
+                "security=SASL_PLAINTEXT",
+                "security_mechanism=AWS_MSK_IAM",
+                "security_region=eu-west-1",
+            ],
         ],
     )
     def test_what_does_not_fit_is_wrong(self, assignments):
@@ -331,6 +350,16 @@ class TestTogether:
                 "AUDIENCE_SECURITY",
             ),
             (["security_user=u"], "AUDIENCE_SECURITY_USER"),
+            (["security_token_command=x"], "AUDIENCE_SECURITY_TOKEN_COMMAND"),
+            (["security_region=eu-west-1"], "AUDIENCE_SECURITY_REGION"),
+            (
+                [
+                    "security=SASL_PLAINTEXT",
+                    "security_mechanism=OAUTHBEARER",
+                    "security_token_command=x",
+                ],
+                "AUDIENCE_SECURITY=SASL_PLAINTEXT",
+            ),
         ],
     )
     def test_what_is_seldom_meant_is_warned_of(self, assignments, name):
@@ -364,6 +393,26 @@ class TestSecrets:
         file.unlink()
         with pytest.raises(SettingsError, match="AUDIENCE_SECURITY_PASSWORD_FILE"):
             settings.password()
+
+    def test_an_empty_password_file_is_told(self, tmp_path):
+        file = tmp_path / "password"
+        file.write_text("\n")
+        settings = Settings(
+            security="SASL_SSL", security_user="u", security_password_file=str(file)
+        )
+        with pytest.raises(SettingsError, match="is empty"):
+            settings.password()
+
+    def test_a_token_is_of_one_source(self, tmp_path):
+        file = tmp_path / "token"
+        file.write_text("x")
+        problem = wrong(
+            "security=SASL_SSL",
+            "security_mechanism=OAUTHBEARER",
+            f"security_token_file={file}",
+            "security_token_command=x",
+        )
+        assert "give one of them" in problem[0]
 
     def test_password_and_file_are_one_too_many(self, tmp_path):
         file = tmp_path / "password"

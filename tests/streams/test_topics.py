@@ -11,23 +11,35 @@ def test_names_are_those_of_the_contract():
         "viewer-events-rejected",
         "broadcast-summaries",
         "scope-summaries",
-        "live-audience-broadcasts-changelog",
-        "live-audience-scope-sums",
-        "live-audience-scopes-changelog",
+        "output-owner",
+        "audience.live-audience.broadcasts-changelog",
+        "audience.live-audience.scope-sums",
+        "audience.live-audience.scopes-changelog",
     ]
 
 
 def test_prefix_stands_in_front_as_it_is_and_the_group_in_what_is_internal():
     topics = Topics.of(Settings(topic_prefix="eu.", group="blue"))
     assert topics.events.name == "eu.viewer-events"
-    assert topics.broadcasts_changelog.name == "eu.blue-broadcasts-changelog"
-    assert topics.scope_sums.name == "eu.blue-scope-sums"
+    assert topics.broadcasts_changelog.name == "eu.audience.blue.broadcasts-changelog"
+    assert topics.scope_sums.name == "eu.audience.blue.scope-sums"
 
 
 def test_two_groups_share_no_internal_topic():
     blue = {topic.name for topic in Topics.of(Settings(group="blue"))}
     green = {topic.name for topic in Topics.of(Settings(group="green"))}
-    assert len(blue & green) == 4
+    assert len(blue & green) == 5
+
+
+def test_outputs_may_have_a_prefix_of_their_own():
+    one = {topic.name for topic in Topics.of(Settings(topic_prefix="eu."))}
+    other = {topic.name for topic in Topics.of(Settings(topic_prefix="eu.", output_prefix="x."))}
+    assert other - one == {
+        "x.viewer-events-rejected",
+        "x.broadcast-summaries",
+        "x.scope-summaries",
+        "x.output-owner",
+    }
 
 
 def test_longest_names_that_the_settings_allow_are_names_that_kafka_takes():
@@ -38,7 +50,8 @@ def test_longest_names_that_the_settings_allow_are_names_that_kafka_takes():
 def test_partitions_copies_and_retention_are_settings():
     settings = Settings(partitions=3, replication=3, retention="2d", rejected_retention="5d")
     topics = Topics.of(settings)
-    assert {(topic.partitions, topic.replication) for topic in topics} == {(3, 3)}
+    assert {topic.replication for topic in topics} == {3}
+    assert {topic.name for topic in topics if topic.partitions != 3} == {"output-owner"}
     assert topics.events.config["retention.ms"] == "172800000"
     assert topics.rejected.config["retention.ms"] == "432000000"
 
@@ -54,8 +67,9 @@ def test_cleanup_is_that_of_the_contract():
     assert {topic.name for topic in topics if topic.compacted} == {
         "broadcast-summaries",
         "scope-summaries",
-        "live-audience-broadcasts-changelog",
-        "live-audience-scopes-changelog",
+        "output-owner",
+        "audience.live-audience.broadcasts-changelog",
+        "audience.live-audience.scopes-changelog",
     }
 
 

@@ -13,8 +13,8 @@ import aiohttp
 
 from agents import alerts
 from agents.alerts import duration
-from agents.broker.guard import Guard
 from agents.demo.errors import DemoError
+from agents.demo.guarded import guarded
 from agents.demo.worker import free_port
 
 if TYPE_CHECKING:
@@ -236,23 +236,10 @@ async def _running(
     name: str, command: Sequence[str], folder: Path, port: int
 ) -> AsyncIterator[Program]:
     log = folder / f"{name.lower()}.log"
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=asyncio.subprocess.STDOUT,
-            # A Ctrl-C is for the demo, which stops all in order.
-            start_new_session=True,
-        )
-    # It ends with this process however this one ends, `kill -9` included.
-    guard = Guard()
-    guard.watch(process.pid)
-    program = Program(name, process, log, f"http://{_HERE}:{port}")
-    try:
-        await program.ready()
-        yield program
-    finally:
-        await program.stop()
-        guard.dismiss()
+    async with guarded(command, folder, log) as process:
+        program = Program(name, process, log, f"http://{_HERE}:{port}")
+        try:
+            await program.ready()
+            yield program
+        finally:
+            await program.stop()

@@ -126,6 +126,7 @@ def test_it_is_done_when_the_end_was_both_notified_and_shown(first):
 
 @pytest.mark.kafka
 @pytest.mark.timeout(180)
+@pytest.mark.alone
 async def test_the_alert_fires_and_resolves(brokers, tmp_path):
     file = io.StringIO()
     screen = Screen(Console(file=file, width=128, highlight=False))

@@ -128,13 +128,15 @@ async def main():
     code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
     folder = Path({str(tmp_path)!r})
     async with running(Settings(), folder, (sys.executable, "-c", code)) as worker:
+        (folder / "guarded").touch()
         await worker.ended()
 
 asyncio.run(main())
 """
     log = tmp_path / "worker.log"
+    guarded = tmp_path / "guarded"  # on a busy machine the worker may speak before it is guarded
     with subprocess.Popen([PYTHON, "-c", demo]) as process:
-        until(lambda: log.exists() and log.read_text().strip())
+        until(lambda: guarded.exists() and log.read_text().strip())
         process.kill()
     pid = int(log.read_text())
     until(lambda: not alive(pid))

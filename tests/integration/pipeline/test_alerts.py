@@ -19,7 +19,7 @@ from agents.demo.observe.telling import receiving
 from agents.demo.worker import free_port
 from streams.routing import partition_for
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.alone, pytest.mark.timeout(600)]
 
 PARTITIONS = 4
 SCALE = 1 / 10

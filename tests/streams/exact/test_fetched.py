@@ -3,7 +3,7 @@
 import pytest
 from aiokafka.errors import CorruptRecordException
 from batches import ABORT, COMMIT, SOURCE, all_of, batch, response, told
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.exact.fetched import Fetched, _Responses
@@ -32,6 +32,13 @@ def logs(draw):
     return content, aborted, draw(st.integers(0, max(0, first - 1))), offset
 
 
+@pytest.fixture(autouse=True)
+def _only_the_c_decoder(monkeypatch):
+    """What is sound is not read in Python: it would be right, and slow."""
+    monkeypatch.setattr("streams.exact.decoding.parse_records", None)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logs(), st.integers(1, 7), st.sampled_from([1, 100, 1 << 22]))
 def test_it_gives_what_aiokafka_gives(log, most, most_bytes):
     content, aborted, begin, end = log

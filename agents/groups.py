@@ -1,0 +1,62 @@
+"""What Kafka says of consumer groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.errors import for_code
+
+from agents import kafka
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.settings import Settings
+
+
+async def members_of(settings: Settings, groups: Sequence[str]) -> list[str]:
+    """Who is in any of these groups: client id and host of each, none if all are empty.
+
+    Raises:
+        LiveAudienceError: the broker cannot be reached or does not allow it.
+    """
+    members: list[str] = []
+    async with kafka.admin(settings) as client:
+        for group in groups:
+            # One at a time: aiokafka 0.14 reads the answer about several in the wrong format.
+            (response,) = await client.describe_consumer_groups([group])
+            for error, _group, _state, _type, _protocol, found, *_ in response.groups:
+                if error:
+                    raise for_code(error)
+                members.extend(_told(member) for member in found)
+    return members
+
+
+async def applied_offsets(settings: Settings, group: str, topic: str) -> tuple[str, dict[int, int]]:
+    """How far a group has come in a topic, and the topic's id.
+
+    Returns:
+        The id, empty if there is no such topic, and the next offset by partition.
+
+    Raises:
+        LiveAudienceError: the broker cannot be reached or does not allow it.
+    """
+    # Imported here: it brings all of Faust along, which the commands need not wait for.
+    from streams.exact.cluster import topic_facts  # noqa: PLC0415 - see above
+
+    async with kafka.admin(settings) as client:
+        # The public client does not tell ids.
+        facts = (await topic_facts(client._client, [topic])).get(topic)  # noqa: SLF001 - see above
+        if facts is None:
+            return "", {}
+        offsets = await client.list_consumer_group_offsets(group)
+    return facts.topic_id, {
+        partition.partition: found.offset
+        for partition, found in offsets.items()
+        if partition.topic == topic and found.offset >= 0
+    }
+
+
+def _told(member: Sequence[Any]) -> str:
+    _id, client, host, *_ = member
+    return f"{client} at {host.lstrip('/')}"

@@ -1,0 +1,20 @@
+"""One secured cluster for all tests here: it takes a quarter of a minute to start."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+# The pipeline's oracle needs the arithmetic's brute-force twin.
+sys.path.append(str(Path(__file__).parents[2] / "streams" / "audience"))
+
+from integration.security.secured import Secured  # found by the line above
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory):
+    """Three nodes with TLS, mutual TLS, logins and ACLs; tests leave all nodes running."""
+    made = Secured(tmp_path_factory.mktemp("secured"))
+    made.start()
+    yield made
+    made.stop()
