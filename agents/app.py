@@ -186,6 +186,7 @@ def exact_settings(settings: Settings) -> ExactSettings:
         transactional_id_prefix=f"{names.broadcasts_group}.",
         instance=settings.instance or None,
         batch_records=settings.batch_records,
+        batch_bytes=settings.batch_bytes,
         deadline=settings.deadline.total_seconds(),
         patience=settings.patience.total_seconds(),
         drain=settings.drain.total_seconds(),

@@ -18,7 +18,7 @@ from streams.routing import LONGEST_KEY, Router, check_length
 from streams.summaries import encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Mapping
+    from collections.abc import AsyncIterable, Iterator, Mapping
 
     from streams.audience import Rules
     from streams.audience.broadcast import Told
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from streams.settings import Settings
     from streams.topics import Topics
 
-    Apply = Callable[[Outcome, bytes, list[Any]], None]
-    Finalise = Callable[[Outcome, Lifecycle, bytes], None]
-
 log = structlog.get_logger(__name__)
+
+#: So many records of one broadcast, and so many broadcasts, are taken between two breaths at most.
+_RECORDS_A_STEP: Final = 16
+_KEYS_A_STEP: Final = 8
 
 #: How many rows one batch finalises at most, so that a hundred thousand do not stop the rest.
 _FINAL_AT_ONCE = 5_000
@@ -45,7 +46,8 @@ State = Row | Tombstone
 class Broadcasts:
     """Works off batches of viewer events.
 
-    Nothing in here awaits, sends or reads a clock: what comes of a batch depends on its records,
+    Nothing in here awaits, sends or reads a clock, though others may have a turn between the steps
+    of a batch: what comes of a batch depends on its records,
     the rows and the time at which it was read, and goes out in one transaction.
 
     Args:
@@ -120,9 +122,17 @@ class Broadcasts:
 
     def work_off(self, batch: Batch[State]) -> None:
         """Judge and apply a batch's records, finalise what is due, tell the scopes of it."""
+        for _ in self.steps(batch):
+            pass
+
+    def steps(self, batch: Batch[State]) -> Iterator[None]:
+        """Do the same, step by step: others may have a turn after each.
+
+        None takes longer than a few records or broadcasts do.
+        """
         outcome = Outcome(batch)
         try:
-            self._work_off(outcome, self.apply, self.finalise)
+            yield from self._steps(outcome, None)
         except LiveAudienceError:
             raise  # a newer version's rows: no defect of ours, and no going on
         except Exception:  # our own defect must not stop the rest
@@ -134,11 +144,10 @@ class Broadcasts:
             )
             batch.reset()
             outcome = Outcome(batch)
-            careful = Careful(self)
-            self._work_off(outcome, careful.apply, careful.finalise)
+            yield from self._steps(outcome, Careful(self))
         batch.notes = outcome.notes
 
-    def _work_off(self, outcome: Outcome, apply: Apply, finalise: Finalise) -> None:
+    def _steps(self, outcome: Outcome, careful: Careful | None) -> Iterator[None]:
         batch = outcome.batch
         by_key: defaultdict[bytes, list[Any]] = defaultdict(list)
         for record in batch.records:
@@ -148,20 +157,45 @@ class Broadcasts:
         outcome.misplaced = self._router.misplaced(
             batch.partition, [key for key in by_key if key not in known and key is not None]
         )
+        for unreadable in batch.unreadable:
+            refused = Refused(Reason.MALFORMED, unreadable.detail)
+            outcome.refuse(unreadable, "", refused, unreadable.records)
         # Before anything else, and of what is misplaced alone: in most batches nothing is.
         for key in outcome.misplaced:
             if len(key) > LONGEST_KEY:
                 self._refuse_key(outcome, by_key.pop(key))
-        for key, records in by_key.items():
-            apply(outcome, key, records)
+        yield from self._apply_all(outcome, by_key, careful)
         outcome.notes.read = list(batch.changed)
         if batch.caught_up and (lifecycle := self.lifecycles.get(batch.partition)) is not None:
-            due = list(lifecycle.due(batch.read_at, _FINAL_AT_ONCE))
-            batch.more = len(due) == _FINAL_AT_ONCE
-            for key in due:
-                if key not in batch.changed:  # else it was read just now, and is looked at again
-                    finalise(outcome, lifecycle, key)
-        outcome.send(self._rejected, self._sums, self.refused_before.get(batch.partition, 0))
+            yield from self._finalise_due(outcome, lifecycle, careful)
+        refused_before = self.refused_before.get(batch.partition, 0)
+        yield from outcome.send(self._rejected, self._sums, refused_before)
+
+    def _apply_all(
+        self, outcome: Outcome, by_key: dict[bytes, list[Any]], careful: Careful | None
+    ) -> Iterator[None]:
+        for count, (key, records) in enumerate(by_key.items()):
+            if careful is not None:
+                yield from careful.apply(outcome, key, records)
+            elif len(records) > _RECORDS_A_STEP:
+                yield from self.apply_many(outcome, key, records)
+            else:
+                self.apply(outcome, key, records)
+                if not count % _KEYS_A_STEP:
+                    yield
+
+    def _finalise_due(
+        self, outcome: Outcome, lifecycle: Lifecycle, careful: Careful | None
+    ) -> Iterator[None]:
+        batch = outcome.batch
+        finalise = self.finalise if careful is None else careful.finalise
+        due = list(lifecycle.due(batch.read_at, _FINAL_AT_ONCE))
+        batch.more = len(due) == _FINAL_AT_ONCE
+        for count, key in enumerate(due):
+            if key not in batch.changed:  # else it was read just now, and is looked at again
+                finalise(outcome, lifecycle, key)
+            if not count % _KEYS_A_STEP:
+                yield
 
     @staticmethod
     def _refuse_key(outcome: Outcome, records: list[Any]) -> None:
@@ -180,6 +214,21 @@ class Broadcasts:
         told, records = self.judge(outcome, key, records)
         if told:
             self._take(outcome, key, told, records)
+
+    def apply_many(self, outcome: Outcome, key: bytes, records: list[Any]) -> Iterator[None]:
+        """Do the same with many records of one key, step by step."""
+        if (told := self._alike(outcome, key, records)) is not None:
+            self._take(outcome, key, told, records, alike=True)
+            yield
+            return
+        told, kept = [], []
+        for begin in range(0, len(records), _RECORDS_A_STEP):
+            events, theirs = self.judge(outcome, key, records[begin : begin + _RECORDS_A_STEP])
+            told += events
+            kept += theirs
+            yield
+        if told:
+            self._take(outcome, key, told, kept)
 
     def _alike(self, outcome: Outcome, key: bytes, records: list[Any]) -> list[Told] | None:
         """Judge the records of one key at once; None if one by one is how it must be done."""
@@ -346,4 +395,6 @@ async def broadcasts(batches: AsyncIterable[Batch[State]], work: Broadcasts) -> 
     """Work off batches as they come: the body of the Faust agent."""
     async for batch in batches:
         with batch:
-            work.work_off(batch)
+            batch.require()
+            for _ in work.steps(batch):
+                await batch.breathe()

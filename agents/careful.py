@@ -45,12 +45,16 @@ class Careful:
         self._work = work
         self._defects = 0
 
-    def apply(self, outcome: Outcome, key: bytes, records: list[Any]) -> None:
-        """Judge and take in the records of one key, but for those that fail."""
-        good = list(self._tried(outcome, key, records))
+    def apply(self, outcome: Outcome, key: bytes, records: list[Any]) -> Iterator[None]:
+        """Judge and take in the records of one key, but for those that fail, step by step."""
+        good = []
+        for record in self._tried(outcome, key, records):
+            if record is not None:
+                good.append(record)
+            yield
         part, sent = outcome.part(), len(outcome.batch.outputs)
         try:
-            self._work.apply(part, key, good)
+            yield from self._work.apply_many(part, key, good)
         except LiveAudienceError:
             raise
         except Exception as error:  # noqa: BLE001  # our own defect: what it concerns is refused
@@ -78,7 +82,7 @@ class Careful:
             outcome.add(part)
 
     def _tried(self, outcome: Outcome, key: bytes, records: list[Any]) -> Iterator[Any]:
-        """Give the records that do not fail when tried one by one; refuse the others."""
+        """Give the records that do not fail when tried one by one; refuse the others, give None."""
         batch = outcome.batch
         row: Any = None
         is_read = False
@@ -96,6 +100,7 @@ class Careful:
             except Exception as error:  # noqa: BLE001  # as above
                 self._log("a record failed: it is refused", error, offset=record.offset)
                 outcome.refuse(record, platform, _error(error))
+                yield None
             else:
                 yield record
 

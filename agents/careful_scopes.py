@@ -45,9 +45,10 @@ class CarefulScopes:
 
     def work_off(self, batch: Batch[State]) -> None:
         """Work off a batch anew, whatever was done of it."""
-        notes = type(batch.notes)()
+        notes = batch.notes
         batch.reset()
         batch.notes = notes
+        notes.closed = 0
         readable = [record for record in batch.records if self._is_readable(batch, record)]
         skipped = dict(notes.skipped)
         try:

@@ -107,7 +107,9 @@ class Following(CountsLostSessions):
             ahead=notes.ahead,
         )
         self._metrics.pipeline.transaction(
-            records=len(batch.records), work_seconds=work_seconds, commit_seconds=commit_seconds
+            records=len(batch.records) + sum(found.records for found in batch.unreadable),
+            work_seconds=work_seconds,
+            commit_seconds=commit_seconds,
         )
 
     def lost(self, partition: int) -> None:

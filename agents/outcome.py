@@ -6,17 +6,20 @@ The rows themselves are in the batch's `changed`.
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from agents.refused import refuse
 from agents.sums import Sums
 from streams.refusals import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from streams.exact import Batch
     from streams.refusals import Refused
+
+#: So many refused records are sent between two breaths.
+_REFUSED_A_STEP: Final = 64
 
 
 class Notes:
@@ -94,19 +97,20 @@ class Outcome:
         # batch in memory until the garbage collector comes by.
         self._refused: list[tuple[int, Any, Reason, str]] = []
 
-    def refuse(self, record: Any, platform: str, refused: Refused) -> None:
+    def refuse(self, record: Any, platform: str, refused: Refused, records: int = 1) -> None:
         """Refuse a record.
 
         Args:
             record: It.
             platform: The one that it names; empty if none that is valid is known.
             refused: Why.
+            records: How many records it stands for.
         """
         notes, reason = self.notes, refused.reason
         self._refused.append((record.offset, record, reason, refused.detail))
-        notes.reasons[reason] = notes.reasons.get(reason, 0) + 1
+        notes.reasons[reason] = notes.reasons.get(reason, 0) + records
         counts = notes.late if reason is Reason.LATE else notes.rejected
-        counts[platform] = counts.get(platform, 0) + 1
+        counts[platform] = counts.get(platform, 0) + records
 
     def part(self) -> Outcome:
         """Begin what becomes of a part of the batch."""
@@ -121,8 +125,8 @@ class Outcome:
         self.ahead = max(self.ahead, part.ahead)
         self._refused += part._refused
 
-    def send(self, rejected: str, scope_sums: str, refused_before: int = 0) -> None:
-        """Send with the batch what is refused, in its order, and what scopes are told.
+    def send(self, rejected: str, scope_sums: str, refused_before: int = 0) -> Iterator[None]:
+        """Send with the batch what is refused, in its order, and what scopes are told: in steps.
 
         Args:
             rejected: The topic of refused records.
@@ -130,8 +134,10 @@ class Outcome:
             refused_before: Records before this offset were sent there already, by another group.
         """
         self.notes.ahead = self.ahead / 1e6
-        for offset, record, reason, detail in sorted(self._refused, key=itemgetter(0)):
-            if offset < refused_before:
-                continue
-            refuse(self.batch, rejected, record, reason, detail)
-        self.sums.send(self.batch, scope_sums)
+        self._refused.sort(key=itemgetter(0))
+        for count, (offset, record, reason, detail) in enumerate(self._refused):
+            if not count % _REFUSED_A_STEP:
+                yield
+            if offset >= refused_before:
+                refuse(self.batch, rejected, record, reason, detail)
+        yield from self.sums.send(self.batch, scope_sums)

@@ -103,6 +103,8 @@ class Scopes:
     def work_off(self, batch: Batch[State]) -> None:
         """Add up a batch's changes, then publish what is due."""
         batch.notes = Notes()
+        for unreadable in batch.unreadable:
+            self.skip(batch, unreadable.offset, unreadable.detail, changes=unreadable.records)
         try:
             self.process(batch, batch.records)
             for key in self.ready(batch):
@@ -179,7 +181,9 @@ class Scopes:
         self._failed.add(key)
 
     @staticmethod
-    def skip(batch: Batch[State], offset: int, detail: str, reason: str = MALFORMED) -> None:
+    def skip(
+        batch: Batch[State], offset: int, detail: str, reason: str = MALFORMED, changes: int = 1
+    ) -> None:
         """Skip a change: what it would have added is missing in its scope from here on.
 
         Args:
@@ -187,18 +191,20 @@ class Scopes:
             offset: Where it lies.
             detail: Why, for people.
             reason: `malformed` or `error`.
+            changes: How many lie there.
         """
-        skipped = batch.notes.skipped
-        count = sum(skipped.values())
-        skipped[reason] = skipped.get(reason, 0) + 1
-        if count < _LOGGED:
+        notes, skipped = batch.notes, batch.notes.skipped
+        skipped[reason] = skipped.get(reason, 0) + changes
+        notes.logged += 1
+        if notes.logged <= _LOGGED:
             log.error(
                 "a change of a scope was skipped: its sums lack it",
                 source=f"{batch.topic}/{batch.partition}/{offset}",
                 reason=reason,
+                changes=changes,
                 detail=detail,
             )
-        elif count == _LOGGED:
+        elif notes.logged == _LOGGED + 1:
             log.error("more changes of this batch were skipped, which is not logged one by one")
 
 
@@ -208,13 +214,15 @@ class Notes:
     Attributes:
         closed: How many minutes were to be changed that were closed.
         skipped: How many changes were skipped, by reason.
+        logged: How many times some were, for the log.
     """
 
-    __slots__ = ("closed", "skipped")
+    __slots__ = ("closed", "logged", "skipped")
 
     def __init__(self) -> None:
         self.closed = 0
         self.skipped: dict[str, int] = {}
+        self.logged = 0
 
 
 def _is_over(published: int, now: int) -> bool:

@@ -13,12 +13,17 @@ from streams.audience.scope import Change
 from streams.audience.scope_codec import encode_change
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
     from streams.audience import Row
     from streams.exact import Batch
 
 #: A record tells of so many minutes at most, or a batch that goes through months would make one
 #: that is too large for the topic. Several then follow one another.
 MOST_MINUTES: Final = 5_000
+
+#: So many scopes are gone through between two breaths.
+_A_STEP: Final = 256
 
 Group = tuple[str, str | None, str | None]
 
@@ -51,9 +56,19 @@ class Sums:
 
         The names are `world`, `platform:fliggy`, `venue:louvre`, `programme:night`.
         """
+        steps = self._steps()
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]  # what `_steps` returns
+
+    def _steps(self) -> Generator[None, None, dict[bytes, Change]]:
         platforms: dict[str, Difference] = {}
         others: dict[str, Difference] = {}
-        for (platform, venue, programme), total in self._groups.items():
+        for count, ((platform, venue, programme), total) in enumerate(self._groups.items()):
+            if not count % _A_STEP:
+                yield
             _add(platforms, f"platform:{platform}", total)
             if programme is not None:
                 _add(others, f"programme:{programme}", total)
@@ -64,16 +79,20 @@ class Sums:
         world = Difference()
         for total in platforms.values():
             world.add(total)
-        told = {"world": world, **platforms, **others}
-        return {
-            name.encode(): change
-            for name, total in told.items()
-            if (change := Change.of(total)) is not None
-        }
+        told: dict[bytes, Change] = {}
+        for count, (name, total) in enumerate({"world": world, **platforms, **others}.items()):
+            if not count % _A_STEP:
+                yield
+            if (change := Change.of(total)) is not None:
+                told[name.encode()] = change
+        return told
 
-    def send(self, batch: Batch[Any], topic: str) -> None:
-        """Send them with the batch, placed by scope."""
-        for name, change in self.changes().items():
+    def send(self, batch: Batch[Any], topic: str) -> Iterator[None]:
+        """Send them with the batch, placed by scope, step by step."""
+        changes = yield from self._steps()
+        for count, (name, change) in enumerate(changes.items()):
+            if not count % _A_STEP:
+                yield
             for part in _parts(change):
                 batch.send(topic, name, encode_change(part))
 

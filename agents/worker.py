@@ -18,7 +18,8 @@ from agents.access import require_rights
 from agents.admin import check_topics
 from agents.app import create_app
 from agents.web import check_address, raise_file_limit
-from streams.errors import LiveAudienceError, TopicsError
+from streams.errors import LiveAudienceError, PackagesMissingError, TopicsError
+from streams.exact.compression import missing_packages
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -34,7 +35,8 @@ def run(settings: Settings) -> None:
 
     Raises:
         SystemExit: In the end; its code is 0 after a stop in good order, 1 after an error.
-        LiveAudienceError: The broker cannot be reached, or the topics are not as they must be.
+        LiveAudienceError: A package is missing, the broker cannot be reached, or the topics are not
+            as they must be.
     """
     logs.configure(settings)
     asyncio.run(look_first(settings))
@@ -43,15 +45,31 @@ def run(settings: Settings) -> None:
     Worker(create_app(settings), loop=loop, loglevel="INFO", looked=True).execute_from_commandline()
 
 
+def _check_packages() -> None:
+    """Say what is missing to read all that a producer may send.
+
+    Raises:
+        PackagesMissingError: Something is.
+    """
+    if missing := missing_packages():
+        packages = " ".join(sorted(set(missing.values())))
+        raise PackagesMissingError(
+            f"records compressed with {', '.join(missing)} could not be read, and one of them "
+            f"would stop its partition: run `pip install {packages}`, or install live-audience "
+            "with all that it requires"
+        )
+
+
 async def look_first(settings: Settings) -> None:
     """Say at once what cannot work, in words; the source would say it too, but later.
 
     What is only a warning is told by `TopicWatch`, which starts with the worker.
 
     Raises:
-        LiveAudienceError: The broker cannot be reached, the topics are not as they must be, or
-            HTTP cannot be served where the settings say.
+        LiveAudienceError: A package is missing, the broker cannot be reached, the topics are not as
+            they must be, or HTTP cannot be served where the settings say.
     """
+    _check_packages()
     check_address(settings.http_host, settings.http_port)
     await require_rights(settings)
     errors = [found for found in await check_topics(settings) if found.severity == "error"]

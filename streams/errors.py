@@ -58,5 +58,9 @@ class TopicsError(LiveAudienceError):
     """A topic is missing or is set up in a way that the pipeline cannot work with."""
 
 
+class PackagesMissingError(LiveAudienceError):
+    """A Python package is not installed without which some records cannot be read."""
+
+
 class InputError(LiveAudienceError):
     """A file that was given cannot be read, or holds what cannot be sent."""

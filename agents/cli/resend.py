@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from streams.settings import Settings
 
+#: Headers of records of which only a part was kept, or that stand for several.
+_CUT = frozenset({"truncated", "key-bytes", "records"})
+
 
 @dataclass(slots=True)
 class Resent:
@@ -70,7 +73,7 @@ async def resend(
             reason = headers.get("reason", b"").decode(errors="replace")
             if reason not in reasons:
                 result.other += 1
-            elif "truncated" in headers:
+            elif not _CUT.isdisjoint(headers):
                 result.truncated += 1
             else:
                 partition = _partition(record, counts[events], settings)

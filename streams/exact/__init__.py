@@ -34,13 +34,15 @@ A Faust agent that counts words exactly:
 
 from streams.exact.batch import Batch, Output
 from streams.exact.boot import ExactApp, ExactBoot
-from streams.exact.errors import ExactError, Fenced, NewerFormat, Refusal, SessionLost
+from streams.exact.errors import Abandoned, ExactError, Fenced, NewerFormat, Refusal, SessionLost
 from streams.exact.listener import Listener
+from streams.exact.parsing import Unreadable
 from streams.exact.rows import Rows
 from streams.exact.settings import ExactSettings
 from streams.exact.source import Source
 
 __all__ = [
+    "Abandoned",
     "Batch",
     "ExactApp",
     "ExactBoot",
@@ -54,4 +56,5 @@ __all__ = [
     "Rows",
     "SessionLost",
     "Source",
+    "Unreadable",
 ]

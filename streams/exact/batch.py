@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from streams.exact.errors import Abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,7 +14,11 @@ if TYPE_CHECKING:
 
     from aiokafka import TopicPartition
 
+    from streams.exact.parsing import Unreadable
     from streams.exact.rows import Rows
+
+#: For so many seconds a batch may keep the loop from all else: heartbeats, HTTP, other partitions.
+BREATH_SECONDS = 0.05
 
 RowT = TypeVar("RowT")
 
@@ -22,7 +29,7 @@ class Output(NamedTuple):
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
     partition: int | None
     timestamp: int | None
 
@@ -30,16 +37,18 @@ class Output(NamedTuple):
 class Batch(Generic[RowT]):
     """Records of one partition, to be worked off as one transaction.
 
-    An agent works inside `with batch:`, without awaiting, and leaves what it changed in `changed`
-    (key to row, None deletes it) and what goes out by `send`. When the block ends, the rows, the
-    position in the source and all that was sent become durable together or not at all. An
-    exception in the block ends the session: nothing of the batch stays.
+    An agent works inside `with batch:` and leaves what it changed in `changed` (key to row, None
+    deletes it) and what goes out by `send`. There it awaits nothing but `breathe()`. When the block
+    ends, the rows, the position in the source and all that was sent become durable together or not
+    at all. An exception in the block ends the session: nothing of the batch stays.
 
     Attributes:
         topic: The source's topic.
         partition: Its partition.
         records: In their order; none in a tick. Each has `offset`, `timestamp` (ms), `key`, `value`
             and `headers`: they are those of aiokafka's decoder (see `fetched.py`).
+        unreadable: What could not be read, in the order of offsets; position and transaction cover
+            it as they cover the records.
         rows: The partition's rows; `rows.get(key)` gives one to change.
         changed: What this batch changes.
         caught_up: Whether nothing waited behind these records when they were read.
@@ -49,6 +58,7 @@ class Batch(Generic[RowT]):
     """
 
     __slots__ = (
+        "_breathed",
         "_done",
         "caught_up",
         "changed",
@@ -60,6 +70,7 @@ class Batch(Generic[RowT]):
         "records",
         "rows",
         "topic",
+        "unreadable",
     )
 
     def __init__(
@@ -70,9 +81,11 @@ class Batch(Generic[RowT]):
         *,
         caught_up: bool,
         read_at: float,
+        unreadable: Sequence[Unreadable] = (),
     ) -> None:
         self.topic, self.partition = source
         self.records = records
+        self.unreadable = unreadable
         self.rows = rows
         self.caught_up = caught_up
         self.read_at = read_at
@@ -80,6 +93,7 @@ class Batch(Generic[RowT]):
         self.outputs: list[Output] = []
         self.more = False
         self.notes: Any = None
+        self._breathed = time.monotonic()
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def send(
@@ -87,7 +101,7 @@ class Batch(Generic[RowT]):
         topic: str,
         key: bytes | None,
         value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
+        headers: Sequence[tuple[str, bytes | None]] = (),
         *,
         partition: int | None = None,
         timestamp: int | None = None,
@@ -106,13 +120,37 @@ class Batch(Generic[RowT]):
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to make durable."""
-        return not (self.records or self.changed or self.outputs)
+        return not (self.records or self.unreadable or self.changed or self.outputs)
+
+    async def breathe(self) -> None:
+        """Let others have a turn if the loop has not been free for 50 ms: to be asked often.
+
+        What is half done stays as it is meanwhile, and nobody else sees it.
+
+        Raises:
+            Abandoned: The partition is no longer ours, or its session is over: nothing of the batch
+                will stay, and rows and timers may be another batch's by now.
+        """
+        if time.monotonic() - self._breathed >= BREATH_SECONDS:
+            await asyncio.sleep(0)
+            self.require()
+            self._breathed = time.monotonic()
+
+    def require(self) -> None:
+        """Raise `Abandoned` if nobody waits for the batch any more."""
+        if self._done.cancelled():
+            raise Abandoned
+
+    def give_up(self) -> None:
+        """Wait for it no more; what the agent still does with it is lost."""
+        self._done.cancel()
 
     async def worked_off(self) -> None:
         """Wait until the agent is through with it; raises what the agent raised."""
         await self._done
 
     def __enter__(self) -> Batch[RowT]:
+        self._breathed = time.monotonic()
         return self
 
     def __exit__(

@@ -2,7 +2,8 @@
 
 aiokafka makes each fetched record anew in Python (`PartitionRecords._consumer_record`), which costs
 more than to fetch, check and decode it. So what it has fetched is taken over as a whole, and the
-records are those of its C decoder: `offset`, `timestamp`, `key`, `value` and `headers`.
+records are those of its C decoder: `offset`, `timestamp`, `key`, `value` and `headers`. How a batch
+is read, also one that aiokafka would not read, is in `decoding.py`.
 
 All else stays aiokafka's: `getmany` waits, keeps the position, raises errors and minds rebalances.
 It takes from a fetch response what that gives when iterated: `hand_over` puts ours in the place of
@@ -12,24 +13,75 @@ off.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from itertools import chain, dropwhile, islice
-from typing import TYPE_CHECKING, Any
+import asyncio
+import struct
+from collections import OrderedDict, deque
+from itertools import chain, islice
+from operator import length_hint
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from aiokafka.consumer import fetcher as theirs
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatch
+from aiokafka.record.legacy_records import LegacyRecordBatch
+from aiokafka.record.memory_records import MemoryRecords
+
+from streams.exact.decoding import (
+    HEADER_BYTES,
+    LARGEST_RECORD,
+    BatchReader,
+    padded,
+    read_header,
+    unreadable_batch,
+)
+from streams.exact.legacy import LegacyReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
+    from streams.exact.parsing import Unreadable
 
-def hand_over(consumer: AIOKafkaConsumer) -> None:
-    """Have a started consumer's `getmany` give what was fetched as `Fetched`, one each time."""
+#: Offset, length, then 4 bytes that depend on the format, and the format's number.
+_FRAME: Final = struct.Struct(">qi4xb")
+_OVERHEAD: Final = 12
+_LEAST_LEGACY: Final = 14
+_FORMAT_2: Final = 2
+
+#: The attributes of a batch that is compressed, of a transaction or a marker of one's end.
+_NOT_PLAIN: Final = 0x37
+
+#: Batches are read by the run, of up to about so many bytes.
+_RUN_BYTES: Final = 1 << 20
+
+#: One call of `take` works through about so many bytes.
+STEP_BYTES: Final = 1 << 22
+
+
+class KeptRecords(MemoryRecords):
+    """What aiokafka makes of a fetch response's bytes, and the bytes."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.content = content
+
+
+# aiokafka's fetcher shows the bytes of a response nowhere. For its other users this is the same.
+theirs.MemoryRecords = KeptRecords
+
+
+def hand_over(consumer: AIOKafkaConsumer, largest: int = LARGEST_RECORD) -> None:
+    """Have a started consumer's `getmany` give what was fetched as `Fetched`, one each time.
+
+    Args:
+        consumer: It.
+        largest: Records of more bytes are told of as unreadable.
+    """
     fetcher = consumer._fetcher  # noqa: SLF001  # shown nowhere
     if type(fetcher._records) is not _Responses:  # noqa: SLF001
-        fetcher._records = _Responses(fetcher._records)  # noqa: SLF001
+        fetcher._records = _Responses(fetcher._records, largest)  # noqa: SLF001
 
 
 async def take(
@@ -52,8 +104,101 @@ async def take(
     return None
 
 
+class Taken(NamedTuple):
+    """What was taken of a response, in the order of offsets each.
+
+    Attributes:
+        records: As aiokafka's decoder gives them.
+        unreadable: What cannot be read.
+    """
+
+    records: list[Any]
+    unreadable: list[Unreadable]
+
+    @property
+    def size(self) -> int:
+        """How many entries it has in all."""
+        return len(self.records) + len(self.unreadable)
+
+
+class _Run:
+    """Batches one behind the other that the C decoder reads as they are.
+
+    Attributes:
+        batches: As aiokafka has them, not yet iterated.
+        views: Their bytes.
+        size: How many those are in all.
+        end: The offset behind what was given.
+        is_over: Whether all was given, or the decoder failed.
+    """
+
+    __slots__ = (
+        "_chain",
+        "_given",
+        "_has_failed",
+        "_sources",
+        "batches",
+        "end",
+        "is_over",
+        "size",
+        "views",
+    )
+
+    def __init__(self) -> None:
+        self.batches: list[Any] = []
+        self.views: list[memoryview] = []
+        self.size = 0
+        self.end = 0
+        self.is_over = False
+        self._given = 0
+        self._has_failed = False
+        self._sources: Any = None
+        self._chain: Iterator[Any] = iter(())
+
+    def read(self, most: int, records: list[Any]) -> int:
+        """Read up to so many records; return how many bytes it begins to work through."""
+        worked = 0
+        if self._sources is None:
+            worked = self.size
+            self._sources = iter(self.batches)
+            self._chain = chain.from_iterable(self._sources)
+        before = len(records)
+        try:
+            records.extend(islice(self._chain, most))
+        except Exception:  # noqa: BLE001  # whatever it is, what follows is read another way
+            self.is_over = self._has_failed = True
+        found = len(records) - before
+        self._given += found
+        if found:
+            self.end = records[-1].offset + 1
+        if found < most and not self._has_failed:
+            self.is_over = True
+            self.end = self.batches[-1].next_offset
+        return worked
+
+    def after(self, begin: int, largest: int) -> list[_Run | BatchReader]:
+        """What is left of it to be read, last first: nothing, unless the decoder failed."""
+        if not self._has_failed:
+            return []
+        place = len(self.batches) - length_hint(self._sources) - 1
+        view = self.views[place]
+        counts = [max(0, read_header(view).record_count) for view in self.views[: place + 1]]
+        given = self._given - sum(counts[:-1])
+        rest = _Run()
+        rest.batches, rest.views = self.batches[place + 1 :], self.views[place + 1 :]
+        rest.size = sum(map(len, rest.views))
+        failed = BatchReader(view, self.batches[place], begin, largest, given)
+        return [rest, failed] if rest.batches else [failed]
+
+
 class Fetched:
     """The committed records of one fetch response, of one partition.
+
+    Args:
+        response: What aiokafka made of it.
+        largest: Records of more bytes are told of as unreadable.
+        suspects: Where batches begin whose checksum was wrong when they were first fetched. They
+            are fetched once more, for the network or one replica's disk may be the cause.
 
     Attributes:
         end: The offset behind what was taken so far; once all is, that behind the response, past
@@ -62,12 +207,20 @@ class Fetched:
         next_fetch_offset: Where aiokafka reads on.
     """
 
-    def __init__(self, response: PartitionRecords) -> None:
+    def __init__(
+        self,
+        response: PartitionRecords,
+        largest: int = LARGEST_RECORD,
+        suspects: dict[TopicPartition, int] | None = None,
+    ) -> None:
         self.end: int = response.next_fetch_offset
         self.next_fetch_offset: int = response.next_fetch_offset
         self.is_over = False
+        self._begin: int = response.next_fetch_offset
         self._response: PartitionRecords | None = response
-        self._records: Iterator[Any] = iter(())
+        self._largest = largest
+        self._suspects = {} if suspects is None else suspects
+        self._readers: deque[_Run | BatchReader | LegacyReader | Unreadable] = deque()
 
     # -- for aiokafka ------------------------------------------------------------------------------
 
@@ -78,56 +231,178 @@ class Fetched:
         """Be handed over, once.
 
         Raises:
-            CorruptRecordException: A checksum is wrong.
+            CorruptRecordException: What was fetched is no batch at all.
         """
         if self._response is None:
             raise StopIteration
-        begin = self.next_fetch_offset
-        # A broker gives whole batches, so the first may begin before the offset asked for.
-        self._records = dropwhile(
-            lambda record: record.offset < begin,
-            chain.from_iterable(self._committed(self._response)),
-        )
+        self._look_through(self._response)
         self._response = None
         return self
 
-    def _committed(self, response: PartitionRecords) -> list[Any]:
-        """The batches that hold records and were not aborted, as `PartitionRecords` has them."""
-        given = []
-        theirs = response._records  # noqa: SLF001  # shown nowhere, like all below
-        while theirs.has_next():
-            batch = theirs.next_batch()
-            if response._check_crcs and not batch.validate_crc():  # noqa: SLF001
-                raise CorruptRecordException(f"Invalid CRC - {response._tp}")  # noqa: SLF001
-            self.next_fetch_offset = batch.next_offset
-            if response._isolation_level == READ_COMMITTED and batch.producer_id is not None:  # noqa: SLF001
-                response._consume_aborted_up_to(batch.base_offset)  # noqa: SLF001
-                aborted = response._aborted_producers  # noqa: SLF001
-                if batch.is_control_batch and response._contains_abort_marker(batch):  # noqa: SLF001
-                    aborted.discard(batch.producer_id)
-                elif batch.is_transactional and batch.producer_id in aborted:
+    def _look_through(self, response: PartitionRecords) -> None:
+        """Find the batches that hold records and were not aborted, as `PartitionRecords` does."""
+        content = response._records.content  # noqa: SLF001  # shown nowhere, like all below
+        whole, at, size = memoryview(content), 0, len(content)
+        checks, begin = response._check_crcs, self._begin  # noqa: SLF001
+        while size - at >= _FRAME.size:
+            offset, length, kind = _FRAME.unpack_from(content, at)
+            end = at + _OVERHEAD + length
+            if length < (HEADER_BYTES - _OVERHEAD if kind >= _FORMAT_2 else _LEAST_LEGACY):
+                if at:
+                    return  # what comes before is taken first
+                raise CorruptRecordException(
+                    f"the broker gives bytes of {response._tp.topic}/{response._tp.partition} at "  # noqa: SLF001
+                    f"offset {self.next_fetch_offset} that are no batch of records: see its log "
+                    "and its disk, or let another replica lead"
+                )
+            if end > size:
+                return  # cut off by the fetch's size: fetched anew
+            view = whole[at:end]
+            if end == size:
+                view = padded(view)
+            at = end
+            if kind < _FORMAT_2:
+                batch = LegacyRecordBatch(view, kind)
+            else:
+                batch = DefaultRecordBatch(view)
+                if not batch.attributes & _NOT_PLAIN and (not checks or batch.validate_crc()):
+                    # Most batches are such, and some have a single record: nothing else is asked.
+                    self.next_fetch_offset = batch.next_offset
+                    self._add(view, batch, offset, begin)
                     continue
-            if not batch.is_control_batch:
-                given.append(batch)
-        return given
+            if not self._look_at(response, view, batch, offset, kind):
+                return
+
+    def _add(self, view: memoryview, batch: Any, offset: int, begin: int) -> None:
+        """Take in a batch that is not compressed."""
+        if offset < begin or len(view) > _RUN_BYTES:
+            self._readers.append(BatchReader(view, batch, begin, self._largest))
+            return
+        readers = self._readers
+        if not readers or type(run := readers[-1]) is not _Run or run.size >= _RUN_BYTES:
+            readers.append(run := _Run())
+        run.batches.append(batch)
+        run.views.append(view)
+        run.size += len(view)
+
+    def _look_at(
+        self, response: PartitionRecords, view: memoryview, batch: Any, offset: int, kind: int
+    ) -> bool:
+        """Take in one batch; tell whether to go on behind it."""
+        transactional = kind >= _FORMAT_2 and response._isolation_level == READ_COMMITTED  # noqa: SLF001
+        if transactional:
+            response._consume_aborted_up_to(offset)  # noqa: SLF001
+        aborted = response._aborted_producers  # noqa: SLF001
+        is_aborted = transactional and batch.is_transactional and batch.producer_id in aborted
+        if response._check_crcs and not is_aborted and not batch.validate_crc():  # noqa: SLF001
+            if self._suspects.get(response._tp) != offset:  # noqa: SLF001
+                self._suspects[response._tp] = offset  # noqa: SLF001
+                return False
+            self._readers.append(self._damaged(view, offset, kind))
+            self.next_fetch_offset = max(self.next_fetch_offset, self._end_of_damaged(view, kind))
+            return True
+        self.next_fetch_offset = batch.next_offset
+        if kind < _FORMAT_2:
+            self._readers.append(LegacyReader(view, batch, self._begin, offset))
+        elif batch.is_control_batch:
+            if transactional and _is_abort(response, batch):
+                aborted.discard(batch.producer_id)
+        elif is_aborted:
+            pass
+        elif batch.compression_type:
+            self._readers.append(BatchReader(view, batch, self._begin, self._largest))
+        else:
+            self._add(view, batch, offset, self._begin)
+        return True
+
+    def _damaged(self, view: memoryview, offset: int, kind: int) -> Unreadable:
+        detail = (
+            "has a wrong checksum, also when fetched once more: a broker's disk or memory has "
+            "damaged it"
+        )
+        if kind < _FORMAT_2:
+            return LegacyReader(view, None, self._begin, offset).unreadable(detail)
+        return unreadable_batch(view, read_header(view), self._begin, detail)
+
+    def _end_of_damaged(self, view: memoryview, kind: int) -> int:
+        offset = self._readers[-1].offset  # type: ignore[union-attr]  # it was just put there
+        return max(offset + 1, read_header(view).next_offset if kind >= _FORMAT_2 else 0)
 
     # -- for us ------------------------------------------------------------------------------------
 
-    def take(self, most: int) -> list[Any]:
-        """Take the next records, up to `most`; fewer only if there are no more."""
-        taken = list(islice(self._records, most))
-        if len(taken) == most:
-            self.end = taken[-1].offset + 1
-        else:
+    def take(self, most: int, most_bytes: int = STEP_BYTES) -> Taken:
+        """Take what comes next: one step, bounded in time and memory.
+
+        Args:
+            most: Up to how many records.
+            most_bytes: About how many bytes are worked through. Where a step yields nothing, and
+                the response is not over, the next one goes on.
+        """
+        records: list[Any] = []
+        unreadable: list[Unreadable] = []
+        readers = self._readers
+        worked = 0
+        while readers and worked < most_bytes and (left := most - len(records)) > 0:
+            reader = readers[0]
+            if isinstance(reader, _Run):
+                worked += reader.read(left, records)
+                self.end = max(self.end, reader.end)
+                if reader.is_over:
+                    readers.popleft()
+                    readers.extendleft(reader.after(self._begin, self._largest))
+                continue
+            if isinstance(reader, tuple):
+                unreadable.append(reader)
+                self.end = reader.offset + 1
+                readers.popleft()
+                continue
+            worked += reader.read(left, records, unreadable)
+            self.end = reader.end
+            if reader.is_over:
+                readers.popleft()
+        if not readers:
             self.end = self.next_fetch_offset
             self.is_over = True
+        return Taken(records, unreadable)
+
+    async def fill(self, most: int, most_bytes: int) -> Taken:
+        """Take up to so many records and about so many bytes, and let others have a turn.
+
+        Fewer only if there are no more.
+        """
+        taken = self.take(most, min(most_bytes, STEP_BYTES))
+        worked = STEP_BYTES
+        while not self.is_over and len(taken.records) < most and worked < most_bytes:
+            await asyncio.sleep(0)
+            more = self.take(most - len(taken.records), min(most_bytes - worked, STEP_BYTES))
+            taken.records.extend(more.records)
+            taken.unreadable.extend(more.unreadable)
+            if more.size:  # what is passed by holds nothing
+                worked += STEP_BYTES
         return taken
+
+
+def _is_abort(response: PartitionRecords, batch: Any) -> bool:
+    """Whether a control batch ends its transaction without effect."""
+    try:
+        return bool(response._contains_abort_marker(batch))  # noqa: SLF001  # as above
+    except Exception:  # noqa: BLE001  # no marker that this version knows, so none of these
+        return False
 
 
 class _Responses(OrderedDict[Any, Any]):
     """What aiokafka's fetcher keeps of what it has fetched, by partition."""
 
+    def __init__(self, before: Any, largest: int = LARGEST_RECORD) -> None:
+        self._largest = largest
+        self._suspects: dict[Any, int] = {}
+        super().__init__(before)
+
     def __setitem__(self, source: Any, result: Any) -> None:
         if type(result) is FetchResult and type(result._partition_records) is PartitionRecords:  # noqa: SLF001
-            result._partition_records = Fetched(result._partition_records)  # noqa: SLF001
+            result._partition_records = Fetched(  # noqa: SLF001
+                result._partition_records,  # noqa: SLF001
+                self._largest,
+                self._suspects,
+            )
         super().__setitem__(source, result)

@@ -7,30 +7,58 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from streams.exact.deadline import bounded, let_go
-from streams.exact.errors import SessionLost
+from streams.exact.errors import SessionLost, TooLarge
 from streams.exact.position import POSITION_KEY, Position, encode_position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from streams.exact.batch import Output
+    from streams.exact.limits import Limits
     from streams.exact.settings import ExactSettings
 
 #: Never appended to.
 _NO_HEADERS: list[tuple[str, bytes]] = []
 
+#: Outputs are appended so many at a time: each takes some microseconds.
+_OUTPUTS_AT_ONCE = 2_000
+
 
 class _Writer:
-    """Fills batches for one topic and partition, as many as its records need."""
+    """Fills batches for one topic and partition, as many as its records need.
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    Args:
+        producer: Whose batches they are.
+        topic: The topic.
+        size: How many bytes a batch holds at most, but for one with a single record.
+        limit: How many the topic takes, None if that is not known.
+    """
+
+    def __init__(
+        self, producer: AIOKafkaProducer, topic: str, size: int, limit: int | None
+    ) -> None:
         self._producer = producer
+        self._topic = topic
+        self._size = size
+        self._limit = limit
         self.batches: list[Any] = []
 
     def _next(self) -> Any:
         batch = self._producer.create_batch()
+        if self._limit is not None and self._limit < self._size:  # aiokafka has one size for all
+            batch._builder = DefaultRecordBatchBuilder(  # noqa: SLF001  # shown nowhere
+                2,
+                compression_type=0,
+                is_transactional=1,
+                producer_id=-1,
+                producer_epoch=-1,
+                base_sequence=0,
+                batch_size=self._limit,
+            )
         self.batches.append(batch)
         return batch
 
@@ -65,6 +93,19 @@ class _Writer:
             ) is not None:
                 return
 
+    def measure(self) -> None:
+        """Look at what is to be sent before it is.
+
+        Raises:
+            TooLarge: A record of it is larger than the topic takes.
+        """
+        limit = self._limit
+        if limit is None:
+            return
+        for batch in self.batches:
+            if (size := batch.size()) > limit:
+                raise TooLarge(self._topic, size, limit, is_record=True, in_transaction=False)
+
 
 class Ledger:
     """Makes batches of one partition durable: rows, position and outputs in one transaction.
@@ -80,7 +121,9 @@ class Ledger:
         source: TopicPartition,
         changelog: str,
         place: Callable[[str, bytes | None], int],
+        limits: Limits,
     ) -> None:
+        self._limits = limits
         self._settings = settings
         self._source = source
         self._changelog = TopicPartition(changelog, source.partition)
@@ -139,26 +182,41 @@ class Ledger:
         Raises:
             Fenced: Another worker owns the partition.
             SessionLost: Its outcome is unknown or it failed; what became of it is in Kafka.
+            TooLarge: A topic does not take what is to be sent; nothing of it was.
         """
         timestamp = int(time.time() * 1000)
-        producer = self._producer
-        writers = {self._changelog: (changelog := _Writer(producer))}
+        topics = {self._changelog.topic, *(output.topic for output in outputs)}
+        async with bounded(self._settings.deadline, "asking what topics take"):
+            await self._limits.look(self._producer.client, topics)
+        writers = {self._changelog: (changelog := self._writer(self._changelog))}
         changelog.append_rows(rows.items(), timestamp)
         changelog.append_rows([(POSITION_KEY, encode_position(position))], timestamp)
-        for output in outputs:
+        for count, output in enumerate(outputs, 1):
+            if not count % _OUTPUTS_AT_ONCE:
+                await asyncio.sleep(0)
             partition = output.partition
             if partition is None:
                 partition = self._place(output.topic, output.key)
             target = TopicPartition(output.topic, partition)
             writer = writers.get(target)
             if writer is None:
-                writer = writers[target] = _Writer(producer)
+                writer = writers[target] = self._writer(target)
             writer.append(output, timestamp)
+        try:
+            for writer in writers.values():
+                writer.measure()
+        except TooLarge as error:
+            await self._limits.look_again(self._producer.client, error.topic)
+            raise
         try:
             return await self._transact(writers, position)
         except SessionLost as error:
             error.in_transaction = True
             raise
+
+    def _writer(self, target: TopicPartition) -> _Writer:
+        limit = self._limits.of(target.topic)
+        return _Writer(self._producer, target.topic, self._settings.max_batch_bytes, limit)
 
     async def _transact(self, writers: dict[TopicPartition, _Writer], position: Position) -> int:
         producer, settings = self._producer, self._settings
@@ -177,9 +235,15 @@ class Ledger:
     async def _write(self, target: TopicPartition, batches: list[Any]) -> int:
         end = 0
         for batch in batches:
-            count = batch.record_count()
+            count, size = batch.record_count(), batch.size()
             future = await self._producer.send_batch(
                 batch, target.topic, partition=target.partition
             )
-            end = (await future).offset + count
+            try:
+                end = (await future).offset + count
+            except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+                self._limits.refused(target.topic, size, count)
+                raise TooLarge(
+                    target.topic, size, None, is_record=count == 1, in_transaction=True
+                ) from error
         return end

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
@@ -14,9 +16,11 @@ from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 from streams.exact.batch import Batch
 from streams.exact.cluster import TopicFacts, topic_facts
 from streams.exact.deadline import bounded
-from streams.exact.errors import Refusal, SessionLost
-from streams.exact.fetched import hand_over, take
+from streams.exact.errors import Refusal, SessionLost, TooLarge
+from streams.exact.fetched import Taken, hand_over, take
 from streams.exact.ledger import Ledger
+from streams.exact.limits import Limits
+from streams.exact.portions import Portions
 from streams.exact.position import Position
 from streams.exact.restore import Restored, restore
 
@@ -30,8 +34,10 @@ if TYPE_CHECKING:
     from streams.exact.rows import Rows
     from streams.exact.settings import ExactSettings
 
+logger = logging.getLogger(__name__)
+
 #: Encoding rows of a large batch lets the loop breathe after so many.
-_ENCODE_CHUNK = 2_000
+_ENCODE_CHUNK = 500
 
 #: Markers alone are worth a transaction once in so many seconds.
 _MARKERS_SECONDS = 60.0
@@ -104,7 +110,10 @@ class Partition:
         self._listener = listener
         self._clock = clock
         self._guard = guard
-        self._ledger = Ledger(settings, source, changelog, place)
+        self._new_ledger = partial(Ledger, settings, source, changelog, place, Limits())
+        self._ledger = self._new_ledger()
+        quarter = settings.session_timeout / 4
+        self._portions = Portions(settings.batch_records, settings.batch_seconds or quarter)
         self._stopping = False
         self._task: asyncio.Task[Any] | None = None
         self._in_batch = False
@@ -211,13 +220,17 @@ class Partition:
             )
         return position.offset
 
-    async def _batch(self) -> None:
-        settings, source, consumer = self._settings, self._source, self._consumer
+    async def _take(self) -> Taken:
+        """Take what the next batch holds: what was put back first, then what is fetched."""
+        if (waiting := self._portions.next()) is not None:
+            taken, self._reached = waiting
+            return taken
+        settings, source = self._settings, self._source
         wait = 0 if self._more else int(settings.tick * 1000)
         try:
             async with bounded(settings.deadline, f"fetching from {source.topic}"):
                 if self._fetched is None:
-                    self._fetched = await take(consumer, source, wait)
+                    self._fetched = await take(self._consumer, source, wait)
         except SessionLost as error:
             if isinstance(error.__cause__, OffsetOutOfRangeError):
                 raise Refusal(
@@ -226,21 +239,26 @@ class Partition:
                     "the retention, then start under another group"
                 ) from error
             raise
-        records: list[Any] = []
-        if (fetched := self._fetched) is not None:
-            records = fetched.take(settings.batch_records)
-            # Past the markers of transactions and what was aborted, which are no records.
-            self._reached = fetched.end
-            if fetched.is_over:
-                self._fetched = None
-        if records:
-            self._oldest = records[0].timestamp
+        if (fetched := self._fetched) is None:
+            return Taken([], [])
+        taken = await fetched.fill(self._portions.records, settings.batch_bytes)
+        # Past the markers of transactions and what was aborted, which are no records.
+        self._reached = fetched.end
+        if fetched.is_over:
+            self._fetched = None
+        return taken
+
+    async def _batch(self) -> None:
+        taken = await self._take()
+        if taken.records:
+            self._oldest = taken.records[0].timestamp
         batch = Batch(
-            source,
-            records,
+            self._source,
+            taken.records,
             self._kept.rows,
             caught_up=self._is_caught_up(),
             read_at=self._clock(),
+            unreadable=taken.unreadable,
         )
         began = time.monotonic()
         self._in_batch = True
@@ -251,12 +269,52 @@ class Partition:
             if not batch.is_empty or self._is_time_to_pass_markers():
                 await self._commit(batch)
             self._more = batch.more
+            self._portions.worked(taken.size, worked - began)
             self._listener.committed(batch, worked - began, time.monotonic() - worked)
+        except TooLarge as error:
+            self._kept.rows.rollback(batch.changed)
+            too_large = error
         except BaseException:
+            batch.give_up()
             self._kept.rows.rollback(batch.changed)
             raise
+        else:
+            return
         finally:
             self._in_batch = False
+        await self._make_smaller(taken, too_large)
+
+    async def _make_smaller(self, taken: Taken, error: TooLarge) -> None:
+        """Have a batch come again of which a topic does not take what came of it."""
+        where = f"{self._source.topic}/{self._source.partition}"
+        try:
+            self._portions.put_back(taken, self._reached, error)
+        except TooLarge:
+            raise SessionLost(f"{where}: {error}; nothing can be left out of it") from error
+        logger.warning("%s: %s; %d records come again, fewer at a time", where, error, taken.size)
+        self._reached = self._offset
+        if error.in_transaction:
+            await self._renew_ledger()
+
+    async def _renew_ledger(self) -> None:
+        """Go on with another producer: aiokafka's does not survive a failed transaction.
+
+        The new one aborts what the old one left. It would also fence a worker that has taken the
+        partition over meanwhile, so what the changelog holds now decides whether it is still ours.
+
+        Raises:
+            SessionLost: It is not.
+        """
+        await self._ledger.stop()
+        self._ledger = self._new_ledger()
+        await self._ledger.start()
+        known, rows = self._kept.restored, self._kept.rows
+        self._kept.restored = found = await restore(
+            self._settings, self._changelog, rows, known, lambda *_: None
+        )
+        if known is None or found.position != known.position:
+            where = f"{self._source.topic}/{self._source.partition}"
+            raise SessionLost(f"another worker has written the rows of {where} meanwhile")
 
     async def _commit(self, batch: Batch[Any]) -> None:
         encode = self._kept.rows.encode

@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.exact.deadline import bounded, let_go
+from streams.exact.errors import Refusal
 from streams.exact.fetched import hand_over, take
 from streams.exact.position import POSITION_KEY, Position, decode_position
 
 if TYPE_CHECKING:
+    from streams.exact.parsing import Unreadable
     from streams.exact.rows import Rows
     from streams.exact.settings import ExactSettings
 
 #: Records loaded between two looks at what else there is to do.
 _AT_ONCE = 5_000
+
+#: No row is larger: this layer wrote them all, in batches that the topic took.
+_LARGEST_ROW = 1 << 28
 
 #: Told (records read, records to read) about once a second.
 Progress = Callable[[int, int], None]
@@ -59,6 +64,7 @@ async def restore(
 
     Raises:
         SessionLost: Kafka did not answer in time.
+        Refusal: The changelog holds what cannot be read.
         NewerFormat: A newer version of the program wrote the position.
     """
     consumer = AIOKafkaConsumer(
@@ -77,7 +83,7 @@ async def restore(
     try:
         async with bounded(settings.deadline, what):
             await consumer.start()
-            hand_over(consumer)
+            hand_over(consumer, _LARGEST_ROW)
             # Asked for by offset: after seek_to_beginning the end was seen as the position.
             begin = (await consumer.beginning_offsets([changelog]))[changelog]
             end = (await consumer.end_offsets([changelog]))[changelog]
@@ -97,7 +103,9 @@ async def restore(
             async with bounded(settings.deadline, what):
                 fetched = await take(consumer, changelog, 1000)
             while fetched is not None and not fetched.is_over:
-                records = fetched.take(_AT_ONCE)
+                records, unreadable = fetched.take(_AT_ONCE)
+                if unreadable:
+                    raise Refusal(_damaged(changelog, unreadable[0]))
                 for record in records:
                     if record.key == POSITION_KEY:
                         position = decode_position(record.value)
@@ -112,3 +120,14 @@ async def restore(
         return Restored(position, end, count)
     finally:
         await let_go(2.0, consumer.stop())
+
+
+def _damaged(changelog: TopicPartition, found: Unreadable) -> str:
+    """Say what of a changelog cannot be read, and what to do about it."""
+    return (
+        f"offset {found.offset} of the changelog {changelog.topic}/{changelog.partition} cannot be "
+        f"read: {found.detail}. Rows would be missing silently. Where the partition has another "
+        "replica let that lead (kafka-leader-election.sh), or bring the broker's disk back from a "
+        "backup; otherwise start under another group, which rebuilds everything from what the "
+        "source topic holds"
+    )

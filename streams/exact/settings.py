@@ -20,6 +20,9 @@ class ExactSettings:
             id; if it is empty, group and topic.
         instance: `group.instance.id` (static membership), or None.
         batch_records: How many records a batch holds at most.
+        batch_bytes: About how many bytes a batch holds at most, decompressed.
+        batch_seconds: A batch that takes longer makes the next ones smaller; None for a quarter of
+            the session timeout.
         tick: The longest pause between two batches of a partition, empty ones included.
         deadline: For every start, write and commit; past it the session is given up.
         patience: How long sessions may fail in a row before the process ends.
@@ -40,6 +43,8 @@ class ExactSettings:
     transactional_id_prefix: str = ""
     instance: str | None = None
     batch_records: int = 20_000
+    batch_bytes: int = 16 * 1024 * 1024
+    batch_seconds: float | None = None
     tick: float = 0.5
     deadline: float = 30.0
     patience: float = 300.0

@@ -178,6 +178,12 @@ class Settings(BaseSettings):
     batch_records: int = Field(
         20_000, ge=1, le=1_000_000, description="most records of one batch and transaction"
     )
+    batch_bytes: int = Field(
+        16 * 1024 * 1024,
+        ge=64 * 1024,
+        le=1024 * 1024 * 1024,
+        description="about the most bytes of one batch, decompressed",
+    )
     fetch_bytes: int = Field(
         8 * 1024 * 1024,
         ge=1024,
