@@ -10,10 +10,15 @@ import sys
 
 import faust
 
-from streams.exact import ExactApp, ExactSettings, Listener, Rows, Source
+from streams.exact import ExactApp, ExactSettings, Listener, Rows, Source, limits
 
+_ask = limits.DescribeConfigsRequest
 logging.getLogger("aiokafka").setLevel(logging.ERROR)
 options = json.loads(os.environ["WORDS"])
+
+
+if options.get("may_not_ask"):  # as where the broker lets nobody describe a topic's settings
+    limits.DescribeConfigsRequest = lambda topics: _ask([(2, f"no-{n}", s) for _, n, s in topics])
 
 
 class Say(Listener):
@@ -45,6 +50,7 @@ words = Source(
         patience=options.get("patience", 60.0),
         drain=options.get("drain", 5.0),
         max_batch_bytes=options.get("max_batch_bytes", 900_000),
+        batch_bytes=options.get("batch_bytes", 16 * 1024 * 1024),
         tick=0.1,
     ),
     listener=Say(),
@@ -56,6 +62,8 @@ app.sources.append(words)
 async def count(batches):
     async for batch in batches:
         with batch:
+            for found in batch.unreadable:
+                print(f"unreadable {found.offset} {found.records} {found.detail}", flush=True)
             for record in batch.records:
                 word = record.value
                 if word == b"poison":
@@ -63,6 +71,8 @@ async def count(batches):
                 batch.changed[word] = (batch.changed.get(word) or batch.rows.get(word) or 0) + 1
             for word, total in batch.changed.items():
                 batch.send(options["output"], word, b"%d" % total)
+                if word.startswith(b"swollen"):
+                    batch.send(options["output"], word, b"0" * 50_000)
 
 
 if __name__ == "__main__":
