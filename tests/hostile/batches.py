@@ -13,6 +13,7 @@ from aiokafka.record.util import calc_crc32c as crc32c
 
 _HEADER = struct.Struct(">qiiBIhiqqqhii")
 _AFTER_CRC = 21
+_COUNT = 57
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
 
@@ -109,11 +110,16 @@ def broken(rng, good):
 
 
 def odd(rng, good):
-    """A good batch with bytes changed under a new checksum: the broker may take it."""
+    """A good batch with bytes changed under a new checksum: the broker may take it.
+
+    The number of records stays below 65,536: brokers make room for as many as a batch says that it
+    holds, and one of a small heap ends for it (seen, Apache Kafka 4.3.1).
+    """
     changed = bytearray(good)
     for _ in range(rng.choice((1, 1, 2, 4))):
         at = rng.randrange(_AFTER_CRC, len(changed))
         changed[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+    changed[_COUNT : _COUNT + 2] = good[_COUNT : _COUNT + 2]
     changed[17:_AFTER_CRC] = struct.pack(">I", crc32c(bytes(changed[_AFTER_CRC:])))
     return bytes(changed)
 
