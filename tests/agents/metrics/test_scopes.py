@@ -152,3 +152,11 @@ async def test_producers_that_name_many_platforms_do_not_fill_the_exposition():
     worker.scopes(platform_p0=4_000)
     assert await worker.exported() == {"world:", "platform:p0", *largest} - {"platform:p2901"}
     assert len(worker.exposition._writers[0]._blocks) == 100
+
+
+async def test_a_row_that_nobody_could_have_written_costs_itself_alone(logged):
+    worker = await Worker().start()
+    worker.commit({b"world": head(5), b"venue:\xff": head(6), b"platform:kick": head(7)})
+    worker.commit({b"venue:a": head(8, chunks={1: ("x", 2)})})
+    assert await worker.exported() == {"world:", "platform:kick"}
+    assert len([entry for entry in logged if "cannot be read" in entry["event"]]) == 2
