@@ -53,7 +53,7 @@ def decode_position(value: bytes | None) -> Position:
     except (msgspec.DecodeError, ValueError) as error:
         raise Refusal(
             f"the position in the changelog cannot be read ({error}): somebody else has written to "
-            "that topic, and how far its rows have come cannot be known; allow nobody else to write "
+            "that topic, and how far its rows have come cannot be known; let nobody else write "
             "there, then start under another group, with a changelog of its own"
         ) from error
     if position.format > FORMAT:
