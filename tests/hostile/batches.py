@@ -112,7 +112,7 @@ def broken(rng, good):
 def odd(rng, good):
     """A good batch with bytes changed under a new checksum: the broker may take it.
 
-    What is inside snappy stays as it is, and the number of records below 65,536: a broker makes room
+    What is inside snappy stays as it is, the number of records below 65,536: a broker makes room
     for as much as these say that there is, and ends where its heap is small (seen, Apache Kafka
     4.3.1).
     """
