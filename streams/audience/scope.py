@@ -236,9 +236,11 @@ class Scope:
         head = self.head
         had = head.viewer_minutes, head.joins, head.views, head.peak_sum
         add_sums(head, change)
-        if (
-            max(head.viewer_minutes, head.joins, head.views, head.peak_sum, *had) >= LARGEST_SUM
-            or min(head.viewer_minutes, head.joins, head.views, head.peak_sum) <= -LARGEST_SUM
+        if LARGEST_SUM in had or not (
+            -LARGEST_SUM < head.viewer_minutes < LARGEST_SUM
+            and -LARGEST_SUM < head.joins < LARGEST_SUM
+            and -LARGEST_SUM < head.views < LARGEST_SUM
+            and -LARGEST_SUM < head.peak_sum < LARGEST_SUM
         ):
             _hold(head, had, change)
         closed, missed, number = head.closed, 0, -1
