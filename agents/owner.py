@@ -23,6 +23,7 @@ from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 from agents import kafka
 from agents.cli.reading import read_to_end
 from agents.groups import applied_offsets, members_of
+from agents.remedies import GUIDE
 from streams.errors import BrokerUnreachableError, LiveAudienceError, TopicsError
 from streams.names import Names
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streams.settings import Settings
-
-#: Where the operator finds what a rebuild can give, and how to change over without one.
-GUIDE: Final = "docs/operations.md"
 
 FORMAT: Final = 1
 _KEY: Final = b"owner"

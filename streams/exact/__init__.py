@@ -37,7 +37,7 @@ from streams.exact.boot import ExactApp, ExactBoot
 from streams.exact.errors import ExactError, Fenced, NewerFormat, Refusal, SessionLost
 from streams.exact.listener import Listener
 from streams.exact.rows import Rows
-from streams.exact.settings import ExactSettings
+from streams.exact.settings import ExactSettings, Remedies
 from streams.exact.source import Source
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "NewerFormat",
     "Output",
     "Refusal",
+    "Remedies",
     "Rows",
     "SessionLost",
     "Source",

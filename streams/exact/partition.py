@@ -17,7 +17,7 @@ from streams.exact.deadline import bounded
 from streams.exact.errors import Refusal, SessionLost
 from streams.exact.fetched import hand_over, take
 from streams.exact.ledger import Ledger
-from streams.exact.position import Position
+from streams.exact.position import MOVING, Position
 from streams.exact.restore import Restored, restore
 
 if TYPE_CHECKING:
@@ -187,20 +187,23 @@ class Partition:
             raise SessionLost(f"topic {topic} is no longer the one that this session began with")
         if position is None:
             return int(begin)
-        anew = (
-            "start under another group, with a changelog of its own: it rebuilds everything from "
-            "what the topic holds. Never delete this changelog alone: what was sent with it would "
-            "be sent again"
-        )
+        remedies = self._settings.remedies
+        anew = remedies.anew
         if position.topic_id != self._facts.topic_id:
             raise Refusal(
                 f"topic {topic} was made anew since its rows were written (id "
                 f"{self._facts.topic_id}, they are of {position.topic_id}): {anew}"
             )
+        if position.partitions == MOVING:
+            raise Refusal(
+                f"the rows of {topic}/{number} are being put there from elsewhere, and are not all "
+                f"there yet: {remedies.moving}"
+            )
         if position.partitions != self._facts.partitions:
             raise Refusal(
                 f"topic {topic} has {self._facts.partitions} partitions, its rows were written "
-                f"when it had {position.partitions}; keys lie elsewhere now: {anew}"
+                f"when it had {position.partitions}; keys lie elsewhere now: "
+                f"{remedies.grown or anew}"
             )
         if not begin <= position.offset <= end:
             where = "lost to retention" if position.offset < begin else "no longer in the topic"
@@ -222,8 +225,8 @@ class Partition:
             if isinstance(error.__cause__, OffsetOutOfRangeError):
                 raise Refusal(
                     f"offset {self._offset} of {source.topic}/{source.partition} is no longer in "
-                    "the topic: the worker is further behind than the topic's retention; raise "
-                    "the retention, then start under another group"
+                    "the topic: the worker is further behind than the topic's retention. Raise "
+                    f"the retention; {self._settings.remedies.anew}"
                 ) from error
             raise
         records: list[Any] = []

@@ -12,6 +12,10 @@ POSITION_KEY = RESERVED + b"position"
 
 FORMAT = 1
 
+#: Stands in the place of the number of partitions while rows are being put there from elsewhere:
+#: the partition's rows may not be all of them, and nobody may read on.
+MOVING = 0
+
 
 class Position(msgspec.Struct, frozen=True):
     """How far the rows have come.
@@ -21,6 +25,7 @@ class Position(msgspec.Struct, frozen=True):
         topic_id: The source topic's id, so that a topic made anew is not taken for the old one.
             Empty where the broker tells none.
         partitions: How many partitions the source had: with another number keys lie elsewhere.
+            `MOVING` where nobody may read on.
         format: Version of this record.
     """
 
