@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,8 +15,10 @@ from streams.errors import MisuseError
 from streams.settings.durations import parse_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import timedelta
 
+    from agents.state.importing import StartAt
     from streams.settings import Settings
 
 
@@ -35,6 +38,8 @@ class _Duration(click.ParamType):
     "state",
     cls=Group,
     examples=[
+        "live-audience state export state.jsonl",
+        "live-audience state import state.jsonl --set AUDIENCE_GROUP=green",
         "live-audience state repartition --set AUDIENCE_PARTITIONS=12",
     ],
 )
@@ -43,6 +48,73 @@ def command() -> None:
 
     All workers must have stopped.
     """
+
+
+@command.command(
+    cls=Command,
+    examples=[
+        "live-audience state export state.jsonl",
+        "live-audience state export state.parquet --set AUDIENCE_GROUP=blue",
+    ],
+)
+@click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@with_settings
+def export(settings: Settings, path: Path) -> None:
+    """Write the state to FILE: rows, positions, scopes.
+
+    FILE ends in .jsonl (JSON Lines) or .parquet (Apache Parquet, with live-audience[parquet]). It
+    is there once it is complete, and its end tells counts and a SHA-256 sum, so that a cut or
+    changed one is noticed.
+    """
+    # Imported here: it brings all of Faust along, which `--help` needs not wait for.
+    from agents.state.exporting import export_state  # noqa: PLC0415 - see above
+
+    with Steps() as steps:
+        counts = asyncio.run(export_state(settings, path, steps.show))
+    click.echo(f"{path}: {_told(counts)}")
+
+
+@command.command(
+    "import",
+    cls=Command,
+    examples=[
+        "live-audience state import state.jsonl --set AUDIENCE_GROUP=green",
+        "live-audience state import state.parquet --start-at end",
+    ],
+)
+@click.argument(
+    "path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option(
+    "--start-at",
+    type=click.Choice(["exported", "end"]),
+    default="exported",
+    show_default=True,
+    help="From where the workers read the viewer events: on from where the export was, or, where "
+    "the topic is another one, from where it ends now.",
+)
+@with_settings
+def import_(settings: Settings, path: Path, start_at: StartAt) -> None:
+    """Put the state of FILE into AUDIENCE_GROUP, which has none yet.
+
+    FILE is read to its end and checked before anything is written. If the import is killed, run it
+    again with the same file; workers do not start in between. Make the topics first
+    (`live-audience topics create`).
+    """
+    # Imported here: it brings all of Faust along, which `--help` needs not wait for.
+    from agents.state.importing import import_state  # noqa: PLC0415 - see above
+
+    with Steps() as steps:
+        counts = asyncio.run(import_state(settings, path, start_at, steps.show))
+    click.echo(f"{_told(counts)}: AUDIENCE_GROUP={settings.group} goes on from them")
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    positions = counts["broadcasts-position"] + counts["scopes-position"]
+    return (
+        f"{counts['broadcasts']:,} rows of broadcasts, {counts['scopes']:,} of scopes, "
+        f"{counts['sums']:,} sums on their way, {positions:,} positions"
+    )
 
 
 @command.command(

@@ -110,7 +110,7 @@ class System:
         """All rows as the changelog holds them."""
         rows = {}
         for record in await self.read(self.topics.broadcasts_changelog):
-            if record.key != b"\x00position":
+            if not record.key.startswith(b"\x00"):
                 rows[record.key] = None if record.value is None else audience.decode(record.value)
         return rows
 
