@@ -175,7 +175,7 @@ class Writer:
 
 
 def in_transactions(
-    groups: Iterable[Sequence[Record]], at_most: int = TRANSACTION_BYTES
+    groups: Iterable[Sequence[Record]],
 ) -> Iterator[list[Record]]:
     """Put groups of records, which belong together, into lists that make one transaction each."""
     chunk: list[Record] = []
@@ -183,7 +183,7 @@ def in_transactions(
     for group in groups:
         chunk.extend(group)
         size += sum(64 + len(record.key) + len(record.value or b"") for record in group)
-        if size >= at_most:
+        if size >= TRANSACTION_BYTES:
             yield chunk
             chunk, size = [], 0
     if chunk:

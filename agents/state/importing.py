@@ -175,8 +175,8 @@ class _Import:
             raise StateError(
                 f"the export is of {header.events} (id {header.events_id}, {header.partitions} "
                 f"partitions), {stage.source} here is another (id {events.topic_id}, "
-                f"{events.partitions} partitions): its positions mean nothing here. With --start-at "
-                "end the workers begin where this topic ends now"
+                f"{events.partitions} partitions): its positions mean nothing here. With "
+                "--start-at end the workers begin where this topic ends now"
             )
         starts = {}
         for source in sources:
