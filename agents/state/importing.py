@@ -56,11 +56,17 @@ class _Checked:
         counts: Entries by section.
         digest: Its sum.
         positions: Of the viewer events, by partition.
+        since: From when on their topic held records when the rows were first built; see `Position`.
     """
 
     counts: dict[str, int]
     digest: str
     positions: dict[int, Position]
+
+    @property
+    def since(self) -> int:
+        known = [position.since for position in self.positions.values()]
+        return max(known, default=0) or min(known, default=0)
 
 
 async def import_state(
@@ -121,7 +127,8 @@ class _Import:
                 await writer.transact(chunk)
                 done += len(chunk)
                 self._progress("importing", done, total, f"{done:,} of {total:,}")
-            await self._finish(writer, facts, {"broadcasts": starts, "scopes": sums_begin})
+            starts_of = {"broadcasts": starts, "scopes": sums_begin}
+            await self._finish(writer, facts, starts_of, checked.since)
         return checked.counts
 
     # -- before anything is written ----------------------------------------------------------------
@@ -251,7 +258,11 @@ class _Import:
                 yield Record(scopes.source, place, key, value)
 
     async def _finish(
-        self, writer: Writer, facts: dict[str, TopicFacts], starts: dict[str, dict[int, int]]
+        self,
+        writer: Writer,
+        facts: dict[str, TopicFacts],
+        starts: dict[str, dict[int, int]],
+        since: int,
     ) -> None:
         records = [Record(self._stages["broadcasts"].changelog, 0, OPERATION_KEY, None)]
         for name, offsets in starts.items():
@@ -262,7 +273,14 @@ class _Import:
                     stage.changelog,
                     number,
                     POSITION_KEY,
-                    encode_position(Position(offset, source.topic_id, source.partitions)),
+                    encode_position(
+                        Position(
+                            offset,
+                            source.topic_id,
+                            source.partitions,
+                            since=since if name == "broadcasts" else 0,
+                        )
+                    ),
                 )
                 for number, offset in offsets.items()
             ]

@@ -253,11 +253,25 @@ class _Repartition:
                 )
         self._moved.rows[stage.name] = moved
 
+    async def _since(self, operation: Operation) -> dict[str, int]:
+        """From when on all old partitions held records when their rows were first built."""
+        since: dict[str, int] = {}
+        for stage in self._stages:
+            known = [
+                state.position.since
+                for number in range(operation.before[stage.name])
+                if (state := await read_state(stage, number)).position is not None
+            ]
+            # -1 stays only where no record was ever read: the next one tells.
+            since[stage.name] = max(known, default=0) or min(known, default=0)
+        return since
+
     async def _finish(self, writer: Writer, operation: Operation) -> None:
         """Make the state whole: all positions, and no operation any more."""
         target = operation.partitions
         facts = await self._facts()
         records = [self._told(None)]
+        since = await self._since(operation)
         for stage in self._stages:
             sources = [TopicPartition(stage.source, number) for number in range(target)]
             async with kafka.reader(self._settings) as consumer:
@@ -273,6 +287,7 @@ class _Repartition:
                             ends.get(source.partition, begins[source]),
                             facts[stage.source].topic_id,
                             target,
+                            since=since[stage.name],
                         )
                     ),
                 )

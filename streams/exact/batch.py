@@ -44,6 +44,8 @@ class Batch(Generic[RowT]):
         changed: What this batch changes.
         caught_up: Whether nothing waited behind these records when they were read.
         read_at: The clock's time when they were read, in seconds.
+        since: Where rows were built from a topic that had lost its beginning: the Kafka timestamp
+            (ms) from which on it held records. A key that may be older may have lost some. Else 0.
         more: Set by an agent that left work of its own undone: the next batch comes at once.
         notes: What the agent wants its `Listener` to be told with the batch, once it is durable.
     """
@@ -59,6 +61,7 @@ class Batch(Generic[RowT]):
         "read_at",
         "records",
         "rows",
+        "since",
         "topic",
     )
 
@@ -70,12 +73,14 @@ class Batch(Generic[RowT]):
         *,
         caught_up: bool,
         read_at: float,
+        since: int = 0,
     ) -> None:
         self.topic, self.partition = source
         self.records = records
         self.rows = rows
         self.caught_up = caught_up
         self.read_at = read_at
+        self.since = since
         self.changed: dict[bytes, RowT | None] = {}
         self.outputs: list[Output] = []
         self.more = False

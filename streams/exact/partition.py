@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 #: Encoding rows of a large batch lets the loop breathe after so many.
 _ENCODE_CHUNK = 2_000
 
+#: Of so many first records the middle one tells from when on a topic holds records.
+_FIRST_RECORDS = 1_000
+
 #: Markers alone are worth a transaction once in so many seconds.
 _MARKERS_SECONDS = 60.0
 
@@ -112,6 +115,7 @@ class Partition:
         self._fetched: Fetched | None = None
         self._offset = 0
         self._reached = 0
+        self._since = 0
         self._oldest: int | None = None
         self._last_timestamp: int | None = None
         self._committed_at = time.monotonic()
@@ -153,7 +157,12 @@ class Partition:
                 self._kept.restored,
                 lambda done, total: self._listener.restoring(number, done, total),
             )
-            self._offset = await self._check(self._kept.restored.position)
+            position = self._kept.restored.position
+            self._offset = await self._check(position)
+            if position is not None:
+                self._since = position.since
+            elif self._offset:
+                self._since = -1  # the topic has lost its beginning
             told = True
             self._listener.restored(number, self._kept.rows, time.monotonic() - began)
             self._reached = self._offset
@@ -238,12 +247,16 @@ class Partition:
                 self._fetched = None
         if records:
             self._oldest = records[0].timestamp
+            if self._since < 0:
+                first = sorted(record.timestamp for record in records[:_FIRST_RECORDS])
+                self._since = max(1, first[len(first) // 2])
         batch = Batch(
             source,
             records,
             self._kept.rows,
             caught_up=self._is_caught_up(),
             read_at=self._clock(),
+            since=max(0, self._since),
         )
         began = time.monotonic()
         self._in_batch = True
@@ -269,7 +282,7 @@ class Partition:
             if not count % _ENCODE_CHUNK:
                 await asyncio.sleep(0)
         offset = self._reached
-        position = Position(offset, self._facts.topic_id, self._facts.partitions)
+        position = Position(offset, self._facts.topic_id, self._facts.partitions, since=self._since)
         end = await self._ledger.commit(encoded, position, batch.outputs)
         self._kept.rows.commit(batch.changed, encoded)
         self._kept.restored = Restored(position, end, 0)

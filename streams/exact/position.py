@@ -27,12 +27,16 @@ class Position(msgspec.Struct, frozen=True):
         partitions: How many partitions the source had: with another number keys lie elsewhere.
             `MOVING` where nobody may read on.
         format: Version of this record.
+        since: Where the topic had lost its beginning when the rows were first built: the Kafka
+            timestamp, in milliseconds, of the first records that were still there (of the middle
+            one of them, for one may be off). -1 until one was read; 0 where nothing was lost.
     """
 
     offset: int
     topic_id: str
     partitions: int
     format: int = FORMAT
+    since: int = 0
 
 
 _decoder = msgspec.json.Decoder(Position)
