@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _ENCODE_CHUNK = 2_000
 
 #: Of so many first records the middle one tells from when on a topic holds records.
-_FIRST_RECORDS = 1_000
+_FIRST_RECORDS = 11
 
 #: Markers alone are worth a transaction once in so many seconds.
 _MARKERS_SECONDS = 60.0
