@@ -30,6 +30,8 @@ TRANSACTION_BYTES: Final = 8 * 1024 * 1024
 _BATCH_BYTES: Final = 900_000
 
 _FENCES_AT_ONCE: Final = 16
+_LOOKS: Final = 100
+_LOOK_SECONDS: Final = 0.1
 
 
 class Record(NamedTuple):
@@ -155,6 +157,23 @@ class Writer:
                 f"a transaction took over {self._deadline:g} s (AUDIENCE_DEADLINE): see that "
                 "Kafka answers and has its replicas, then run the same command again"
             ) from error
+
+    async def learn(self, topic: str, partitions: int) -> None:
+        """Wait until a topic's new partitions can be written to.
+
+        Raises:
+            LiveAudienceError: It took too long.
+        """
+        client = self._producer.client
+        for _ in range(_LOOKS):
+            if len(await self._producer.partitions_for(topic)) >= partitions:
+                return
+            await client.force_metadata_update()
+            await asyncio.sleep(_LOOK_SECONDS)
+        raise LiveAudienceError(
+            f"the cluster does not tell of the new partitions of {topic} yet: run the same command "
+            "again"
+        )
 
     async def _send(self, records: Iterable[Record]) -> None:
         producer = self._producer

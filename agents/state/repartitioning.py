@@ -43,6 +43,8 @@ from streams.exact.position import MOVING, POSITION_KEY, Position, encode_positi
 from streams.topics import Topics
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agents.state.access import Writer
     from streams.exact.cluster import TopicFacts
     from streams.settings import Settings
@@ -95,6 +97,8 @@ class _Repartition:
         self._progress = progress
         self._stages = stages(settings)
         self._moved = Moved()
+        self._refused: Mapping[int, int] = {}
+        self._since: dict[str, int] = {}
 
     async def run(self) -> Moved:
         settings, target = self._settings, self._settings.partitions
@@ -103,6 +107,10 @@ class _Repartition:
                 "AUDIENCE_PARTITIONER=any does not say where a key belongs, so its row cannot be "
                 "moved there: set it to what the producers use (murmur2 or crc32)"
             )
+        await facts_of(settings, [Topics.of(settings).output_owner.name])
+        owner = await read_owner(settings)
+        refuse_other(settings, owner)
+        self._refused = owner.refused if owner is not None else {}
         broadcasts, scopes = self._stages
         facts = await self._facts()
         for stage in self._stages:
@@ -112,9 +120,6 @@ class _Repartition:
                         f"{topic} has {facts[topic].partitions} partitions, more than "
                         f"AUDIENCE_PARTITIONS={target}: Kafka takes none away, so set it to that"
                     )
-        owner = await read_owner(settings)
-        refuse_other(settings, owner)
-        self._refused = owner.refused if owner is not None else {}
         counts = [(stage, target) for stage in self._stages]
         async with exclusive(settings, counts, "moving their state") as writer:
             operation = (await read_state(broadcasts, 0)).operation
@@ -189,6 +194,7 @@ class _Repartition:
         target = operation.partitions
         self._progress(f"adding partitions to {stage.source}", 0, 0)
         await grow(self._settings, stage.changelog, target)
+        await writer.learn(stage.changelog, target)
         topic_id = (await self._facts())[stage.source].topic_id
         blocked = encode_position(Position(0, topic_id, MOVING))
         await writer.transact(
@@ -235,8 +241,11 @@ class _Repartition:
         """Put each row of a stage where its key belongs; what is there already stays."""
         target, before = operation.partitions, operation.before[stage.name]
         moved = 0
+        since = set()
         for number in range(before):
             state = await read_state(stage, number)
+            if state.position is not None:
+                since.add(state.position.since)
             away = [key for key in state.rows if stage.home(key, target) != number]
             pairs = (
                 (
@@ -252,26 +261,15 @@ class _Repartition:
                     f"moving rows of the {stage.name}", number, before, f"{moved:,} moved"
                 )
         self._moved.rows[stage.name] = moved
-
-    async def _since(self, operation: Operation) -> dict[str, int]:
-        """From when on all old partitions held records when their rows were first built."""
-        since: dict[str, int] = {}
-        for stage in self._stages:
-            known = [
-                state.position.since
-                for number in range(operation.before[stage.name])
-                if (state := await read_state(stage, number)).position is not None
-            ]
-            # -1 stays only where no record was ever read: the next one tells.
-            since[stage.name] = max(known, default=0) or min(known, default=0)
-        return since
+        # What was lost of any old partition may concern any new one. -1 stays only where no record
+        # was ever read: the next one tells.
+        self._since[stage.name] = max(since, default=0) or min(since, default=0)
 
     async def _finish(self, writer: Writer, operation: Operation) -> None:
         """Make the state whole: all positions, and no operation any more."""
         target = operation.partitions
         facts = await self._facts()
         records = [self._told(None)]
-        since = await self._since(operation)
         for stage in self._stages:
             sources = [TopicPartition(stage.source, number) for number in range(target)]
             async with kafka.reader(self._settings) as consumer:
@@ -287,7 +285,7 @@ class _Repartition:
                             ends.get(source.partition, begins[source]),
                             facts[stage.source].topic_id,
                             target,
-                            since=since[stage.name],
+                            since=self._since[stage.name],
                         )
                     ),
                 )

@@ -15,7 +15,9 @@ from processes import Process
 
 from agents.admin import check_topics
 from agents.state import access
+from agents.state.operation import StateError
 from agents.state.repartitioning import repartition
+from streams.errors import LiveAudienceError
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -24,7 +26,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 OLD, NEW = 4, 12
 
 
-def moved(records, partitions):
+def resent(records, partitions):
     """The same records as a producer sends them that knows of so many partitions."""
     out = []
     for record in records:
@@ -61,7 +63,7 @@ def grown(system):
 
 async def test_killed_at_every_step_with_producers_running(brokers, topic_prefix):
     first, unread, late, early, rest = parts(20_000, (0.35, 0.5, 0.55, 0.65))
-    early, rest = moved(early, NEW), moved(rest, NEW)
+    early, rest = resent(early, NEW), resent(rest, NEW)
     early = [r for r in early if r.reason != "misrouted" or still_misrouted(r)]
     rest = [r for r in rest if r.reason != "misrouted" or still_misrouted(r)]
     oracle = Oracle()
@@ -97,10 +99,6 @@ async def test_killed_at_every_step_with_producers_running(brokers, topic_prefix
         while not await done_before_the_end(system, allowed):
             allowed += 1
         assert allowed > 3
-        again = await command(system, "repartition").start()
-        assert await again.ended(60) == 0, again.tail()
-        assert "already" in again.tail()
-
         assert [f for f in await check_topics(system.settings) if f.severity == "error"] == []
         await system.worker()
         await system.worker()
@@ -108,6 +106,46 @@ async def test_killed_at_every_step_with_producers_running(brokers, topic_prefix
         await system.done(sum(map(len, (first, unread, late, early, rest))))
         await system.compare(oracle)
         await compare_scopes(system, oracle)
+
+
+async def test_in_one_go_and_what_is_refused(brokers, topic_prefix):
+    """3 to 5: rows move up and down."""
+    log = hard_log(3, 3_000, 3)
+    half = log[: len(log) // 2]
+    oracle = Oracle().take(half)
+    async with System(brokers, topic_prefix, 3, **KEPT) as system:
+        worker = await system.worker()
+        await system.send(half)
+        await system.done(len(half))
+        assert await worker.stop() == 0, worker.tail()
+
+        def asked(**changes):
+            return repartition(Settings(**{**system.given, **changes}), 0.0, lambda *_: None)
+
+        with pytest.raises(StateError, match="AUDIENCE_PARTITIONER=any"):
+            await asked(partitions="5", partitioner="any")
+        with pytest.raises(StateError, match="Kafka takes none away"):
+            await asked(partitions="2")
+        with pytest.raises(LiveAudienceError, match="belong to the group"):
+            await asked(partitions="5", group="another", instance="")
+        moved = await asked(partitions="5")
+        assert (moved.before, moved.resumed) == (3, False)
+        assert min(moved.rows.values()) > 5
+        again = await asked(partitions="5")
+        assert (again.before, again.rows) == (5, {})
+        await system.compare_rows(oracle)
+
+        old = await system.worker()
+        assert await old.ended(60) == 1
+        assert "set AUDIENCE_PARTITIONS=5" in "\n".join(old.lines)
+        system.given["partitions"] = "5"
+        system.settings = Settings(**system.given)
+        await system.worker()
+        rest = [r for r in resent(log[len(half) :], 5) if r.reason != "misrouted"]
+        await system.send(rest)
+        await system.done(len(log) - len(log[len(half) :]) + len(rest))
+        oracle.take(rest)
+        await system.compare(oracle)
 
 
 class Broken(Exception):
