@@ -27,6 +27,7 @@ from agents.kafka import client_options
 from agents.live import LiveBroadcasts, LiveScopes
 from agents.metrics import Metrics
 from agents.owner import OutputOwnership
+from agents.remedies import REMEDIES
 from agents.scopes import BATCH_RECORDS, HOT_ROWS, Scopes, ScopesFollowing, scopes
 from agents.topic_watch import TopicWatch
 from agents.web import HttpServer, Limits
@@ -195,6 +196,7 @@ def exact_settings(settings: Settings) -> ExactSettings:
         transaction_timeout=settings.transaction_timeout.total_seconds(),
         fetch_bytes=settings.fetch_bytes,
         rack=settings.client_rack or None,
+        remedies=REMEDIES,
     )
 
 

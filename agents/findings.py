@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from agents.remedies import REBUILD
 from streams.events import LARGEST_VALUE
 from streams.settings import format_duration, milliseconds
 from streams.topics import EVENT_BYTES, REJECTED_BYTES, Topic, Topics
@@ -21,9 +22,8 @@ Severity = Literal["error", "warning"]
 _CREATE: Final = "make it with `live-audience topics create`"
 # The three internal topics are one state: with one of them gone, scopes would count twice or lose.
 _ANEW: Final = (
-    "set another AUDIENCE_GROUP, then `live-audience topics create`: the state is built again from "
-    "the events that are still there. Made anew alone, it would no longer fit the other internal "
-    "topics, and scopes would count twice or lose"
+    f"{REBUILD}. Made anew alone, this topic would no longer fit the other internal ones, and "
+    "scopes would count twice or lose"
 )
 # What a refused record may have beside its key: 512 KiB of value, and room for the headers.
 _BESIDE_KEY: Final = REJECTED_BYTES - EVENT_BYTES
@@ -143,9 +143,8 @@ def _partitions(case: _Case) -> Iterator[Finding]:
             yield case.error(
                 f"has {have} partitions, but {followed} has {needed}: each of them keeps its state "
                 "in the partition of its own number",
-                f"stop the workers, set another AUDIENCE_GROUP and AUDIENCE_PARTITIONS={needed}, "
-                "then `live-audience topics create`: the state is built again from the events that "
-                "are still there. Never delete this topic alone: the scopes would count twice",
+                f"{_repartition(max(have, needed))}. Never delete this topic alone: the scopes "
+                "would count twice",
             )
         return
     wanted = case.topic.partitions
@@ -154,14 +153,20 @@ def _partitions(case: _Case) -> Iterator[Finding]:
     what = f"has {have} partitions, not {wanted} (AUDIENCE_PARTITIONS)"
     remedy = f"set AUDIENCE_PARTITIONS={have}"
     if case.topic in (case.topics.events, case.topics.scope_sums):
-        yield case.error(
-            what,
-            f"{remedy}; partitions are not added to a topic in use, for that moves keys to other "
-            "partitions, away from what is known of them: make new topics (AUDIENCE_TOPIC_PREFIX) "
-            "and send the events to those",
+        more = (
+            f"; for {wanted}, {_repartition(wanted)}. Partitions that are added in another way "
+            "move keys away from what is known of them"
         )
+        yield case.error(what, remedy + more if have < wanted else remedy)
     else:
         yield case.warning(what, f"{remedy}, or let it be: readers find everything all the same")
+
+
+def _repartition(partitions: int) -> str:
+    return (
+        f"stop all workers, set AUDIENCE_PARTITIONS={partitions}, then `live-audience state "
+        "repartition`: it moves the state along, and nothing is lost"
+    )
 
 
 def _replication(case: _Case) -> Iterator[Finding]:

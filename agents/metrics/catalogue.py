@@ -194,6 +194,11 @@ RELABELLED: Final = Metric(
     "counter",
     "Records accepted that name another venue or programme than their broadcast has.",
 )
+CUT: Final = Metric(
+    "audience_cut_broadcasts_total",
+    "counter",
+    "Broadcasts of which the topic may have lost the beginning: none of their summaries is sent.",
+)
 FINALISED: Final = Metric(
     "audience_finalised_total", "counter", "Broadcasts that became final, and left the memory."
 )
@@ -318,6 +323,7 @@ PIPELINE_METRICS: Final = (
     EVENTS,
     REJECTED,
     RELABELLED,
+    CUT,
     FINALISED,
     SCOPE_CLOSED,
     SCOPE_SKIPPED,

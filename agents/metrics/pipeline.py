@@ -42,6 +42,7 @@ class Pipeline:
         self._events = _counter(catalogue.EVENTS, registry)
         self._rejected = _counter(catalogue.REJECTED, registry)
         self._relabelled = _counter(catalogue.RELABELLED, registry)
+        self._cut = _counter(catalogue.CUT, registry)
         self._finalised = _counter(catalogue.FINALISED, registry)
         self._scope_closed = _counter(catalogue.SCOPE_CLOSED, registry)
         self._scope_skipped = _counter(catalogue.SCOPE_SKIPPED, registry)
@@ -79,6 +80,7 @@ class Pipeline:
         rejected: Mapping[str, int],
         reasons: Mapping[str, int],
         relabelled: int = 0,
+        cut: int = 0,
         finalised: int = 0,
         ahead: float = 0.0,
     ) -> None:
@@ -91,6 +93,7 @@ class Pipeline:
                 named.
             reasons: Refused, late ones too, by reason.
             relabelled: Records that name another venue or programme.
+            cut: New broadcasts whose beginning the topic may no longer hold.
             finalised: Broadcasts that became final.
             ahead: Greatest time by which an accepted event's `at` was ahead of its record's Kafka
                 timestamp, in seconds.
@@ -104,6 +107,8 @@ class Pipeline:
             self._rejected.labels(Reason(reason).value).inc(count)
         if relabelled:
             self._relabelled.inc(relabelled)
+        if cut:
+            self._cut.inc(cut)
         if finalised:
             self._finalised.inc(finalised)
         self._skew.note(ahead)

@@ -87,7 +87,8 @@ def test_other_partitions_of_the_source_are_the_source_s_and_its_changelog_s():
     source, changelog = check(Settings(), events=Found(12, 1, config))
     assert source.severity == changelog.severity == "error"
     assert source.topic == "viewer-events"
-    assert source.remedy.startswith("set AUDIENCE_PARTITIONS=12; partitions are not added")
+    assert source.remedy == "set AUDIENCE_PARTITIONS=12"
+    assert "AUDIENCE_PARTITIONS=12, then `live-audience state repartition`" in changelog.remedy
     assert "viewer-events has 12" in changelog.what
 
 
@@ -99,6 +100,23 @@ def test_source_and_changelog_that_agree_are_one_finding_away_from_the_setting()
         broadcasts_changelog=Found(12, 1, dict(topics.broadcasts_changelog.config)),
     )
     assert finding.topic == "viewer-events"
+
+
+def test_fewer_partitions_of_the_source_can_be_added_with_the_state_kept():
+    topics = Topics.of(Settings(partitions=4))
+    (finding,) = check(
+        Settings(),
+        events=Found(4, 1, dict(topics.events.config)),
+        broadcasts_changelog=Found(4, 1, dict(topics.broadcasts_changelog.config)),
+    )
+    assert finding.remedy.startswith("set AUDIENCE_PARTITIONS=4; for 8, stop all workers")
+    assert "`live-audience state repartition`" in finding.remedy
+
+
+def test_what_a_rebuild_cannot_give_is_said():
+    (finding,) = check(Settings(), scope_sums=None)
+    for said in ("AUDIENCE_OUTPUT_PREFIX", "--take-over", "counted and not published"):
+        assert said in finding.remedy
 
 
 def test_fewer_copies_are_a_warning():
