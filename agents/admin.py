@@ -12,6 +12,7 @@ from aiokafka.errors import (
     InvalidReplicationFactorError,
     PolicyViolationError,
     TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
     for_code,
 )
 
@@ -19,6 +20,7 @@ from agents import kafka
 from agents.findings import Finding, Found, findings
 from agents.owner import claim, read_owner, refuse_other, why_not_owner
 from streams.errors import BrokerUnfitError, BrokerUnreachableError, TopicsError
+from streams.metadata import OwnTopics
 from streams.names import Names
 from streams.topics import Topic, Topics
 
@@ -65,7 +67,7 @@ async def create_topics(settings: Settings, *, take_over: bool = False) -> list[
         for topic in topics
     ]
     async with kafka.admin(settings) as client:
-        owned = topics.output_owner.name in await _described(client)
+        owned = topics.output_owner.name in await _described(client, [topics.output_owner.name])
     if owned and not take_over:
         owner = await read_owner(settings)
         if owner is not None:
@@ -96,8 +98,7 @@ async def _told(client: AIOKafkaAdminClient, names: set[str]) -> None:
     For a bounded time, for another broker of the cluster may be asked next anyway.
     """
     for _ in range(_LOOKS):
-        described = await _described(client)
-        if all(name in described for name in names):
+        if len(await _described(client, names)) == len(names):
             return
         await asyncio.sleep(_LOOK_SECONDS)
 
@@ -167,8 +168,9 @@ async def partitions_of(settings: Settings, names: Iterable[str]) -> dict[str, i
         TopicsError: one of them is missing.
         LiveAudienceError: the broker cannot be reached or does not allow it.
     """
+    names = list(names)
     async with kafka.admin(settings) as client:
-        described = await _described(client)
+        described = await _described(client, names)
     counts = {}
     for name in names:
         if name not in described:
@@ -180,17 +182,29 @@ async def partitions_of(settings: Settings, names: Iterable[str]) -> dict[str, i
     return counts
 
 
-async def _described(client: AIOKafkaAdminClient) -> dict[str, list[Mapping[str, Any]]]:
-    """The partitions of every topic: asked for by name, a missing one might be made by that."""
-    return {
-        topic["topic"]: topic["partitions"]
-        for topic in await client.describe_topics()
-        if not topic["error_code"]
-    }
+async def _described(
+    client: AIOKafkaAdminClient, names: Iterable[str]
+) -> dict[str, list[Mapping[str, Any]]]:
+    """The partitions of those of these topics that are there, and of no others.
+
+    Raises:
+        TopicAuthorizationFailedError: the broker does not tell us about one of them.
+    """
+    # The public client asks for all topics, which takes seconds where there are many, or by name,
+    # by which a broker may make the missing ones.
+    inner = client._client  # noqa: SLF001 - see above
+    response = await inner.send(inner.get_random_node(), OwnTopics(list(names)))
+    described = {}
+    for topic in response.to_object()["topics"]:
+        if for_code(topic["error_code"]) is TopicAuthorizationFailedError:
+            raise TopicAuthorizationFailedError(topic["topic"])
+        if not topic["error_code"]:
+            described[topic["topic"]] = topic["partitions"]
+    return described
 
 
 async def _found(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, Found]:
-    described = await _described(client)
+    described = await _described(client, names)
     present = [name for name in names if name in described]
     if not present:
         return {}

@@ -27,9 +27,10 @@ from agents.kafka import client_options
 from agents.live import LiveBroadcasts, LiveScopes
 from agents.metrics import Metrics
 from agents.owner import OutputOwnership
+from agents.remedies import REMEDIES
 from agents.scopes import BATCH_RECORDS, HOT_ROWS, Scopes, ScopesFollowing, scopes
 from agents.topic_watch import TopicWatch
-from agents.web import HttpServer
+from agents.web import HttpServer, Limits
 from streams import audience
 from streams.audience.scope_codec import decode_scope, encode_scope
 from streams.clock import Clock, SystemClock
@@ -62,6 +63,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         broker="kafka://" + ";".join(settings.brokers),
         Worker="agents.worker.Worker",
     )
+    app.settings_in_force = settings
     app.drain = 2 * settings.drain.total_seconds()  # the two sources stop one after the other
     live = LiveBroadcasts()
     live_scopes = LiveScopes()
@@ -117,6 +119,11 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
                 partitioner=settings.partitioner,
                 partition_count=source.partition_count,
                 scope_partition_count=scopes_source.partition_count,
+                limits=Limits(
+                    connections=settings.http_connections,
+                    answer=settings.http_timeout.total_seconds(),
+                ),
+                closed=metrics.worker.http_closed,
             )
         )
     )
@@ -188,6 +195,8 @@ def exact_settings(settings: Settings) -> ExactSettings:
         rebalance_timeout=settings.rebalance_timeout.total_seconds(),
         transaction_timeout=settings.transaction_timeout.total_seconds(),
         fetch_bytes=settings.fetch_bytes,
+        rack=settings.client_rack or None,
+        remedies=REMEDIES,
     )
 
 

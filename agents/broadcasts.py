@@ -320,6 +320,7 @@ class Broadcasts:
             rules = self._rules.get(platform) or self.rules_of(platform)
             row = batch.changed[key] = Row.new(*told[0], rules)
             late = []
+            notes.cut += self._is_cut(batch, row)
             if len(told) > 1:
                 late = [1 + place for place in row.accept_all(told[1:])]
                 notes.relabelled += 0 if alike else _relabelled(row, told, late)
@@ -349,7 +350,24 @@ class Broadcasts:
             rules = self._rules[platform] = self._settings.rules(platform)
         return rules
 
+    def _is_cut(self, batch: Batch[State], row: Row) -> bool:
+        """Whether the topic may have lost this broadcast's beginning before the rows were built.
+
+        One that had records there was heard of again before it would have been final, so it is in
+        the topic from then on: whoever began later than that, by the time of the events, was not.
+        """
+        if not batch.since:
+            return False
+        ended = row.lateness * 60
+        silent = max(15, row.lateness) * 60
+        if self._settings.silence is not None:
+            silent = int(self._settings.silence.total_seconds())
+        reach = int((max(ended, silent) + self._margin) * 1_000_000) + self._future
+        return row.earliest_at < batch.since * 1000 + reach
+
     def _publish(self, batch: Batch[State], key: bytes, row: Row, status: Any) -> None:
+        if self._is_cut(batch, row):
+            return  # of what is left of it the figures would be wrong
         platform, _, broadcast = key.decode().partition(":")
         value = encode(summary(platform, broadcast, row, status))
         batch.send(self._summaries, key, value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from agents.remedies import REBUILD
 from streams.events import LARGEST_VALUE
 from streams.settings import format_duration, milliseconds
 from streams.topics import EVENT_BYTES, REJECTED_BYTES, Topic, Topics
@@ -21,9 +22,8 @@ Severity = Literal["error", "warning"]
 _CREATE: Final = "make it with `live-audience topics create`"
 # The three internal topics are one state: with one of them gone, scopes would count twice or lose.
 _ANEW: Final = (
-    "set another AUDIENCE_GROUP, then `live-audience topics create`: the state is built again from "
-    "the events that are still there. Made anew alone, it would no longer fit the other internal "
-    "topics, and scopes would count twice or lose"
+    f"{REBUILD}. Made anew alone, this topic would no longer fit the other internal ones, and "
+    "scopes would count twice or lose"
 )
 # What a refused record may have beside its key: 512 KiB of value, and room for the headers.
 _BESIDE_KEY: Final = REJECTED_BYTES - EVENT_BYTES
@@ -36,6 +36,11 @@ _RESTORE: Final = (
     "min.cleanable.dirty.ratio",
     "max.compaction.lag.ms",
 )
+
+# How far a record's time may be ahead of the broker's clock by Kafka's own default, since 4.0.
+_USUALLY_AHEAD: Final = 3_600_000
+# A thousand years, in milliseconds: no bound at all.
+_FOR_EVER: Final = 1_000 * 365 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +143,8 @@ def _partitions(case: _Case) -> Iterator[Finding]:
             yield case.error(
                 f"has {have} partitions, but {followed} has {needed}: each of them keeps its state "
                 "in the partition of its own number",
-                f"stop the workers, set another AUDIENCE_GROUP and AUDIENCE_PARTITIONS={needed}, "
-                "then `live-audience topics create`: the state is built again from the events that "
-                "are still there. Never delete this topic alone: the scopes would count twice",
+                f"{_repartition(max(have, needed))}. Never delete this topic alone: the scopes "
+                "would count twice",
             )
         return
     wanted = case.topic.partitions
@@ -149,14 +153,20 @@ def _partitions(case: _Case) -> Iterator[Finding]:
     what = f"has {have} partitions, not {wanted} (AUDIENCE_PARTITIONS)"
     remedy = f"set AUDIENCE_PARTITIONS={have}"
     if case.topic in (case.topics.events, case.topics.scope_sums):
-        yield case.error(
-            what,
-            f"{remedy}; partitions are not added to a topic in use, for that moves keys to other "
-            "partitions, away from what is known of them: make new topics (AUDIENCE_TOPIC_PREFIX) "
-            "and send the events to those",
+        more = (
+            f"; for {wanted}, {_repartition(wanted)}. Partitions that are added in another way "
+            "move keys away from what is known of them"
         )
+        yield case.error(what, remedy + more if have < wanted else remedy)
     else:
         yield case.warning(what, f"{remedy}, or let it be: readers find everything all the same")
+
+
+def _repartition(partitions: int) -> str:
+    return (
+        f"stop all workers, set AUDIENCE_PARTITIONS={partitions}, then `live-audience state "
+        "repartition`: it moves the state along, and nothing is lost"
+    )
 
 
 def _replication(case: _Case) -> Iterator[Finding]:
@@ -179,6 +189,21 @@ def _replication(case: _Case) -> Iterator[Finding]:
             f"takes a write for done with {quorum:.0f} copy in step: a broker that fails may take "
             "it along",
             case.alter(None, "min.insync.replicas"),
+        )
+    elif quorum == have > 1:
+        yield case.warning(
+            f"wants all of its {have} copies in step: nothing can be written to it while one of "
+            "their brokers is away",
+            case.alter({"min.insync.replicas": str(min(have - 1, _quorum(case)))}),
+        )
+
+
+def _elections(case: _Case) -> Iterator[Finding]:
+    if case.actual.replication > 1 and case.text("unclean.leader.election.enable") == "true":
+        yield case.warning(
+            "may be led by a copy that is behind (unclean.leader.election.enable=true): what was "
+            "taken for done is then gone, and figures are wrong without a word",
+            case.alter({"unclean.leader.election.enable": "false"}),
         )
 
 
@@ -279,6 +304,29 @@ def _timestamps(case: _Case) -> Iterator[Finding]:
         )
 
 
+def _clocks(case: _Case) -> Iterator[Finding]:
+    """How far ahead of the broker's clock a producer's may be, where its time is what counts."""
+    wanted = case.topic.config.get("message.timestamp.type")
+    ahead = case.number("message.timestamp.after.max.ms")
+    if wanted is None or ahead is None or case.text("message.timestamp.type") != "CreateTime":
+        return
+    most = milliseconds(case.settings.future)
+    if wanted == "CreateTime":
+        most = max(most, _USUALLY_AHEAD)
+    if ahead > most:
+        shown = "by any time" if ahead >= _FOR_EVER else _shown(ahead)
+        yield case.warning(
+            f"takes records whose time is ahead of the broker's clock (message.timestamp.after."
+            f"max.ms: {shown}): a producer with a wrong clock can send events of the future, which "
+            "are not refused as such (AUDIENCE_FUTURE)",
+            case.alter({"message.timestamp.after.max.ms": str(most)}),
+        )
+
+
+def _shown(number: float) -> str:
+    return format_duration(timedelta(milliseconds=number))
+
+
 def _compaction(case: _Case) -> Iterator[Finding]:
     if not case.topic.compacted:
         return
@@ -301,10 +349,12 @@ def _compaction(case: _Case) -> Iterator[Finding]:
 _CHECKS: Final[tuple[Callable[[_Case], Iterator[Finding]], ...]] = (
     _partitions,
     _replication,
+    _elections,
     _readable,
     _cleanup,
     _size,
     _retention,
     _timestamps,
+    _clocks,
     _compaction,
 )

@@ -97,6 +97,13 @@ class Following(CountsLostSessions):
         if batch.is_empty:
             return
         self._live.committed(batch.partition, batch.changed)
+        if notes.cut:
+            log.warning(
+                "the topic may no longer hold the beginning of these broadcasts: no summary of "
+                "them is published, their figures are of what is left",
+                partition=batch.partition,
+                broadcasts=notes.cut,
+            )
         self._metrics.pipeline.batch(
             accepted=notes.accepted,
             late=notes.late,
@@ -104,6 +111,7 @@ class Following(CountsLostSessions):
             reasons=notes.reasons,
             relabelled=notes.relabelled,
             finalised=notes.finalised,
+            cut=notes.cut,
             ahead=notes.ahead,
         )
         self._metrics.pipeline.transaction(

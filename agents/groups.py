@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
 
-from aiokafka.errors import for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+    for_code,
+)
 
 from agents import kafka
 
+_LOOKS: Final = 50
+_LOOK_SECONDS: Final = 0.2
+# A cluster may have to make its topic of groups first, or to move a part of it.
+_NOT_YET: Final = (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from aiokafka.admin import AIOKafkaAdminClient
 
     from streams.settings import Settings
 
@@ -23,13 +40,24 @@ async def members_of(settings: Settings, groups: Sequence[str]) -> list[str]:
     members: list[str] = []
     async with kafka.admin(settings) as client:
         for group in groups:
-            # One at a time: aiokafka 0.14 reads the answer about several in the wrong format.
-            (response,) = await client.describe_consumer_groups([group])
-            for error, _group, _state, _type, _protocol, found, *_ in response.groups:
-                if error:
-                    raise for_code(error)
-                members.extend(_told(member) for member in found)
+            members += await _members(client, group)
     return members
+
+
+async def _members(client: AIOKafkaAdminClient, group: str) -> list[str]:
+    for look in range(_LOOKS):
+        try:
+            # One group at a time: aiokafka 0.14 reads the answer about several in a wrong format.
+            (response,) = await client.describe_consumer_groups([group])
+            ((error, _group, _state, _type, _protocol, found, *_),) = response.groups
+            if error:
+                raise for_code(error)
+            return [_told(member) for member in found]
+        except _NOT_YET:
+            if look == _LOOKS - 1:
+                raise
+        await asyncio.sleep(_LOOK_SECONDS)
+    raise AssertionError
 
 
 async def applied_offsets(settings: Settings, group: str, topic: str) -> tuple[str, dict[int, int]]:

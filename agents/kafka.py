@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
     IncompatibleBrokerVersion,
     InvalidTimestampError,
     KafkaConnectionError,
@@ -20,18 +18,23 @@ from aiokafka.errors import (
     KafkaTimeoutError,
     NodeNotReadyError,
     RequestTimedOutError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
     UnsupportedVersionError,
 )
 
+import streams.metadata  # noqa: F401 - by this, clients ask for their own topics alone
 from agents.security import security_options
+from streams.authorization import NOT_ALLOWED, missing_right
 from streams.connection import failures
-from streams.errors import BrokerUnfitError, BrokerUnreachableError, LiveAudienceError
+from streams.errors import (
+    AccessError,
+    BrokerUnfitError,
+    BrokerUnreachableError,
+    LiveAudienceError,
+)
 from streams.topics import REJECTED_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Container, Coroutine, Iterator
 
     from streams.settings import Settings
 
@@ -47,12 +50,6 @@ _UNREACHABLE: Final = (
     TimeoutError,
 )
 _TOO_OLD: Final = (IncompatibleBrokerVersion, UnsupportedVersionError, NotImplementedError)
-_FORBIDDEN: Final = (
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-)
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -79,7 +76,7 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     client = AIOKafkaAdminClient(
         **client_options(settings), request_timeout_ms=int(REACH_SECONDS * 1000)
     )
-    async with _running(settings, client, client.close):
+    async with _running(settings, client, client.close, looking=True):
         yield client
 
 
@@ -98,7 +95,7 @@ async def producer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafka
         **client_options(settings),
         **{"enable_idempotence": True, "max_request_size": REJECTED_BYTES, **options},
     )
-    async with _running(settings, client, client.stop):
+    async with _running(settings, client, client.stop, reads=frozenset()):
         yield client
 
 
@@ -129,8 +126,15 @@ async def reader(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaCo
 
 
 @asynccontextmanager
-async def _running(settings: Settings, client: Any, close: Any) -> AsyncIterator[None]:
-    with in_words(settings):
+async def _running(
+    settings: Settings,
+    client: Any,
+    close: Any,
+    reads: Container[str] | None = None,
+    *,
+    looking: bool = False,
+) -> AsyncIterator[None]:
+    with in_words(settings, reads, looking=looking):
         try:
             await _start(settings, client)
             yield
@@ -175,8 +179,15 @@ def unreachable(settings: Settings, why: str = "") -> BrokerUnreachableError:
 
 
 @contextmanager
-def in_words(settings: Settings) -> Iterator[None]:
+def in_words(
+    settings: Settings, reads: Container[str] | None = None, *, looking: bool = False
+) -> Iterator[None]:
     """Turn the errors of Kafka clients into such as are shown to people.
+
+    Args:
+        settings: brokers and security.
+        reads: topics that are only read from; None if nothing is written to.
+        looking: whether it is only asked what topics there are.
 
     Raises:
         LiveAudienceError: for any error of aiokafka.
@@ -192,8 +203,8 @@ def in_words(settings: Settings) -> Iterator[None]:
             f"the broker at AUDIENCE_BROKERS={','.join(settings.brokers)} is too old for this: "
             f"{_said(error)}; use Apache Kafka 2.8 or newer"
         ) from error
-    except _FORBIDDEN as error:
-        raise LiveAudienceError(f"the broker does not allow it: {_said(error)}") from error
+    except NOT_ALLOWED as error:
+        raise AccessError(missing_right(error, reads, looking=looking)) from error
     except InvalidTimestampError as error:
         raise LiveAudienceError(
             "the broker refuses timestamps so far ahead of its clock (its setting "

@@ -14,6 +14,8 @@ so either the worker is seen, or it sees the claim.
 from __future__ import annotations
 
 import asyncio
+import logging
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -23,16 +25,14 @@ from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 from agents import kafka
 from agents.cli.reading import read_to_end
 from agents.groups import applied_offsets, members_of
+from agents.remedies import GUIDE
 from streams.errors import BrokerUnreachableError, LiveAudienceError, TopicsError
 from streams.names import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from streams.settings import Settings
-
-#: Where the operator finds what a rebuild can give, and how to change over without one.
-GUIDE: Final = "docs/operations.md"
 
 FORMAT: Final = 1
 _KEY: Final = b"owner"
@@ -151,7 +151,8 @@ async def claim(settings: Settings, *, take_over: bool = False) -> Owner | None:
         LiveAudienceError: the broker cannot be reached or does not allow it.
     """
     try:
-        return await _claim(settings, take_over=take_over)
+        with _quiet():
+            return await _claim(settings, take_over=take_over)
     except LiveAudienceError as error:
         if not isinstance(error.__cause__, (ProducerFenced, InvalidProducerEpoch)):
             raise
@@ -160,6 +161,18 @@ async def claim(settings: Settings, *, take_over: bool = False) -> Owner | None:
             f"another `topics create` claims the outputs of {names.output_owner} right now: look "
             "with `live-audience topics check`, then try again"
         ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Log no error of aiokafka's about a topic that was made a moment ago: it asks again."""
+    logger = logging.getLogger("aiokafka.consumer.fetcher")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 async def _claim(settings: Settings, *, take_over: bool) -> Owner | None:

@@ -1,8 +1,4 @@
-"""The agent `scopes`: adds up what batches of viewer events changed, and publishes it.
-
-A scope has a head row under its name (`venue:louvre`) and a row for each chunk of minutes under its
-name, a slash and the chunk's number (`venue:louvre/110417`): no name has a slash.
-"""
+"""The agent `scopes`: adds up what batches of viewer events changed, and publishes it."""
 
 from __future__ import annotations
 
@@ -10,14 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from agents.careful_scopes import MALFORMED, CarefulScopes
 from agents.following import CountsLostSessions
-from streams.audience.scope import Chunk, Head, Scope, scope_summary
-from streams.audience.scope_codec import decode_change, decode_scope
+from agents.scope_rows import State, chunk_key, heads, scope_of
+from streams.audience.scope import Head, Scope, scope_summary
+from streams.audience.scope_codec import decode_change
+from streams.errors import LiveAudienceError
 from streams.settings.durations import minutes
 from streams.summaries import encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterator, Mapping
+    from collections.abc import AsyncIterable, Iterable
     from typing import Protocol
 
     from agents.following import SessionMeter
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
         def scope_closed(self, minutes: int) -> None:
             """Count changes that came for minutes already closed."""
 
+        def scope_skipped(self, reason: str, changes: int) -> None:
+            """Count changes that were skipped."""
+
 
 log = structlog.get_logger(__name__)
 
@@ -44,12 +46,11 @@ _PUBLISH_AT_ONCE: Final = 500
 #: How many changes a batch takes at most: each may rewrite two rows.
 BATCH_RECORDS: Final = 5_000
 
+#: So many changes that a batch skips are logged one by one, the rest counted.
+_LOGGED: Final = 5
+
 #: How many decoded rows a partition keeps: a chunk takes ten times the memory of its bytes.
 HOT_ROWS: Final = 500
-
-_SLASH: Final = b"/"
-
-State = Head | Chunk
 
 
 class Scopes:
@@ -64,9 +65,11 @@ class Scopes:
 
     def __init__(self, settings: Settings, topics: Topics) -> None:
         self._summaries = topics.scope_summaries.name
-        self._history = minutes(settings.scope_history)
+        self.history = minutes(settings.scope_history)
         # By partition: the scopes that are due, longest first, and when they were last published.
         self._due: dict[int, dict[bytes, int]] = {}
+        # Scopes that could not be published: not tried again before they change.
+        self._failed: set[bytes] = set()
 
     # -- following the partitions ----------------------------------------------------------------
 
@@ -78,7 +81,7 @@ class Scopes:
             rows: All of its rows.
         """
         self._due[partition] = {
-            key: head.published for key, head in heads(rows.committed) if head.due
+            key: head.published for key, head in heads(rows.committed, partition) if head.due
         }
 
     def committed(self, batch: Batch[State]) -> None:
@@ -99,36 +102,59 @@ class Scopes:
 
     def work_off(self, batch: Batch[State]) -> None:
         """Add up a batch's changes, then publish what is due."""
-        notes = batch.notes = Notes()
+        batch.notes = Notes()
         for unreadable in batch.unreadable:
-            log.error(
-                "what batches changed in scopes cannot be read: they lack it",
-                source=f"{batch.topic}/{batch.partition}/{unreadable.offset}",
-                records=unreadable.records,
-                detail=unreadable.detail,
+            self.skip(batch, unreadable.offset, unreadable.detail, changes=unreadable.records)
+        try:
+            self.process(batch, batch.records)
+            for key in self.ready(batch):
+                self.publish(batch, key)
+        except LiveAudienceError:
+            raise  # a newer version's records: no defect of ours, and no going on
+        except Exception:  # one record, or our own defect, must not stop the rest
+            log.exception(
+                "a batch of changes could not be added up: it is worked off again, scope by scope "
+                "where it failed",
+                source=f"{batch.topic}/{batch.partition}",
+                records=len(batch.records),
             )
+            CarefulScopes(self).work_off(batch)
+
+    def process(self, batch: Batch[State], records: Iterable[Any]) -> None:
+        """Add up changes.
+
+        Raises:
+            NewerFormat: A newer version wrote a change or a row.
+            msgspec.DecodeError: One cannot be read.
+            ValueError: A key is no scope's name.
+        """
+        notes = batch.notes
         scopes: dict[bytes, Scope] = {}
-        for record in batch.records:
+        for record in records:
             key = record.key
             scope = scopes.get(key)
             if scope is None:
-                scope = scopes[key] = _scope(batch, key)
-            notes.closed += scope.add(decode_change(record.value), self._history)
+                scope = scopes[key] = scope_of(batch, key)
+            notes.closed += scope.add(decode_change(record.value), self.history)
         for key, scope in scopes.items():
             has_changed = scope.settle()
             for number, chunk in scope.changed.items():
                 if chunk is None:
-                    batch.changed[_chunk_key(key, number)] = None
+                    batch.changed[chunk_key(key, number)] = None
             # The first records of a very long change tell of no newest minute yet.
             if has_changed and scope.head.newest >= 0:
                 scope.head.due = True
-        self._publish(batch)
+                self._failed.discard(key)
 
-    def _publish(self, batch: Batch[State]) -> None:
-        """Publish the scopes that are due, unless they were less than the interval ago."""
+    def ready(self, batch: Batch[State]) -> list[bytes]:
+        """The scopes that are due, unless they were published less than the interval ago."""
         now = int(batch.read_at * 1000)
         waiting = self._due.get(batch.partition, {})
-        ready = [key for key, published in waiting.items() if _is_over(published, now)]
+        ready = [
+            key
+            for key, published in waiting.items()
+            if _is_over(published, now) and key not in self._failed
+        ]
         ready += [
             key
             for key, row in batch.changed.items()
@@ -138,13 +164,48 @@ class Scopes:
             and _is_over(row.published, now)
         ]
         batch.more = len(ready) > _PUBLISH_AT_ONCE
-        for key in ready[:_PUBLISH_AT_ONCE]:
-            head = batch.rows.get(key) if key not in batch.changed else batch.changed[key]
-            assert isinstance(head, Head)
-            batch.changed[key] = head
-            head.due, head.published = False, now
-            value = encode(scope_summary(key.decode(), head))
-            batch.send(self._summaries, key, value, timestamp=now)
+        return ready[:_PUBLISH_AT_ONCE]
+
+    def publish(self, batch: Batch[State], key: bytes) -> None:
+        """Publish a scope; one that fails is left as it was."""
+        now = int(batch.read_at * 1000)
+        head = batch.rows.get(key) if key not in batch.changed else batch.changed[key]
+        assert isinstance(head, Head)
+        value = encode(scope_summary(key.decode(), head))
+        batch.changed[key] = head
+        head.due, head.published = False, now
+        batch.send(self._summaries, key, value, timestamp=now)
+
+    def put_off(self, key: bytes) -> None:
+        """Publish a scope no sooner than when it has changed."""
+        self._failed.add(key)
+
+    @staticmethod
+    def skip(
+        batch: Batch[State], offset: int, detail: str, reason: str = MALFORMED, changes: int = 1
+    ) -> None:
+        """Skip a change: what it would have added is missing in its scope from here on.
+
+        Args:
+            batch: The batch it came with.
+            offset: Where it lies.
+            detail: Why, for people.
+            reason: `malformed` or `error`.
+            changes: How many lie there.
+        """
+        notes, skipped = batch.notes, batch.notes.skipped
+        skipped[reason] = skipped.get(reason, 0) + changes
+        notes.logged += 1
+        if notes.logged <= _LOGGED:
+            log.error(
+                "a change of a scope was skipped: its sums lack it",
+                source=f"{batch.topic}/{batch.partition}/{offset}",
+                reason=reason,
+                changes=changes,
+                detail=detail,
+            )
+        elif notes.logged == _LOGGED + 1:
+            log.error("more changes of this batch were skipped, which is not logged one by one")
 
 
 class Notes:
@@ -152,68 +213,16 @@ class Notes:
 
     Attributes:
         closed: How many minutes were to be changed that were closed.
+        skipped: How many changes were skipped, by reason.
+        logged: How many times some were, for the log.
     """
 
-    __slots__ = ("closed",)
+    __slots__ = ("closed", "logged", "skipped")
 
     def __init__(self) -> None:
         self.closed = 0
-
-
-def _scope(batch: Batch[State], key: bytes) -> Scope:
-    """A scope as a batch may change it."""
-    head = batch.rows.get(key)
-    if head is None:
-        head = Head()
-    assert isinstance(head, Head)
-    # Before it is changed: should the batch fail, what is in `changed` is forgotten.
-    batch.changed[key] = head
-    chunks = _Chunks(batch, key)
-    return Scope(head, chunks.load, chunks.peek)
-
-
-def _chunk_key(key: bytes, number: int) -> bytes:
-    return b"%b%b%d" % (key, _SLASH, number)
-
-
-class _Chunks:
-    """The chunks of one scope in one batch.
-
-    It does not know the scope, which knows it: a circle would keep the batch in memory until the
-    garbage collector comes by.
-    """
-
-    __slots__ = ("_batch", "_key")
-
-    def __init__(self, batch: Batch[State], key: bytes) -> None:
-        self._batch = batch
-        self._key = key
-
-    def load(self, number: int) -> Chunk:
-        """Give a chunk to be changed."""
-        key = _chunk_key(self._key, number)
-        chunk = self._batch.changed[key] = self._read(key)
-        return chunk
-
-    def peek(self, number: int) -> Chunk:
-        """Give a chunk to be looked at."""
-        return self._read(_chunk_key(self._key, number))
-
-    def _read(self, key: bytes) -> Chunk:
-        chunk = self._batch.rows.get(key)
-        if chunk is None:
-            return Chunk()
-        assert isinstance(chunk, Chunk)
-        return chunk
-
-
-def heads(committed: Mapping[bytes, bytes]) -> Iterator[tuple[bytes, Head]]:
-    """The scopes of a partition with their heads, from its committed rows."""
-    for key, value in committed.items():
-        if _SLASH not in key:
-            head = decode_scope(value)
-            assert isinstance(head, Head)
-            yield key, head
+        self.skipped: dict[str, int] = {}
+        self.logged = 0
 
 
 def _is_over(published: int, now: int) -> bool:
@@ -235,6 +244,7 @@ class ScopesFollowing(CountsLostSessions):
         self._work = work
         self._live = live
         self._closed = meter.scope_closed
+        self._skipped = meter.scope_skipped
 
     def restoring(self, partition: int, done: int, total: int) -> None:
         """Tell how far a long restore is."""
@@ -255,6 +265,8 @@ class ScopesFollowing(CountsLostSessions):
         self._live.committed(batch.partition, batch.changed)
         if batch.notes.closed:
             self._closed(batch.notes.closed)
+        for reason, changes in batch.notes.skipped.items():
+            self._skipped(reason, changes)
 
     def lost(self, partition: int) -> None:
         """Let go of a partition."""

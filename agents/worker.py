@@ -8,16 +8,17 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import faust
 import structlog
 
 from agents import logs
+from agents.access import require_rights
 from agents.admin import check_topics
 from agents.app import create_app
-from agents.web import check_address
-from streams.errors import PackagesMissingError, TopicsError
+from agents.web import check_address, raise_file_limit
+from streams.errors import LiveAudienceError, PackagesMissingError, TopicsError
 from streams.exact.compression import missing_packages
 
 if TYPE_CHECKING:
@@ -38,12 +39,10 @@ def run(settings: Settings) -> None:
             as they must be.
     """
     logs.configure(settings)
-    _check_packages()
-    check_address(settings.http_host, settings.http_port)
-    asyncio.run(_look_first(settings))
+    asyncio.run(look_first(settings))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    Worker(create_app(settings), loop=loop, loglevel="INFO").execute_from_commandline()
+    Worker(create_app(settings), loop=loop, loglevel="INFO", looked=True).execute_from_commandline()
 
 
 def _check_packages() -> None:
@@ -61,11 +60,18 @@ def _check_packages() -> None:
         )
 
 
-async def _look_first(settings: Settings) -> None:
+async def look_first(settings: Settings) -> None:
     """Say at once what cannot work, in words; the source would say it too, but later.
 
     What is only a warning is told by `TopicWatch`, which starts with the worker.
+
+    Raises:
+        LiveAudienceError: A package is missing, the broker cannot be reached, the topics are not as
+            they must be, or HTTP cannot be served where the settings say.
     """
+    _check_packages()
+    check_address(settings.http_host, settings.http_port)
+    await require_rights(settings)
     errors = [found for found in await check_topics(settings) if found.severity == "error"]
     if errors:
         raise TopicsError(
@@ -91,13 +97,32 @@ class Worker(faust.Worker):
 
     It leaves logging as it is (`agents.logs`), and is the worker of `faust -A agents.app worker`
     too, by the app's setting `Worker`.
+
+    Args:
+        app: What `create_app` made.
+        args: Faust's own.
+        looked: Whether the topics have been looked at; else that is the first thing it does.
+        options: Faust's own.
     """
 
-    def __init__(self, app: Any, *args: Any, **options: Any) -> None:
+    def __init__(self, app: Any, *args: Any, looked: bool = False, **options: Any) -> None:
         options.update(override_logging=False, redirect_stdouts=False)
         super().__init__(app, *args, **options)
         self.spinner = None
         self._limit = app.drain + _GRACE
+        self._looked = looked
+
+    def execute_from_commandline(self) -> NoReturn:
+        """Run until a signal; first, look at the topics, if nobody has."""
+        if not self._looked:
+            try:
+                self.loop.run_until_complete(look_first(self.app.settings_in_force))
+            except LiveAudienceError as error:
+                # Faust would show where this was called from, at length.
+                raise SystemExit(f"Error: {error}") from None
+        raise_file_limit()
+        super().execute_from_commandline()
+        raise AssertionError  # it ends by SystemExit
 
     async def on_first_start(self) -> None:
         """Take what is loaded by now out of the garbage collector's way."""

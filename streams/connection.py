@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger(__name__)
 
-#: The share of a login's time after which its connection is replaced, as Kafka's own client has it.
-_RENEWED_FROM, _RENEWED_TO = 0.85, 0.95
+#: The share of a login's time after which its connection is replaced.
+_RENEWED_FROM, _RENEWED_TO = 0.75, 0.9
 _AGAIN_SECONDS: Final = 5.0
 _DRAIN_SECONDS: Final = 0.05
 

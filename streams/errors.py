@@ -46,6 +46,10 @@ class BrokerUnreachableError(LiveAudienceError):
     """No broker of AUDIENCE_BROKERS answered in time, or none let us in."""
 
 
+class AccessError(LiveAudienceError):
+    """Kafka does not allow what is needed; the message names the rights that are missing."""
+
+
 class BrokerUnfitError(LiveAudienceError):
     """The broker answers, but lacks what exactly-once needs: transactions, a recent version."""
 

@@ -61,17 +61,20 @@ async def consume_all(brokers, topic, *, committed=True, seconds=30.0):
         committed: only those of committed transactions (read_committed).
         seconds: the most for all of it; a transaction that is left open takes longer.
     """
-    records = []
+    async with asyncio.timeout(seconds):
+        records = [record async for record in each_of(brokers, topic, committed=committed)]
+    return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+async def each_of(brokers, topic, *, committed=True):
+    """The records that are in a topic now, one by one as they come: each partition in order."""
     isolation = "read_committed" if committed else "read_uncommitted"
-    async with (
-        asyncio.timeout(seconds),
-        AIOKafkaConsumer(
-            bootstrap_servers=brokers,
-            isolation_level=isolation,
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-        ) as consumer,
-    ):
+    async with AIOKafkaConsumer(
+        bootstrap_servers=brokers,
+        isolation_level=isolation,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    ) as consumer:
         partitions = await _partitions(consumer, topic)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
@@ -80,15 +83,15 @@ async def consume_all(brokers, topic, *, committed=True, seconds=30.0):
         waiting = {partition for partition in partitions if end[partition]}
         while waiting:
             for batch in (await consumer.getmany(*waiting, timeout_ms=200)).values():
-                records.extend(batch)
+                for record in batch:
+                    yield record
             waiting = {p for p in waiting if await consumer.position(p) < end[p]}
-    return sorted(records, key=lambda record: (record.partition, record.offset))
 
 
 async def _partitions(consumer, topic):
     numbers = None
     while not numbers:  # the topic may be so new that the broker does not tell of it yet
+        consumer._client.set_topics([topic])
         await consumer._client.force_metadata_update()
-        await consumer.topics()
         numbers = consumer.partitions_for_topic(topic)
     return [TopicPartition(topic, number) for number in sorted(numbers)]

@@ -134,11 +134,13 @@ class Cluster:
         if not known.exists():
             known.write_text(cluster_id(), encoding="utf-8")
         cluster = known.read_text(encoding="utf-8")
+        # All before the first process is started: one that is being forked holds, for a moment,
+        # the socket with which another thread tries whether a port is free.
         controllers = {number: free_port() for number in range(1, self._count + 1)}
         self.nodes = [
             Broker(
                 self.data / f"node-{number}",
-                self._port + number - 1 if self._port else 0,
+                self._port + number - 1 if self._port else free_port(),
                 self._heap,
                 overrides=self._overrides,
                 listeners=self._listeners,

@@ -14,10 +14,12 @@ from streams.errors import LiveAudienceError
 
 # Imported when called, so that `--version` and a wrong name answer at once.
 _COMMANDS: Final = {
+    "acls": "agents.cli.acls",
     "broker": "agents.cli.broker",
     "config": "agents.cli.config",
     "demo": "agents.cli.demo",
     "replay": "agents.cli.replay",
+    "state": "agents.cli.state",
     "summaries": "agents.cli.summaries",
     "topics": "agents.cli.topics",
     "worker": "agents.cli.worker",

@@ -194,6 +194,11 @@ RELABELLED: Final = Metric(
     "counter",
     "Records accepted that name another venue or programme than their broadcast has.",
 )
+CUT: Final = Metric(
+    "audience_cut_broadcasts_total",
+    "counter",
+    "Broadcasts of which the topic may have lost the beginning: none of their summaries is sent.",
+)
 FINALISED: Final = Metric(
     "audience_finalised_total", "counter", "Broadcasts that became final, and left the memory."
 )
@@ -202,6 +207,13 @@ SCOPE_CLOSED: Final = Metric(
     "counter",
     "Changes of a scope's minute that came after it was closed: no more in the peak.",
 )
+SCOPE_SKIPPED: Final = Metric(
+    "audience_scope_skipped_total",
+    "counter",
+    "Changes of scopes that could not be read (malformed) or added (error): their sums lack them.",
+    ("reason",),
+)
+SKIPPED_BECAUSE: Final = ("malformed", "error")
 TRANSACTIONS: Final = Metric(
     "audience_transactions_total",
     "counter",
@@ -298,13 +310,23 @@ TOPIC_FINDINGS: Final = Metric(
     "What is wrong with the topic's configuration, as `topics check` finds it.",
     ("topic",),
 )
+HTTP_CLOSED: Final = Metric(
+    "audience_http_connections_closed_total",
+    "counter",
+    "HTTP connections closed before the client did so, by why: a request that did not come (head) "
+    "or no further one (idle), an answer that was not read (unread) or took too long (answer), "
+    "too many at once (full).",
+    ("reason",),
+)
 
 PIPELINE_METRICS: Final = (
     EVENTS,
     REJECTED,
     RELABELLED,
+    CUT,
     FINALISED,
     SCOPE_CLOSED,
+    SCOPE_SKIPPED,
     TRANSACTIONS,
     FENCED,
     SESSIONS_LOST,
@@ -325,4 +347,5 @@ WORKER_METRICS: Final = (
     SCOPES_LAG_SECONDS,
     RECOVERY,
     TOPIC_FINDINGS,
+    HTTP_CLOSED,
 )

@@ -42,8 +42,10 @@ class Pipeline:
         self._events = _counter(catalogue.EVENTS, registry)
         self._rejected = _counter(catalogue.REJECTED, registry)
         self._relabelled = _counter(catalogue.RELABELLED, registry)
+        self._cut = _counter(catalogue.CUT, registry)
         self._finalised = _counter(catalogue.FINALISED, registry)
         self._scope_closed = _counter(catalogue.SCOPE_CLOSED, registry)
+        self._scope_skipped = _counter(catalogue.SCOPE_SKIPPED, registry)
         self._transactions = _counter(catalogue.TRANSACTIONS, registry)
         self._fenced = _counter(catalogue.FENCED, registry)
         self._sessions_lost = _counter(catalogue.SESSIONS_LOST, registry)
@@ -64,6 +66,8 @@ class Pipeline:
         # Rates need a first value: what can be named beforehand stands at 0 from the start.
         for reason in Reason:
             self._rejected.labels(reason.value)
+        for why in catalogue.SKIPPED_BECAUSE:
+            self._scope_skipped.labels(why)
         for outcome in ("committed", "failed"):
             self._transactions.labels(outcome)
         self._platforms: set[str] = set()
@@ -76,6 +80,7 @@ class Pipeline:
         rejected: Mapping[str, int],
         reasons: Mapping[str, int],
         relabelled: int = 0,
+        cut: int = 0,
         finalised: int = 0,
         ahead: float = 0.0,
     ) -> None:
@@ -88,6 +93,7 @@ class Pipeline:
                 named.
             reasons: Refused, late ones too, by reason.
             relabelled: Records that name another venue or programme.
+            cut: New broadcasts whose beginning the topic may no longer hold.
             finalised: Broadcasts that became final.
             ahead: Greatest time by which an accepted event's `at` was ahead of its record's Kafka
                 timestamp, in seconds.
@@ -101,6 +107,8 @@ class Pipeline:
             self._rejected.labels(Reason(reason).value).inc(count)
         if relabelled:
             self._relabelled.inc(relabelled)
+        if cut:
+            self._cut.inc(cut)
         if finalised:
             self._finalised.inc(finalised)
         self._skew.note(ahead)
@@ -108,6 +116,15 @@ class Pipeline:
     def scope_closed(self, minutes: int) -> None:
         """Count changes of minutes that were closed in their scope."""
         self._scope_closed.inc(minutes)
+
+    def scope_skipped(self, reason: str, changes: int) -> None:
+        """Count changes of scopes that were skipped.
+
+        Args:
+            reason: `malformed` or `error`.
+            changes: How many.
+        """
+        self._scope_skipped.labels(reason).inc(changes)
 
     def transaction(self, *, records: int, work_seconds: float, commit_seconds: float) -> None:
         """Count a committed transaction.

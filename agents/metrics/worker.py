@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from agents.metrics import catalogue
@@ -25,7 +25,7 @@ Lags = dict[int, tuple[int, float]]
 
 
 class Worker(Collector):
-    """Gauges of the worker.
+    """Gauges of the worker, and how often it closed HTTP connections.
 
     Args:
         registry: Where it is registered.
@@ -57,6 +57,8 @@ class Worker(Collector):
         self._why_not_ready = why_not_ready
         self._recovery: dict[int, float] = {}
         self._findings: Mapping[str, int] = {}
+        # All reasons from the start: a rate needs a zero before the first.
+        self._http_closed = dict.fromkeys(("head", "idle", "unread", "answer", "full"), 0)
         registry.register(self)
 
     def restored(self, partition: int, seconds: float) -> None:
@@ -70,6 +72,10 @@ class Worker(Collector):
     def topics_looked_at(self, findings: Mapping[str, int]) -> None:
         """Take note of how many things are wrong with each topic."""
         self._findings = findings
+
+    def http_closed(self, reason: str) -> None:
+        """Take note that an HTTP connection was closed before its client did so."""
+        self._http_closed[reason] += 1
 
     def describe(self) -> Iterator[Family]:
         """The families without samples, so that registering asks nobody."""
@@ -95,6 +101,9 @@ class Worker(Collector):
         yield _family(
             catalogue.TOPIC_FINDINGS, {(name,): count for name, count in self._findings.items()}
         )
+        yield _family(
+            catalogue.HTTP_CLOSED, {(name,): count for name, count in self._http_closed.items()}
+        )
 
 
 def _by_partition(metric: Metric, values: Mapping[int, float]) -> Family:
@@ -102,7 +111,11 @@ def _by_partition(metric: Metric, values: Mapping[int, float]) -> Family:
 
 
 def _family(metric: Metric, values: Mapping[tuple[str, ...], float] | None = None) -> Family:
-    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels, unit=metric.unit)
+    family: CounterMetricFamily | GaugeMetricFamily
+    if metric.kind == "counter":
+        family = CounterMetricFamily(metric.family, metric.help, labels=metric.labels)
+    else:
+        family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels, unit=metric.unit)
     for labels, value in (values or {}).items():
         family.add_metric(labels, value)
     return family

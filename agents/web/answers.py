@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import orjson
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 log = structlog.get_logger(__name__)
+
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class Problem(msgspec.Struct, kw_only=True, gc=False):
@@ -75,6 +83,13 @@ def answer(body: msgspec.Struct) -> web.Response:
     )
 
 
+def secure(response: web.StreamResponse) -> None:
+    """Say to browsers that they may do nothing with an answer but show it."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["Server"] = "live-audience"
+
+
 @web.middleware
 async def problems(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -95,6 +110,8 @@ async def problems(
         if "Allow" in error.headers:
             told.headers["Allow"] = error.headers["Allow"]
         return told
+    except ConnectionError:  # the client has gone; nobody gets this
+        return web.Response(status=499, reason="Client Closed Request")
     except Exception:  # our own defect: told in full in the log, and as a 500 to who asked
         log.exception("a request failed in our own code", path=request.path)
         return answer(

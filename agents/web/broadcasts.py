@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 
 import msgspec
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from aiohttp import web
+
+    from agents.web.searches import Searches
 
 Wanted = Literal["live", "ended"]
 
@@ -49,6 +50,7 @@ class BroadcastsApi:
         live: The broadcasts that this worker owns.
         partitioner: The setting: by it is known where a broadcast that is not here would be.
         partition_count: How many partitions viewer-events has; None while that is not known.
+        searches: What runs searches.
     """
 
     def __init__(
@@ -56,12 +58,12 @@ class BroadcastsApi:
         live: LiveBroadcasts,
         partitioner: Partitioner,
         partition_count: Callable[[], int | None],
+        searches: Searches,
     ) -> None:
         self._live = live
         self._partitioner = partitioner
         self._partition_count = partition_count
-        # A search looks at every broadcast: one at a time, however many ask.
-        self._searching = asyncio.Lock()
+        self._searches = searches
 
     def operations(self) -> Iterable[Operation]:
         """The paths that this answers, and how."""
@@ -73,6 +75,7 @@ class BroadcastsApi:
                 {
                     200: Answer("A page of them.", BroadcastPage),
                     400: Answer("A parameter is wrong: `detail` names it.", Problem),
+                    503: Answer("Too many search at once, or it took too long.", Problem),
                 },
                 _LIST_PARAMETERS,
             ),
@@ -95,10 +98,11 @@ class BroadcastsApi:
 
     async def all(self, request: web.Request) -> web.Response:
         """Answer `/v1/broadcasts`."""
+        return answer(await self._searches.run(self._page(_query(request))))
+
+    async def _page(self, query: Query) -> BroadcastPage:
         live = self._live
-        query = _query(request)
-        async with self._searching:
-            places, more = await page(live, query)
+        places, more = await page(live, query)
         turns = Turns()
         broadcasts: list[BroadcastFigures] = []
         for _, key, partition in places:
@@ -106,9 +110,7 @@ class BroadcastsApi:
             if row is not None:  # else it has become final meanwhile
                 broadcasts.append(broadcast_figures(partition, key, row))
             await turns.pause()
-        return answer(
-            BroadcastPage(broadcasts, cursor(places[-1]) if more else None, live.partitions)
-        )
+        return BroadcastPage(broadcasts, cursor(places[-1]) if more else None, live.partitions)
 
     async def one(self, request: web.Request) -> web.Response:
         """Answer `/v1/broadcasts/{platform}/{broadcast}`."""

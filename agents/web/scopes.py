@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Final, get_args
 
 import msgspec
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from agents.live import LiveScopes
+    from agents.web.searches import Searches
 
 _KINDS: Final[tuple[str, ...]] = get_args(ScopeKind)
 #: What can stand before a name.
@@ -51,13 +51,15 @@ class ScopesApi:
     Args:
         live: The scopes that this worker owns.
         partition_count: How many partitions the scopes have; None while that is not known.
+        searches: What runs searches.
     """
 
-    def __init__(self, live: LiveScopes, partition_count: Callable[[], int | None]) -> None:
+    def __init__(
+        self, live: LiveScopes, partition_count: Callable[[], int | None], searches: Searches
+    ) -> None:
         self._live = live
         self._partition_count = partition_count
-        # A search looks at every scope: one at a time, however many ask.
-        self._searching = asyncio.Lock()
+        self._searches = searches
 
     def operations(self) -> Iterable[Operation]:
         """The paths that this answers, and how."""
@@ -75,6 +77,7 @@ class ScopesApi:
                 {
                     200: Answer("A page of them.", ScopePage),
                     400: Answer("A parameter is wrong: `detail` names it.", Problem),
+                    503: Answer("Too many search at once, or it took too long.", Problem),
                 },
                 _LIST_PARAMETERS,
             ),
@@ -95,10 +98,11 @@ class ScopesApi:
 
     async def all(self, request: web.Request) -> web.Response:
         """Answer `/v1/scopes`."""
+        return answer(await self._searches.run(self._page(_query(request))))
+
+    async def _page(self, query: Query) -> ScopePage:
         live = self._live
-        query = _query(request)
-        async with self._searching:
-            places, more = await page(live, query)
+        places, more = await page(live, query)
         turns = Turns()
         scopes: list[ScopeFigures] = []
         for _, key, partition in places:
@@ -106,7 +110,7 @@ class ScopesApi:
             if head is not None:  # else the partition was lost meanwhile
                 scopes.append(scope_figures(partition, key, head))
             await turns.pause()
-        return answer(ScopePage(scopes, cursor(places[-1]) if more else None, live.partitions))
+        return ScopePage(scopes, cursor(places[-1]) if more else None, live.partitions)
 
     async def world(self, request: web.Request) -> web.Response:
         """Answer `/v1/scopes/world`."""

@@ -16,6 +16,8 @@ from agents.metrics.negotiation import (
     accepts_gzip,
     negotiate,
 )
+from agents.web.answers import Problem, ProblemError
+from agents.web.connections import Connection
 from agents.web.documented import Answer, Operation
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ log = structlog.get_logger(__name__)
 #: Level 1 makes a fifteenth of the size; more levels cost far more time than they save bytes.
 _LEVEL: Final = 1
 _GZIP: Final = 16 + zlib.MAX_WBITS
+#: Scrapes at once: each holds the figures as they stood when it began, and takes turns with the
+#: batches.
+_AT_ONCE: Final = 8
 
 
 class ScrapeApi:
@@ -39,6 +44,7 @@ class ScrapeApi:
 
     def __init__(self, exposition: Exposition) -> None:
         self._exposition = exposition
+        self._under_way: set[web.RequestHandler] = set()
 
     def operations(self) -> Iterable[Operation]:
         """The paths that this answers, and how."""
@@ -48,7 +54,10 @@ class ScrapeApi:
                 "/metrics",
                 self.metrics,
                 "Metrics, as OpenMetrics or Prometheus text by the header Accept.",
-                {200: Answer("All metrics of this worker.", media=media)},
+                {
+                    200: Answer("All metrics of this worker.", media=media),
+                    503: Answer("Too many scrape at once.", Problem),
+                },
             ),
         )
 
@@ -61,20 +70,57 @@ class ScrapeApi:
             headers[hdrs.CONTENT_ENCODING] = "gzip"
         if request.method == hdrs.METH_HEAD:
             return web.Response(headers=headers)
-        response = web.StreamResponse(headers=headers)
-        async with aclosing(self._exposition.chunks(openmetrics=form.openmetrics)) as chunks:
+        client = request.protocol
+        self._make_room()
+        self._under_way.add(client)
+        try:
+            return await self._answer(
+                request, web.StreamResponse(headers=headers), form.openmetrics
+            )
+        finally:
+            self._under_way.discard(client)
+
+    async def _answer(
+        self, request: web.Request, response: web.StreamResponse, openmetrics: bool
+    ) -> web.StreamResponse:
+        async with aclosing(self._exposition.chunks(openmetrics=openmetrics)) as chunks:
             first = await anext(chunks)  # what fails before the first byte is a proper 500
             await response.prepare(request)
             try:
+                gzip = hdrs.CONTENT_ENCODING in response.headers
                 await _send(response, first, chunks, compressed=gzip)
             except ConnectionError:
-                pass  # the scraper is gone
+                raise  # the scraper is gone
             except Exception:  # our own defect, after the answer has begun
                 # Part of it is sent: cut it off, so that nobody takes that for the whole.
                 log.exception("a scrape failed in our own code")
                 if request.transport is not None:
                     request.transport.abort()
         return response
+
+    def _make_room(self) -> None:
+        """Where there are as many scrapes as there may be, give up the one longest unread.
+
+        Raises:
+            ProblemError: All are read, so this one is one too many.
+        """
+        if len(self._under_way) < _AT_ONCE:
+            return
+        unread = {
+            client.unread_since: client
+            for client in self._under_way
+            if isinstance(client, Connection) and client.unread_since is not None
+        }
+        if unread:
+            unread[min(unread)].give_up("unread")
+        else:
+            raise ProblemError(
+                Problem(
+                    title="Service Unavailable",
+                    status=503,
+                    detail=f"{_AT_ONCE} scrapes are under way already: scrape less often",
+                )
+            )
 
 
 async def _send(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from agents.web.answers import problems
+from agents.web.answers import problems, secure
 from agents.web.broadcasts import BroadcastsApi
+from agents.web.connections import Connection, Connections, Limits, received
 from agents.web.health import Health, HealthApi
+from agents.web.listener import Listener, bind
 from agents.web.pages import Pages
 from agents.web.scopes import ScopesApi
 from agents.web.scrape import ScrapeApi
+from agents.web.searches import Searches
 from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
@@ -21,18 +25,19 @@ if TYPE_CHECKING:
 
     from agents.live import LiveBroadcasts, LiveScopes
     from agents.metrics import Exposition
+    from agents.web.connections import Reason
     from agents.web.documented import Operation
     from streams.routing import Partitioner
 
-_HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 #: Scrapes that are under way when the server stops have so many seconds.
 _LAST_ANSWERS: Final = 2.0
+#: The longest id of a broadcast, or a cursor, percent-encoded, has 3 kB: 8 KiB for the first line
+#: and each header, and 64 of those, are enough for any browser or probe.
+_LINE: Final = 8_190
+_HEADERS_AT_MOST: Final = 64
+#: A body is never read: what comes of one has so many seconds to end, so that its sender sees the
+#: answer.
+_LINGERING: Final = 1.0
 
 
 class HttpError(LiveAudienceError):
@@ -52,6 +57,8 @@ class HttpServer:
         partitioner: AUDIENCE_PARTITIONER.
         partition_count: How many partitions viewer-events has; None while that is not known.
         scope_partition_count: Likewise of the scopes.
+        limits: What connections may take.
+        closed: Told the reason when a connection is closed before its client did so.
     """
 
     def __init__(
@@ -66,34 +73,40 @@ class HttpServer:
         partitioner: Partitioner,
         partition_count: Callable[[], int | None],
         scope_partition_count: Callable[[], int | None],
+        limits: Limits | None = None,
+        closed: Callable[[Reason], None] = lambda _: None,
     ) -> None:
         self._host = host
         self._port = port
+        self.connections = Connections(limits or Limits(), closed)
+        self._listener: Listener | None = None
+        searches = Searches()
         # Each part names its paths, so that one more part is one more line here.
         operations: list[Operation] = [
             *ScrapeApi(exposition).operations(),
             *HealthApi(health).operations(),
-            *BroadcastsApi(live, partitioner, partition_count).operations(),
-            *ScopesApi(scopes, scope_partition_count).operations(),
+            *BroadcastsApi(live, partitioner, partition_count, searches).operations(),
+            *ScopesApi(scopes, scope_partition_count, searches).operations(),
         ]
         operations += Pages(operations).operations()
-        app = web.Application(middlewares=[problems])
+        app = web.Application(middlewares=[received, problems])
         app.router.add_routes(
             web.get(operation.route or operation.path, operation.handler)
             for operation in operations
         )
         app.on_response_prepare.append(_secure)
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=_LAST_ANSWERS
+            app,
+            handle_signals=False,
+            shutdown_timeout=_LAST_ANSWERS,
+            handler_cancellation=True,  # nothing is made for a client that has gone
         )
 
     @property
     def url(self) -> str:
         """Where it is found, without a slash at the end; with the port that was taken."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        addresses = self._runner.addresses
-        port = addresses[0][1] if addresses else self._port
-        return f"http://{host}:{port}"
+        return f"http://{host}:{self._port}"
 
     async def start(self) -> None:
         """Begin to answer.
@@ -103,14 +116,39 @@ class HttpServer:
         """
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
+            # In a thread, for a name may have to be looked up.
+            sockets = await asyncio.to_thread(bind, self._host, self._port)
+            self._listener = Listener(sockets, self._connection, self.connections)
+            self._listener.start()
         except (OSError, OverflowError) as error:
-            await self._runner.cleanup()
+            await self.stop()
             raise HttpError(_told(error, self._host, self._port)) from error
+        self._port = sockets[0].getsockname()[1]
+        self.connections.start()
 
     async def stop(self) -> None:
         """Answer no more; what is being answered has two seconds to end."""
+        if self._listener is not None:
+            await self._listener.stop()
+            self._listener = None
         await self._runner.cleanup()
+        await self.connections.stop()
+
+    def _connection(self) -> Connection:
+        """What serves one connection."""
+        server = self._runner.server
+        assert server is not None
+        return Connection(
+            server,
+            self.connections,
+            loop=asyncio.get_running_loop(),
+            access_log=None,
+            lingering_time=_LINGERING,
+            max_line_size=_LINE,
+            max_field_size=_LINE,
+            max_headers=_HEADERS_AT_MOST,
+            auto_decompress=False,
+        )
 
 
 def check_address(host: str, port: int) -> None:
@@ -120,11 +158,8 @@ def check_address(host: str, port: int) -> None:
         HttpError: the address cannot be had; the message names the setting to change.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        with socket.socket(family, kind, protocol) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as asyncio does
-            trial.bind(address)
+        for bound in bind(host, port):
+            bound.close()
     except (OSError, OverflowError) as error:
         raise HttpError(_told(error, host, port)) from error
 
@@ -144,8 +179,5 @@ def _told(error: Exception, host: str, port: int) -> str:
 
 
 async def _secure(request: web.Request, response: web.StreamResponse) -> None:
-    """Say to browsers that they may do nothing with an answer but show it."""
     del request
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers["Server"] = "live-audience"
+    secure(response)

@@ -38,7 +38,7 @@ from streams.exact.errors import Abandoned, ExactError, Fenced, NewerFormat, Ref
 from streams.exact.listener import Listener
 from streams.exact.parsing import Unreadable
 from streams.exact.rows import Rows
-from streams.exact.settings import ExactSettings
+from streams.exact.settings import ExactSettings, Remedies
 from streams.exact.source import Source
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "NewerFormat",
     "Output",
     "Refusal",
+    "Remedies",
     "Rows",
     "SessionLost",
     "Source",

@@ -6,7 +6,12 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 from aiokafka.protocol.admin import ApiVersionRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
@@ -19,6 +24,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from streams.authorization import missing_right
 from streams.exact.deadline import bounded, let_go
 from streams.exact.errors import Refusal, SessionLost
 
@@ -113,12 +119,15 @@ class _MetadataRequestV12(RequestStruct):
 class _MetadataRequest(Request[_MetadataRequestV12]):
     API_KEY = 3
 
-    def __init__(self, topics: list[str]) -> None:
+    def __init__(self, topics: list[str], *, operations: bool = False) -> None:
         self._topics = topics
+        self._operations = operations
 
     def build(self, request_struct_class: type[_MetadataRequestV12]) -> _MetadataRequestV12:
         none = uuid.UUID(int=0)
-        return request_struct_class([(none, name, {}) for name in self._topics], False, False, {})
+        return request_struct_class(
+            [(none, name, {}) for name in self._topics], False, self._operations, {}
+        )
 
 
 class TopicFacts(NamedTuple):
@@ -132,7 +141,7 @@ async def topic_facts(client: AIOKafkaClient, topics: list[str]) -> dict[str, To
     """Ask the cluster about topics; those that do not exist are missing in the answer.
 
     Raises:
-        Refusal: The broker is too old to tell topic ids.
+        Refusal: The broker is too old to tell topic ids, or does not let us see one.
         SessionLost: It did not answer.
     """
     try:
@@ -148,9 +157,48 @@ async def topic_facts(client: AIOKafkaClient, topics: list[str]) -> dict[str, To
     for code, name, topic_id, _internal, partitions, _operations, _tags in response.topics:
         if code == 0:
             facts[name] = TopicFacts(str(topic_id), len(partitions))
+        elif for_code(code) is TopicAuthorizationFailedError:
+            raise Refusal(missing_right(TopicAuthorizationFailedError(name), looking=True))
         elif for_code(code) is not UnknownTopicOrPartitionError:
             raise SessionLost(f"topic {name} is not ready: {for_code(code).__name__}")
     return facts
+
+
+#: What may be done with a topic, by its bit in Kafka's answer.
+_OPERATIONS = {
+    3: "Read",
+    4: "Write",
+    5: "Create",
+    6: "Delete",
+    7: "Alter",
+    8: "Describe",
+    10: "DescribeConfigs",
+    11: "AlterConfigs",
+}
+
+
+async def allowed_operations(
+    client: AIOKafkaClient, topics: list[str]
+) -> dict[str, frozenset[str]]:
+    """Ask the cluster what we may do with topics.
+
+    Returns:
+        The operations by topic, as Kafka names them; none for one that we may not even see,
+        whether it exists or not. One that we may see and that does not exist is missing.
+
+    Raises:
+        KafkaError: It did not answer.
+    """
+    request = _MetadataRequest(topics, operations=True)
+    response = await client.send(client.get_random_node(), request)
+    allowed = {}
+    for code, name, _id, _internal, _partitions, bits, _tags in response.topics:
+        if code == 0:
+            known = (text for bit, text in _OPERATIONS.items() if bits & (1 << bit))
+            allowed[name] = frozenset(known)
+        elif for_code(code) is TopicAuthorizationFailedError:
+            allowed[name] = frozenset()
+    return allowed
 
 
 #: InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, TxnOffsetCommit.

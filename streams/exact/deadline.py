@@ -8,34 +8,35 @@ from typing import TYPE_CHECKING
 
 from aiokafka.errors import (
     ConsumerStoppedError,
-    GroupAuthorizationFailedError,
     IllegalGenerationError,
     InvalidProducerEpoch,
     KafkaError,
     ProducerFenced,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
 )
 
+from streams.authorization import NOT_ALLOWED, missing_right
+from streams.connection import causes, failures
 from streams.exact.errors import Fenced, Refusal, SessionLost
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Container
 
-_NOT_ALLOWED = (
-    GroupAuthorizationFailedError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-)
 _FENCED = (ProducerFenced, InvalidProducerEpoch)
 
 
 @asynccontextmanager
-async def bounded(seconds: float, what: str) -> AsyncIterator[None]:
+async def bounded(
+    seconds: float, what: str, reads: Container[str] | None = None
+) -> AsyncIterator[None]:
     """Bound a wait for Kafka and say in this layer's terms what became of it.
 
     aiokafka waits for ever in several places (a producer whose old transaction the broker cannot
     finish never starts; one that failed never commits again): nothing here waits without this.
+
+    Args:
+        seconds: How long it may take.
+        what: What is waited for, for people.
+        reads: Topics that are only read from meanwhile; None if nothing is written to.
 
     Raises:
         Fenced: Another worker took the partition over.
@@ -46,13 +47,20 @@ async def bounded(seconds: float, what: str) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError as error:
-        raise SessionLost(f"{what} took over {seconds:g} s") from error
+        raise SessionLost(f"{what} took over {seconds:g} s{_unconnected(seconds)}") from error
     except _FENCED as error:
         raise Fenced(f"{what}: another worker has taken the partition over") from error
-    except _NOT_ALLOWED as error:
-        raise Refusal(f"{what}: the broker does not allow it: {error!r}") from error
     except (KafkaError, ConsumerStoppedError, IllegalGenerationError) as error:
-        raise SessionLost(f"{what}: {error!r}") from error
+        # aiokafka tells of some as an unexpected error that comes of the one that matters.
+        denied = next((each for each in causes(error) if isinstance(each, NOT_ALLOWED)), None)
+        if denied is not None:
+            raise Refusal(f"{what}: {missing_right(denied, reads)}") from error
+        raise SessionLost(f"{what}: {error!r}{_unconnected(seconds)}") from error
+
+
+def _unconnected(seconds: float) -> str:
+    """Which brokers could not be connected to meanwhile, and why: aiokafka only logs it."""
+    return "".join(f"; no connection to {each}" for each in failures(seconds + 1))
 
 
 async def let_go(seconds: float, closing: Awaitable[object]) -> None:

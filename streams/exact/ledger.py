@@ -139,6 +139,10 @@ class Ledger:
             request_timeout_ms=int(settings.deadline * 1000),
             retry_backoff_ms=20,
         )
+        # One that has written nothing yet would ask for all topics of the cluster every 5 minutes
+        # and whenever a connection breaks: seconds of the loop where there are many. The others
+        # are added as they are written to.
+        self._producer.client.set_topics([source.topic])
 
     async def start(self) -> None:
         """Take the partition over.
@@ -217,7 +221,7 @@ class Ledger:
     async def _transact(self, writers: dict[TopicPartition, _Writer], position: Position) -> int:
         producer, settings = self._producer, self._settings
         what = f"the transaction of {self._source.topic}/{self._source.partition}"
-        async with bounded(settings.deadline, what):
+        async with bounded(settings.deadline, what, reads={self._source.topic}):
             await producer.begin_transaction()
             written = asyncio.gather(*(self._write(tp, w.batches) for tp, w in writers.items()))
             offsets = producer.send_offsets_to_transaction(

@@ -21,7 +21,7 @@ from streams.exact.fetched import Taken, hand_over, take
 from streams.exact.ledger import Ledger
 from streams.exact.limits import Limits
 from streams.exact.portions import Portions
-from streams.exact.position import Position
+from streams.exact.position import MOVING, Position
 from streams.exact.restore import Restored, restore
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 #: Encoding rows of a large batch lets the loop breathe after so many.
 _ENCODE_CHUNK = 500
+
+#: Of so many first records the middle one tells from when on a topic holds records.
+_FIRST_RECORDS = 11
 
 #: Markers alone are worth a transaction once in so many seconds.
 _MARKERS_SECONDS = 60.0
@@ -121,6 +124,7 @@ class Partition:
         self._fetched: Fetched | None = None
         self._offset = 0
         self._reached = 0
+        self._since = 0
         self._oldest: int | None = None
         self._last_timestamp: int | None = None
         self._committed_at = time.monotonic()
@@ -162,7 +166,12 @@ class Partition:
                 self._kept.restored,
                 lambda done, total: self._listener.restoring(number, done, total),
             )
-            self._offset = await self._check(self._kept.restored.position)
+            position = self._kept.restored.position
+            self._offset = await self._check(position)
+            if position is not None:
+                self._since = position.since
+            elif self._offset:
+                self._since = -1  # the topic has lost its beginning
             told = True
             self._listener.restored(number, self._kept.rows, time.monotonic() - began)
             self._reached = self._offset
@@ -196,20 +205,23 @@ class Partition:
             raise SessionLost(f"topic {topic} is no longer the one that this session began with")
         if position is None:
             return int(begin)
-        anew = (
-            "start under another group, with a changelog of its own: it rebuilds everything from "
-            "what the topic holds. Never delete this changelog alone: what was sent with it would "
-            "be sent again"
-        )
+        remedies = self._settings.remedies
+        anew = remedies.anew
         if position.topic_id != self._facts.topic_id:
             raise Refusal(
                 f"topic {topic} was made anew since its rows were written (id "
                 f"{self._facts.topic_id}, they are of {position.topic_id}): {anew}"
             )
+        if position.partitions == MOVING:
+            raise Refusal(
+                f"the rows of {topic}/{number} are being put there from elsewhere, and are not all "
+                f"there yet: {remedies.moving}"
+            )
         if position.partitions != self._facts.partitions:
             raise Refusal(
                 f"topic {topic} has {self._facts.partitions} partitions, its rows were written "
-                f"when it had {position.partitions}; keys lie elsewhere now: {anew}"
+                f"when it had {position.partitions}; keys lie elsewhere now: "
+                f"{remedies.grown or anew}"
             )
         if not begin <= position.offset <= end:
             where = "lost to retention" if position.offset < begin else "no longer in the topic"
@@ -235,8 +247,8 @@ class Partition:
             if isinstance(error.__cause__, OffsetOutOfRangeError):
                 raise Refusal(
                     f"offset {self._offset} of {source.topic}/{source.partition} is no longer in "
-                    "the topic: the worker is further behind than the topic's retention; raise "
-                    "the retention, then start under another group"
+                    "the topic: the worker is further behind than the topic's retention. Raise "
+                    f"the retention; {self._settings.remedies.anew}"
                 ) from error
             raise
         if (fetched := self._fetched) is None:
@@ -252,6 +264,9 @@ class Partition:
         taken = await self._take()
         if taken.records:
             self._oldest = taken.records[0].timestamp
+            if self._since < 0:
+                first = sorted(record.timestamp for record in taken.records[:_FIRST_RECORDS])
+                self._since = max(1, first[len(first) // 2])
         batch = Batch(
             self._source,
             taken.records,
@@ -259,6 +274,7 @@ class Partition:
             caught_up=self._is_caught_up(),
             read_at=self._clock(),
             unreadable=taken.unreadable,
+            since=max(0, self._since),
         )
         began = time.monotonic()
         self._in_batch = True
@@ -324,7 +340,7 @@ class Partition:
             if not count % _ENCODE_CHUNK:
                 await asyncio.sleep(0)
         offset = self._reached
-        position = Position(offset, self._facts.topic_id, self._facts.partitions)
+        position = Position(offset, self._facts.topic_id, self._facts.partitions, since=self._since)
         end = await self._ledger.commit(encoded, position, batch.outputs)
         self._kept.rows.commit(batch.changed, encoded)
         self._kept.restored = Restored(position, end, 0)

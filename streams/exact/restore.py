@@ -77,6 +77,7 @@ async def restore(
         fetch_max_bytes=4 * settings.fetch_bytes,
         max_partition_fetch_bytes=settings.fetch_bytes,
         fetch_max_wait_ms=100,
+        client_rack=settings.rack,
     )
     what = f"reading {changelog.topic}/{changelog.partition}"
     try:

@@ -10,6 +10,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Remedies:
+    """What refusals tell people to do, in words of the application.
+
+    Args:
+        anew: Where rows and topic do not go together any more: how the rows are built again.
+        grown: Where the topic has other partitions than when its rows were written.
+        moving: Where rows are being put into the changelog by another program.
+    """
+
+    anew: str = (
+        "start under another group, with a changelog of its own: it rebuilds everything from what "
+        "the topic holds. Never delete this changelog alone: what was sent with it would be sent "
+        "again"
+    )
+    grown: str = ""
+    moving: str = "let the program that does it come to its end"
+
+
+@dataclass(frozen=True)
 class ExactSettings:
     """Settings of an exact source. All durations are in seconds.
 
@@ -32,8 +51,11 @@ class ExactSettings:
         transaction_timeout: After so long the broker aborts a transaction left open.
         max_batch_bytes: Size of one produced batch; the topics' `max.message.bytes` must be larger.
         fetch_bytes: How much is fetched of a partition at a time.
+        rack: Where we are (`client.rack`): brokers with a rack-aware `replica.selector.class` let
+            us read from a copy in the same rack. None: always from the leader.
         keep_state: How long rows of a partition that was taken away are worth keeping until it
             comes back: less than the changelog's `delete.retention.ms`, or deletions are missed.
+        remedies: What refusals tell people to do.
     """
 
     client: Mapping[str, Any]
@@ -52,8 +74,10 @@ class ExactSettings:
     transaction_timeout: float = 60.0
     max_batch_bytes: int = 900_000
     fetch_bytes: int = 8 * 1024 * 1024
+    rack: str | None = None
     keep_state: float = 3600.0
     client_id: str = field(default="exact")
+    remedies: Remedies = Remedies()
 
     def transactional_id(self, topic: str, partition: int) -> str:
         """Return the id that one partition's writers share, so that a new one fences the old."""

@@ -237,6 +237,7 @@ class Source(mode.Service):
             fetch_max_bytes=4 * settings.fetch_bytes,
             max_partition_fetch_bytes=settings.fetch_bytes,
             fetch_max_wait_ms=100,
+            client_rack=settings.rack,
             metadata_max_age_ms=60_000,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -91,7 +92,9 @@ def _assigned(
         name, equals, text = assignment.partition("=")
         field = _field(name.strip()) or _field(PREFIX + name.strip())
         if not equals:
-            problems.append(f"--set {assignment}: must be NAME=VALUE")
+            # (Of what stands behind the name nobody knows whether it is secret.)
+            shown = re.match(r"\w*", assignment)
+            problems.append(f"--set {shown and shown[0]}: must be NAME=VALUE")
         elif field is None:
             problems.append(f"--set {name}: is no setting{_nearest(name)}")
         else:

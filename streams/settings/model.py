@@ -81,6 +81,12 @@ class Settings(BaseSettings):
         None, description="a file that holds the key's password, instead"
     )
 
+    client_rack: str = Field(
+        "",
+        max_length=249,
+        description="the rack or zone of this worker: it then reads from the nearest copy",
+    )
+
     topic_prefix: TopicPrefix = Field("", description="put in front of every topic's name, as is")
     output_prefix: TopicPrefix = Field(
         "",
@@ -118,6 +124,18 @@ class Settings(BaseSettings):
 
     http_host: str = Field("127.0.0.1", min_length=1, description="the address that HTTP binds")
     http_port: int = Field(9630, ge=0, le=65_535, description="the port of HTTP; 0: any free one")
+    http_connections: int = Field(
+        128,
+        ge=8,
+        le=10_000,
+        description="most HTTP connections at once; for another, the least needed is closed",
+    )
+    http_timeout: Duration = Field(
+        2 * _MINUTE,
+        ge=_SECOND,
+        le=_HOUR,
+        description="time that an answer may take, however slowly it is read",
+    )
 
     lateness: Minutes = Field(
         15 * _MINUTE, ge=_MINUTE, description="how long a minute stays open behind the newest"

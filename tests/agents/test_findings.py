@@ -87,7 +87,8 @@ def test_other_partitions_of_the_source_are_the_source_s_and_its_changelog_s():
     source, changelog = check(Settings(), events=Found(12, 1, config))
     assert source.severity == changelog.severity == "error"
     assert source.topic == "viewer-events"
-    assert source.remedy.startswith("set AUDIENCE_PARTITIONS=12; partitions are not added")
+    assert source.remedy == "set AUDIENCE_PARTITIONS=12"
+    assert "AUDIENCE_PARTITIONS=12, then `live-audience state repartition`" in changelog.remedy
     assert "viewer-events has 12" in changelog.what
 
 
@@ -99,6 +100,23 @@ def test_source_and_changelog_that_agree_are_one_finding_away_from_the_setting()
         broadcasts_changelog=Found(12, 1, dict(topics.broadcasts_changelog.config)),
     )
     assert finding.topic == "viewer-events"
+
+
+def test_fewer_partitions_of_the_source_can_be_added_with_the_state_kept():
+    topics = Topics.of(Settings(partitions=4))
+    (finding,) = check(
+        Settings(),
+        events=Found(4, 1, dict(topics.events.config)),
+        broadcasts_changelog=Found(4, 1, dict(topics.broadcasts_changelog.config)),
+    )
+    assert finding.remedy.startswith("set AUDIENCE_PARTITIONS=4; for 8, stop all workers")
+    assert "`live-audience state repartition`" in finding.remedy
+
+
+def test_what_a_rebuild_cannot_give_is_said():
+    (finding,) = check(Settings(), scope_sums=None)
+    for said in ("AUDIENCE_OUTPUT_PREFIX", "--take-over", "counted and not published"):
+        assert said in finding.remedy
 
 
 def test_fewer_copies_are_a_warning():
@@ -118,6 +136,52 @@ def test_more_copies_in_step_than_there_are_is_an_error():
 def test_fewer_copies_in_step_is_a_warning():
     (finding,) = check(Settings(replication=3), events={"min.insync.replicas": "1"})
     assert finding.severity == "warning"
+
+
+@pytest.mark.parametrize(("copies", "quorum", "right"), [(2, 2, 1), (3, 3, 2)])
+def test_all_copies_in_step_is_a_warning(copies, quorum, right):
+    (finding,) = check(
+        Settings(replication=copies), broadcasts_changelog={"min.insync.replicas": str(quorum)}
+    )
+    assert finding.severity == "warning"
+    assert "while one of their brokers is away" in finding.what
+    assert finding.remedy.endswith(f"--add-config min.insync.replicas={right}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_leader_that_is_behind_is_a_warning(name):
+    change = {"unclean.leader.election.enable": "true"}
+    (finding,) = check(Settings(replication=3), **{name: change})
+    assert finding.severity == "warning"
+    assert finding.remedy.endswith("--add-config unclean.leader.election.enable=false")
+    assert check(Settings(replication=1), **{name: change}) == []  # there is no other copy
+    change = {"unclean.leader.election.enable": "false"}
+    assert check(Settings(replication=3), **{name: change}) == []
+
+
+@pytest.mark.parametrize(
+    ("ahead", "future", "told"),
+    [
+        (3_600_000, "2m", None),
+        (3_600_001, "2m", "1h1ms"),
+        (7_200_000, "2h", None),
+        (2**63 - 1, "2m", "by any time"),
+    ],
+)
+def test_a_clock_that_may_be_far_ahead_is_a_warning(ahead, future, told):
+    found = check(Settings(future=future), events={"message.timestamp.after.max.ms": str(ahead)})
+    assert [finding.severity for finding in found] == (["warning"] if told else [])
+    if told:
+        assert told in found[0].what
+
+
+def test_a_producers_clock_counts_for_nothing_where_the_broker_gives_the_time():
+    change = {
+        "message.timestamp.type": "LogAppendTime",
+        "message.timestamp.after.max.ms": str(2**63 - 1),
+    }
+    (finding,) = check(Settings(), events=change)
+    assert "message.timestamp.type=LogAppendTime" in finding.what
 
 
 @pytest.mark.parametrize("name", NAMES)

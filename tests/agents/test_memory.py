@@ -7,7 +7,6 @@ import orjson
 import pytest
 from aiokafka import TopicPartition
 
-from agents import logs
 from agents.broadcasts import Broadcasts
 from agents.scopes import Scopes
 from streams import audience
@@ -43,9 +42,8 @@ class Watched(Batch):
 
 
 @pytest.fixture
-def collector():
-    """No garbage collector while a test runs, and logs as a worker has them."""
-    logs.configure(SETTINGS)
+def collector(logged):
+    """No garbage collector while a test runs, and exceptions logged as a worker logs them."""
     gc.collect()
     gc.disable()
     yield

@@ -31,7 +31,7 @@ OWNED_SCOPES = (0, 2, 4, 6)
 class Worker:
     """A worker with HTTP, but without Kafka: batches are made durable by hand."""
 
-    def __init__(self, port=0, host="127.0.0.1", partitioner="murmur2"):
+    def __init__(self, port=0, host="127.0.0.1", partitioner="murmur2", limits=None):
         self.unhealthy = None
         self.unready = None
         self.known_partitions = PARTITIONS
@@ -52,6 +52,7 @@ class Worker:
             clock=ManualClock(BEGAN * 60.0),
         )
         self.exposition = metrics.exposition
+        self.closed = []
         self.server = HttpServer(
             host,
             port,
@@ -62,6 +63,8 @@ class Worker:
             partitioner=partitioner,
             partition_count=lambda: self.known_partitions,
             scope_partition_count=lambda: self.known_partitions,
+            limits=limits,
+            closed=self.closed.append,
         )
 
     def why_not_healthy(self):

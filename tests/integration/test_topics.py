@@ -58,6 +58,13 @@ async def test_only_the_missing_one_is_made(settings):
         ("events", 3, {"retention_ms": -1}, "error", "keeps events for ever"),
         ("events", 3, {"max_message_bytes": 1000}, "error", "too little"),
         ("events", 3, {"message_timestamp_type": "LogAppendTime"}, "warning", "LogAppendTime"),
+        (
+            "events",
+            3,
+            {"message_timestamp_after_max_ms": 7200000},
+            "warning",
+            "message.timestamp.after.max.ms: 2h",
+        ),
         ("rejected", 3, {"max_message_bytes": 1048588}, "error", "too little"),
         ("broadcast_summaries", 3, {"cleanup_policy": "delete"}, "error", "cleanup.policy=delete"),
         ("broadcast_summaries", 4, {}, "warning", "has 4 partitions"),

@@ -75,6 +75,8 @@ class TestDefaults:
             "rebalance_timeout": "1m",
             "http_host": "127.0.0.1",
             "http_port": "9630",
+            "http_connections": "128",
+            "http_timeout": "2m",
             "lateness": "15m",
             "carry": "2m",
             "future": "2m",
@@ -115,6 +117,8 @@ GOOD = {
     "rebalance_timeout": ["11s", "1h"],
     "http_host": ["0.0.0.0", "::1"],
     "http_port": ["0", "65535"],
+    "http_connections": ["8", "10000"],
+    "http_timeout": ["1s", "1h"],
     "lateness": ["1m", "120s", "2h"],
     "lateness_by_platform": ["ivs=2h", "ivs=2h, kick=5m", ""],
     "carry": ["0", "0m", "10m", "1h"],
@@ -154,6 +158,8 @@ BAD = {
     "session_timeout": ["0", "31m", "10"],
     "rebalance_timeout": ["1s", "2h"],
     "http_port": ["-1", "65536", "http"],
+    "http_connections": ["7", "10001", "many"],
+    "http_timeout": ["0", "999ms", "61m"],
     "lateness": ["0", "30s", "90s", "15", "-1m"],
     "lateness_by_platform": ["ivs", "ivs=", "ivs=0m", "ivs=90s", "IVS=2h", "a=1m,a=2m", "=5m"],
     "carry": ["30s", "-1m", "two", "61m"],
@@ -218,6 +224,7 @@ class TestEach:
             "security_token_command",
             "security_region",
             "http_host",
+            "client_rack",
         } == set(Settings.model_fields)
 
     def test_wrong_value_shows_as_it_was_given(self):
@@ -382,6 +389,11 @@ class TestSecrets:
     def test_are_not_shown_when_something_is_wrong(self):
         told = "\n".join(wrong("security_password=hunter2", "security_user=u", "partitions=0"))
         assert "hunter2" not in told
+
+    def test_are_not_shown_when_the_equals_sign_is_missing(self):
+        assert wrong("security_password:hunter2") == (
+            "--set security_password: must be NAME=VALUE",
+        )
 
     def test_password_comes_from_its_file(self, tmp_path):
         file = tmp_path / "password"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from streams import audience
 pytestmark = pytest.mark.kafka
 
 HOUR = 3_600
+FAUST = (sys.executable, "-m", "faust", "-A", "agents.app", "worker", "-l", "info")
 
 
 def events(*kinds, broadcast="louvre-1", minute=0):
@@ -157,8 +159,7 @@ async def test_fausts_own_command_starts_the_same_worker(brokers, topic_prefix):
     async with System(brokers, topic_prefix, 1) as system:
         await system.send(events("started", "ended"))
         env = {f"AUDIENCE_{name.upper()}": value for name, value in system.given.items()}
-        command = (sys.executable, "-m", "faust", "-A", "agents.app", "worker", "-l", "info")
-        worker = await Process(*command, env=env).start()
+        worker = await Process(*FAUST, env=env).start()
         try:
             await system.done(2)
             line = next(line for line in worker.lines if '"answering"' in line)
@@ -171,3 +172,22 @@ async def test_fausts_own_command_starts_the_same_worker(brokers, topic_prefix):
             if worker.running:
                 await worker.kill()
         await statuses(system, ["ended"])
+
+
+async def test_fausts_own_command_looks_at_the_topics_first(brokers, topic_prefix):
+    env = {"AUDIENCE_BROKERS": brokers, "AUDIENCE_TOPIC_PREFIX": topic_prefix}
+    worker = await Process(*FAUST, env={**env, "AUDIENCE_HTTP_PORT": "0"}).start()
+    assert await worker.ended() == 1, worker.tail()
+    assert "Error: the topics are not as they must be:" in worker.lines, worker.tail()
+    assert any("make it with `live-audience topics create`" in line for line in worker.lines)
+    assert "Traceback" not in "\n".join(worker.lines)
+
+
+async def test_fausts_own_command_looks_at_its_port_first(brokers, topic_prefix):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        worker = await Process(
+            *FAUST, env={"AUDIENCE_BROKERS": brokers, "AUDIENCE_HTTP_PORT": str(port)}
+        ).start()
+        assert await worker.ended() == 1, worker.tail()
+    assert any(f"AUDIENCE_HTTP_PORT={port}: the port is in use" in line for line in worker.lines)

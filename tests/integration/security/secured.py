@@ -97,9 +97,10 @@ class Secured:
 
     def start(self):
         self.cluster.start()
-        self.admin = AdminClient({"bootstrap.servers": self.cluster.bootstrap})
+        self.admin = AdminClient({"bootstrap.servers": self.cluster.bootstrap, "log_level": 0})
 
     def stop(self):
+        del self.admin
         self.cluster.kill()
 
     async def user(self, name, password):

@@ -6,13 +6,17 @@ import sys
 import time
 
 import pytest
+from aiokafka.protocol.admin import ApiVersionRequest
 from integration.pipeline.hard_log import hard_log
 from integration.pipeline.oracle import Oracle
 from integration.pipeline.system import System
 
+from agents import kafka
+from streams.settings import Settings
+
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
 PARTITIONS = 2
-RECORDS = 6_000
+RECORDS = 3_000
 PARTS = 12
 
 
@@ -48,6 +52,24 @@ def undisturbed(worker):
     assert not lost, "\n".join(lost)
 
 
+async def test_a_connection_is_replaced_before_its_login_ends(secured):
+    await secured.user("renewing", "renewing-canary")
+    async with kafka.admin(Settings(**secured.login("renewing"))) as client:
+        inner = client._client
+        nodes = [broker.nodeId for broker in inner.cluster.brokers()]
+        seen = {}
+        ends = time.monotonic() + 8  # a login ends after 5 s, and so would its connection
+        while time.monotonic() < ends:
+            for node in nodes:
+                await inner.send(node, ApiVersionRequest())  # none fails
+            for key, connection in inner._conns.items():
+                seen.setdefault(key, set()).add(connection)
+            await asyncio.sleep(0.05)
+    assert len(seen) == 3
+    assert all(len(connections) > 1 for connections in seen.values())
+    assert not any(each.connected() for connections in seen.values() for each in connections)
+
+
 async def test_a_password(secured, topic_prefix, tmp_path, log, oracle):
     await secured.user("rotating", "first-canary-77b0")
     await secured.allow("rotating", everything(topic_prefix))
@@ -55,8 +77,8 @@ async def test_a_password(secured, topic_prefix, tmp_path, log, oracle):
     file.write_text("first-canary-77b0\n")
     async with system(secured, topic_prefix) as running:
         worker = await running.worker(**secured.login("rotating", file))
-        await worker.says("restored")
-        sending = asyncio.create_task(send_slowly(running, log, 16))
+        await worker.says("restored", 60)
+        sending = asyncio.create_task(send_slowly(running, log, 12))
         await asyncio.sleep(2)
         # The first one is worth nothing from here on: whoever logs in with it is refused.
         await secured.user("rotating", "second-canary-77b1")
@@ -85,8 +107,8 @@ async def test_tokens_of_six_seconds(secured, topic_prefix, tmp_path, log, oracl
     given = secured.token(security_token_command=f'{sys.executable} "{command}"')
     async with system(secured, topic_prefix) as running:
         worker = await running.worker(**given)
-        await worker.says("restored")
-        await send_slowly(running, log, 16)
+        await worker.says("restored", 60)
+        await send_slowly(running, log, 12)
         await running.done(len(log))
         await running.compare(oracle)
         undisturbed(worker)
@@ -96,12 +118,12 @@ async def test_tokens_of_six_seconds(secured, topic_prefix, tmp_path, log, oracl
 async def test_a_certificate(secured, topic_prefix, log, oracle):
     name = "rotating-certificate"
     await secured.allow(name, everything(topic_prefix))
-    ends = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=20)
+    ends = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=15)
     old = secured.ca.issue_cert(f"{name}.example", common_name=name, not_after=ends)
     file, key = secured.pair(name, old)
     async with system(secured, topic_prefix) as running:
         worker = await running.worker(**secured.mutual(file, key))
-        await worker.says("restored")
+        await worker.says("restored", 60)
         await running.send(log[: RECORDS // 2])
         secured.pair(name)  # into the same files
         await asyncio.sleep(max(0.0, ends.timestamp() - time.time() + 1))

@@ -1,0 +1,126 @@
+"""The rows of scopes: which keys they have, and how a batch gets at them.
+
+A scope has a head row under its name (`venue:louvre`) and a row for each chunk of minutes under its
+name, a slash and the chunk's number (`venue:louvre/110417`): no name has a slash.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import structlog
+
+from streams.audience.scope import Chunk, Head, Scope
+from streams.audience.scope_codec import decode_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from streams.exact import Batch
+
+log = structlog.get_logger(__name__)
+
+State = Head | Chunk
+
+_SLASH: Final = b"/"
+
+#: What can be the key of a change. A platform's name is no longer than 32, but that harms nothing.
+_NAME: Final = re.compile(rb"world|(?:platform|venue|programme):[a-z0-9][a-z0-9-]{0,63}")
+
+#: So many heads of a partition that cannot be read are logged one by one.
+_LOGGED: Final = 5
+
+
+def require_scope(key: bytes | None) -> None:
+    """Do nothing for the name of a scope.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if key is None or _NAME.fullmatch(key) is None:
+        raise ValueError(f"the key is no scope's name: {ascii(key)[:200]}")
+
+
+def scope_of(batch: Batch[State], key: bytes) -> Scope:
+    """A scope as a batch may change it."""
+    head = batch.rows.get(key)
+    if head is None:
+        require_scope(key)
+        head = Head()
+    assert isinstance(head, Head)
+    # Before it is changed: should the batch fail, what is in `changed` is forgotten.
+    batch.changed[key] = head
+    chunks = _Chunks(batch, key)
+    return Scope(head, chunks.load, chunks.peek)
+
+
+def chunk_key(key: bytes, number: int) -> bytes:
+    """The key of a scope's chunk."""
+    return b"%b%b%d" % (key, _SLASH, number)
+
+
+class _Chunks:
+    """The chunks of one scope in one batch.
+
+    It does not know the scope, which knows it: a circle would keep the batch in memory until the
+    garbage collector comes by.
+    """
+
+    __slots__ = ("_batch", "_key")
+
+    def __init__(self, batch: Batch[State], key: bytes) -> None:
+        self._batch = batch
+        self._key = key
+
+    def load(self, number: int) -> Chunk:
+        """Give a chunk to be changed."""
+        key = chunk_key(self._key, number)
+        chunk = self._batch.changed[key] = self._read(key)
+        return chunk
+
+    def peek(self, number: int) -> Chunk:
+        """Give a chunk to be looked at."""
+        return self._read(chunk_key(self._key, number))
+
+    def _read(self, key: bytes) -> Chunk:
+        chunk = self._batch.rows.get(key)
+        if chunk is None:
+            return Chunk()
+        assert isinstance(chunk, Chunk)
+        return chunk
+
+
+def heads(
+    committed: Mapping[bytes, bytes], partition: int | None = None
+) -> Iterator[tuple[bytes, Head]]:
+    """The scopes of a partition with their heads, from its committed rows.
+
+    One that cannot be read is left out: its row stays as it is, and what changes it is skipped.
+
+    Args:
+        committed: The rows.
+        partition: Which partition it is, for the log.
+
+    Raises:
+        NewerFormat: A newer version wrote one.
+    """
+    unreadable = 0
+    for key, value in committed.items():
+        if _SLASH in key:
+            continue
+        try:
+            head = decode_scope(value)
+        except msgspec.DecodeError as error:
+            unreadable += 1
+            if unreadable <= _LOGGED:
+                log.error(  # noqa: TRY400  # its message says all
+                    "a scope's row cannot be read: what changes it will be skipped",
+                    partition=partition,
+                    scope=ascii(key),
+                    error=str(error),
+                )
+            continue
+        if isinstance(head, Head):
+            yield key, head
