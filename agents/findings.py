@@ -11,12 +11,12 @@ from agents.remedies import REBUILD
 from streams.events import LARGEST_VALUE
 from streams.exact.compression import CODECS, missing_packages
 from streams.settings import format_duration, milliseconds
-from streams.topics import EVENT_BYTES, REJECTED_BYTES, Topic, Topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from streams.settings import Settings
+    from streams.topics import Topic, Topics
 
 Severity = Literal["error", "warning"]
 
@@ -26,8 +26,6 @@ _ANEW: Final = (
     f"{REBUILD}. Made anew alone, this topic would no longer fit the other internal ones, and "
     "scopes would count twice or lose"
 )
-# What a refused record may have beside its key: 512 KiB of value, and room for the headers.
-_BESIDE_KEY: Final = REJECTED_BYTES - EVENT_BYTES
 # What a batch needs beside the largest value: key, headers and its own frame.
 _HEADROOM: Final = 4096
 # More than was asked for of any of these means that a restore reads too much.
@@ -234,10 +232,6 @@ def _size(case: _Case) -> Iterator[Finding]:
     if have is None:
         return
     wanted = int(case.topic.config["max.message.bytes"])
-    if case.topic == case.topics.rejected and case.topics.events.name in case.found:
-        events = case.found[case.topics.events.name].config or {}
-        # Whatever can be read must find room here.
-        wanted = max(wanted, int(events.get("max.message.bytes") or 0) + _BESIDE_KEY)
     # Producers of events may be held to less, as long as an event that is right fits.
     least = LARGEST_VALUE + _HEADROOM if case.topic == case.topics.events else wanted
     if have < least:
