@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from agents.remedies import REBUILD
 from streams.events import LARGEST_VALUE
+from streams.exact.compression import CODECS, missing_packages
 from streams.settings import format_duration, milliseconds
 from streams.topics import EVENT_BYTES, REJECTED_BYTES, Topic, Topics
 
@@ -327,6 +328,22 @@ def _shown(number: float) -> str:
     return format_duration(timedelta(milliseconds=number))
 
 
+def _codec(case: _Case) -> Iterator[Finding]:
+    have = case.text("compression.type")
+    if have in {None, "producer", "uncompressed"}:
+        return
+    if have not in CODECS.values():
+        yield case.error(
+            f"has compression.type={have}, which this version cannot read",
+            case.alter({"compression.type": "producer"}),
+        )
+    elif package := missing_packages().get(have):
+        yield case.error(
+            f"has compression.type={have}, and the package that reads it is not installed here",
+            f"pip install {package}",
+        )
+
+
 def _compaction(case: _Case) -> Iterator[Finding]:
     if not case.topic.compacted:
         return
@@ -355,6 +372,7 @@ _CHECKS: Final[tuple[Callable[[_Case], Iterator[Finding]], ...]] = (
     _size,
     _retention,
     _timestamps,
+    _codec,
     _clocks,
     _compaction,
 )

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from agents.findings import Found, findings
@@ -275,3 +277,22 @@ def test_settings_that_may_not_be_read_are_a_warning():
     (finding,) = check(Settings(), events=Found(8, 1, None))
     assert finding.severity == "warning"
     assert "DescribeConfigs" in finding.remedy
+
+
+@pytest.mark.parametrize("codec", ["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"])
+def test_topics_may_compress(codec):
+    assert check(Settings(), broadcasts_changelog={"compression.type": codec}) == []
+
+
+def test_a_codec_that_is_not_known_is_an_error():
+    (finding,) = check(Settings(), events={"compression.type": "brotli"})
+    assert (finding.severity, "brotli" in finding.what) == ("error", True)
+    assert "compression.type=producer" in finding.remedy
+
+
+def test_a_codec_that_cannot_be_read_for_want_of_a_package_is_an_error(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lz4", None)
+    monkeypatch.setitem(sys.modules, "lz4.frame", None)
+    (finding,) = check(Settings(), events={"compression.type": "lz4"})
+    assert finding.severity == "error"
+    assert finding.remedy == "pip install lz4"
