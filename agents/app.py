@@ -75,10 +75,11 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         assigned=lambda: len(source.partitions),
         lags=lambda: source.lags(),  # noqa: PLW0108  # the source comes after, and needs these
         scope_lags=lambda: scopes_source.lags(),  # noqa: PLW0108  # as above
-        why_not_ready=lambda: source.why_not_ready() or scopes_source.why_not_ready(),
+        why_not_ready=lambda: AppHealth(source, scopes_source).why_not_ready(),
+        stages=lambda: {stage.topic: stage for stage in (source, scopes_source)},
         clock=clock,
     )
-    following = Following(work, live, metrics, clock)
+    following = Following(work, live, metrics, clock, topics.events.name)
     source = Source(
         app,
         topics.events.name,
@@ -101,7 +102,9 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
             group=f"{exact.group}-scopes",
             batch_records=min(exact.batch_records, BATCH_RECORDS),
         ),
-        listener=ScopesFollowing(scopes_work, live_scopes, metrics.pipeline),
+        listener=ScopesFollowing(
+            scopes_work, live_scopes, metrics.pipeline, topics.scope_sums.name
+        ),
         clock=clock.time,
     )
     app.sources.extend([source, scopes_source])
@@ -149,7 +152,8 @@ class AppHealth:
 
     def why_not_ready(self) -> str | None:
         """Return what is missing, or None."""
-        return next(filter(None, (source.why_not_ready() for source in self._sources)), None)
+        reasons = (source.why_not_ready() for source in self._sources)
+        return "; ".join(filter(None, reasons)) or None
 
 
 class Web(mode.Service):
@@ -178,6 +182,7 @@ def exact_settings(settings: Settings) -> ExactSettings:
         # Two systems on one broker may differ in their prefix alone.
         group=f"{settings.topic_prefix}{settings.group}",
         instance=settings.instance or None,
+        instance_setting="AUDIENCE_INSTANCE",
         batch_records=settings.batch_records,
         deadline=settings.deadline.total_seconds(),
         patience=settings.patience.total_seconds(),

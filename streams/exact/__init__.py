@@ -36,6 +36,7 @@ from streams.exact.batch import Batch, Output
 from streams.exact.boot import ExactApp, ExactBoot
 from streams.exact.errors import ExactError, Fenced, NewerFormat, Refusal, SessionLost
 from streams.exact.listener import Listener
+from streams.exact.progress import Lag
 from streams.exact.rows import Rows
 from streams.exact.settings import ExactSettings
 from streams.exact.source import Source
@@ -47,6 +48,7 @@ __all__ = [
     "ExactError",
     "ExactSettings",
     "Fenced",
+    "Lag",
     "Listener",
     "NewerFormat",
     "Output",

@@ -10,6 +10,7 @@ from aiokafka.errors import (
     ConsumerStoppedError,
     GroupAuthorizationFailedError,
     IllegalGenerationError,
+    IllegalOperation,
     InvalidProducerEpoch,
     KafkaError,
     ProducerFenced,
@@ -51,7 +52,7 @@ async def bounded(seconds: float, what: str) -> AsyncIterator[None]:
         raise Fenced(f"{what}: another worker has taken the partition over") from error
     except _NOT_ALLOWED as error:
         raise Refusal(f"{what}: the broker does not allow it: {error!r}") from error
-    except (KafkaError, ConsumerStoppedError, IllegalGenerationError) as error:
+    except (KafkaError, ConsumerStoppedError, IllegalGenerationError, IllegalOperation) as error:
         raise SessionLost(f"{what}: {error!r}") from error
 
 

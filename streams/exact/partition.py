@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
@@ -14,10 +16,12 @@ from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 from streams.exact.batch import Batch
 from streams.exact.cluster import TopicFacts, topic_facts
 from streams.exact.deadline import bounded
-from streams.exact.errors import Refusal, SessionLost
+from streams.exact.errors import Fenced, Refusal, SessionEnded, SessionLost, release_frames
+from streams.exact.failure import Backoff
 from streams.exact.fetched import hand_over, take
 from streams.exact.ledger import Ledger
 from streams.exact.position import Position
+from streams.exact.progress import FetchWatch, Lag, lag
 from streams.exact.restore import Restored, restore
 
 if TYPE_CHECKING:
@@ -25,10 +29,13 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer
 
+    from streams.exact.failure import Failure
     from streams.exact.fetched import Fetched
     from streams.exact.listener import Listener
     from streams.exact.rows import Rows
     from streams.exact.settings import ExactSettings
+
+logger = logging.getLogger(__name__)
 
 #: Encoding rows of a large batch lets the loop breathe after so many.
 _ENCODE_CHUNK = 2_000
@@ -36,8 +43,12 @@ _ENCODE_CHUNK = 2_000
 #: Markers alone are worth a transaction once in so many seconds.
 _MARKERS_SECONDS = 60.0
 
-#: A fetch older than this does not tell whether more is waiting.
-_FRESH_SECONDS = 5.0
+#: The pauses between two tries of a partition that cannot go on, in seconds.
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 30.0
+
+#: So often is asked whether the group still counts this worker, in seconds.
+_ASK_AGAIN = 1.0
 
 
 class Phase(StrEnum):
@@ -46,6 +57,17 @@ class Phase(StrEnum):
     STARTING = "starting"
     RESTORING = "restoring"
     RUNNING = "running"
+    FAILING = "failing"
+
+
+class Group(Protocol):
+    """What a partition needs of the session that it is a part of."""
+
+    async def is_confirmed(self) -> bool:
+        """Say whether the group counts this worker as a member of its current generation."""
+
+    def went_on(self) -> None:
+        """Take note that something was achieved."""
 
 
 @dataclass
@@ -77,6 +99,7 @@ class Partition:
         place: Partitioner for outputs.
         listener: Who is told.
         clock: Seconds for `Batch.read_at`.
+        group: The session that this partition is a part of.
     """
 
     def __init__(
@@ -91,6 +114,7 @@ class Partition:
         place: Callable[[str, bytes | None], int],
         listener: Listener,
         clock: Callable[[], float],
+        group: Group,
     ) -> None:
         self._settings = settings
         self._source = source
@@ -101,7 +125,9 @@ class Partition:
         self._deliver = deliver
         self._listener = listener
         self._clock = clock
-        self._ledger = Ledger(settings, source, changelog, place)
+        self._group = group
+        self._place = place
+        self._ledger: Ledger
         self._stopping = False
         self._task: asyncio.Task[Any] | None = None
         self._in_batch = False
@@ -112,8 +138,13 @@ class Partition:
         self._oldest: int | None = None
         self._last_timestamp: int | None = None
         self._committed_at = time.monotonic()
-        self._caught_up_at = 0.0
+        self._caught_up_at = time.monotonic()
+        self._ever_caught_up = False
+        self._watch = FetchWatch(time.monotonic())
+        self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
+        self._interruption: SessionLost | None = None
         self.phase = Phase.STARTING
+        self.restored_ratio = 0.0
 
     def stop(self) -> None:
         """Ask for an end after the batch in flight; whatever else is under way is broken off.
@@ -128,25 +159,63 @@ class Partition:
     async def run(self) -> None:
         """Work until stopped; returns with nothing in flight.
 
+        What fails is begun anew, after a pause: the other partitions go on meanwhile.
+
         Raises:
             Refusal: Going on would lie.
-            SessionLost: A new session is needed.
+            SessionEnded: A new session is needed.
         """
+        self._task = asyncio.current_task()
+        try:
+            while not self._stopping:
+                try:
+                    await self._work()
+                except SessionEnded:
+                    raise
+                except IllegalStateError as error:  # as by seek: a rebalance has overtaken us
+                    raise SessionEnded(f"{self._name}: {error!r}") from error
+                except SessionLost as error:
+                    pause = self._failed(error)
+                    release_frames(error)
+                else:
+                    return
+                await self._wait_until_retried(pause)
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+        finally:
+            self.phase = Phase.STARTING
+
+    @property
+    def _name(self) -> str:
+        return f"{self._source.topic}/{self._source.partition}"
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why this partition cannot go on; None if it does."""
+        return self._backoff.failure
+
+    async def _work(self) -> None:
+        """Take the partition over, restore, then work batch by batch until stopped."""
         number = self._source.partition
         told = False
-        self._task = asyncio.current_task()
-        if self._stopping:
-            return
+        self._ledger = Ledger(self._settings, self._source, self._changelog.topic, self._place)
+        self._fetched = None
+        self._more = False
+        self._oldest = self._last_timestamp = None
+        self._interruption = None
         try:
+            self.phase = Phase.STARTING
             await self._ledger.start()
             self.phase = Phase.RESTORING
+            self.restored_ratio = 0.0
             began = time.monotonic()
             self._kept.restored = await restore(
                 self._settings,
                 self._changelog,
                 self._kept.rows,
                 self._kept.restored,
-                lambda done, total: self._listener.restoring(number, done, total),
+                self._restoring,
             )
             self._offset = await self._check(self._kept.restored.position)
             told = True
@@ -154,21 +223,83 @@ class Partition:
             self._reached = self._offset
             hand_over(self._consumer)
             self._consumer.seek(self._source, self._offset)
+            self._watch.begin(self._looked()[0], time.monotonic())
             self._consumer.resume(self._source)
             self.phase = Phase.RUNNING
             while not self._stopping:
+                committed_at = self._committed_at
                 await self._batch()
-        except asyncio.CancelledError:
-            if not self._stopping:
-                raise
-        except IllegalStateError as error:  # as by seek: a rebalance has overtaken us
-            raise SessionLost(f"{self._source.topic}/{number}: {error!r}") from error
+                if self._interruption is not None:
+                    raise self._interruption
+                if self._committed_at != committed_at or self._is_caught_up():
+                    self._went_on()
         finally:
             self._kept.since = time.monotonic()
             self.phase = Phase.STARTING
             if told:
                 self._listener.lost(number)
             await self._ledger.stop()
+
+    # -- failures ------------------------------------------------------------------------------
+
+    def _failed(self, error: SessionLost) -> float:
+        """Take note of a failure; return the pause until the next try, in seconds."""
+        self.phase = Phase.FAILING
+        with contextlib.suppress(IllegalStateError):  # a rebalance has overtaken us
+            self._consumer.pause(self._source)
+        failure = self._backoff.failed(str(error), time.monotonic(), time.time())
+        logger.warning(
+            "%s: %s; the other partitions go on, this one is tried again in %.1f s (failing for "
+            "%.0f s, %d times)%s",
+            self._name,
+            error,
+            failure.pause,
+            time.monotonic() - failure.since,
+            failure.tries,
+            self._remedy(error),
+        )
+        self._listener.failed(self._source.partition, error)
+        return failure.pause
+
+    def _remedy(self, error: SessionLost) -> str:
+        if isinstance(error, Fenced):
+            own = self._settings.transactional_id(*self._source)
+            return (
+                f"; should this go on, end the other program that writes as {own!r}: a worker that "
+                "is no member of the group, or another system with the same group"
+            )
+        return "; should this go on, see that the partition's topics have leaders and replicas"
+
+    async def _wait_until_retried(self, pause: float) -> None:
+        """Wait for the pause to be over, and then for being sure that the partition is still ours.
+
+        A producer that is started where the partition has moved would fence its rightful owner. A
+        rebalance that has moved it ends this task.
+        """
+        await asyncio.sleep(pause)
+        while not await self._group.is_confirmed():  # noqa: ASYNC110  # only the broker knows
+            await asyncio.sleep(_ASK_AGAIN)
+
+    def _went_on(self) -> None:
+        if (failure := self._backoff.failure) is not None:
+            logger.info(
+                "%s: goes on again after %.0f s", self._name, time.monotonic() - failure.since
+            )
+            self._backoff.went_on()
+        self._group.went_on()
+
+    def _restoring(self, done: int, total: int) -> None:
+        ratio = done / total if total else 1.0
+        if ratio > self.restored_ratio:
+            self._group.went_on()
+        self.restored_ratio = ratio
+        self._listener.restoring(self._source.partition, done, total)
+
+    def interrupt(self, reason: SessionLost) -> None:
+        """Have this partition begin anew, after the batch in flight."""
+        self._interruption = reason
+
+    # -- batches -------------------------------------------------------------------------------
 
     async def _check(self, position: Position | None) -> int:
         """Say where to read on, or refuse where that would lie."""
@@ -179,7 +310,7 @@ class Partition:
             end = (await self._consumer.end_offsets([self._source]))[self._source]
         if facts != self._facts:
             # Deleted or made anew while we were at it: the next session looks at all of it.
-            raise SessionLost(f"topic {topic} is no longer the one that this session began with")
+            raise SessionEnded(f"topic {topic} is no longer the one that this session began with")
         if position is None:
             return int(begin)
         anew = (
@@ -279,31 +410,66 @@ class Partition:
         waited = time.monotonic() - self._committed_at
         return self._reached > self._offset and waited > _MARKERS_SECONDS
 
-    def _is_caught_up(self) -> bool:
-        end = self._consumer.highwater(self._source)
-        polled = self._consumer.last_poll_timestamp(self._source)
-        if end is None or polled is None or time.time() - polled / 1000 > _FRESH_SECONDS:
-            return False
-        caught_up = bool(self._reached >= end)
-        if caught_up:
-            self._caught_up_at = time.time()
-        return caught_up
+    # -- what waits ----------------------------------------------------------------------------
 
-    def lag(self) -> tuple[int, float]:
-        """Return how many records wait, and the age of the oldest of them in seconds.
+    def _looked(self) -> tuple[int | None, int | None]:
+        """Return aiokafka's time of the last answered fetch, and the last stable offset it brought.
+
+        (The consumer has isolation `read_committed`: it cannot read beyond that.)
+        """
+        consumer, source = self._consumer, self._source
+        if source not in consumer.assignment():
+            return None, None
+        stable = consumer.last_stable_offset(source)
+        if stable is None or stable < 0:
+            stable = consumer.highwater(source)
+        return consumer.last_poll_timestamp(source), stable
+
+    def look(self, now: float) -> None:
+        """Take note of what fetches have brought; to be called a few times a second."""
+        polled, stable = self._looked()
+        self._watch.look(polled, now)
+        if self._is_busy():
+            self._watch.busy(now)
+        elif self._watch.is_fresh(now) and stable is not None and self._begun() >= stable:
+            self._caught_up_at, self._ever_caught_up = now, True
+
+    def unanswered(self, now: float) -> float:
+        """Return the seconds since a fetch could have been answered, and none was."""
+        return self._watch.unanswered(now) if self.phase is Phase.RUNNING else 0.0
+
+    def _is_busy(self) -> bool:
+        """Whether fetched records are being processed, so that nothing need be fetched."""
+        return self._fetched is not None or (self._in_batch and self._oldest is not None)
+
+    def _begun(self) -> int:
+        return self._offset if self._in_batch else max(self._offset, self._reached)
+
+    def _is_caught_up(self) -> bool:
+        now = time.monotonic()
+        polled, stable = self._looked()
+        self._watch.look(polled, now)
+        return stable is not None and self._watch.is_fresh(now) and self._reached >= stable
+
+    def lag(self) -> Lag:
+        """Return how many records wait, and for how long the oldest of them has.
 
         Between two batches the oldest waiting record is not known. Its age is then taken from the
         last one read, which is as old or older, but not beyond the time when nothing waited.
         """
-        if self.phase is not Phase.RUNNING:
-            return 0, 0.0
-        end = self._consumer.highwater(self._source)
-        begun = self._offset if self._in_batch else max(self._offset, self._reached)
-        waiting = max(0, end - begun) if end is not None else 0
-        if not waiting:
-            return 0, 0.0
-        if self._oldest is not None:
-            oldest = self._oldest / 1000
-        else:
-            oldest = max(self._caught_up_at, (self._last_timestamp or 0) / 1000)
-        return waiting, max(0.0, time.time() - oldest) if oldest else 0.0
+        now = time.monotonic()
+        self.look(now)
+        waiting = None
+        _, stable = self._looked()
+        is_known = self._watch.is_fresh(now) or self._is_busy()
+        if self.phase is Phase.RUNNING and stable is not None and is_known:
+            waiting = max(0, stable - self._begun())
+        oldest = self._oldest if self._oldest is not None else self._last_timestamp
+        return lag(
+            waiting=waiting,
+            oldest=None if oldest is None else oldest / 1000,
+            now=now,
+            wall=time.time(),
+            caught_up_at=self._caught_up_at,
+            ever_caught_up=self._ever_caught_up,
+        )

@@ -17,10 +17,12 @@ class ExactSettings:
         client: Keyword arguments for every aiokafka client: `bootstrap_servers`, security, …
         group: The consumer group; part of the transactional ids.
         instance: `group.instance.id` (static membership), or None.
+        instance_setting: How the user calls that setting, for messages to him.
         batch_records: How many records a batch holds at most.
         tick: The longest pause between two batches of a partition, empty ones included.
         deadline: For every start, write and commit; past it the session is given up.
-        patience: How long sessions may fail in a row before the process ends.
+        patience: How long nothing at all may go on before the process ends: no batch became
+            durable, no restore came on, and no partition was known to have nothing waiting.
         drain: How long a stop waits for batches in flight.
         session_timeout: Without a heartbeat for so long a worker counts as dead.
         rebalance_timeout: How long the group waits for its members to join again.
@@ -34,6 +36,7 @@ class ExactSettings:
     client: Mapping[str, Any]
     group: str
     instance: str | None = None
+    instance_setting: str = "group.instance.id"
     batch_records: int = 20_000
     tick: float = 0.5
     deadline: float = 30.0
