@@ -89,6 +89,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         settings=exact,
         listener=following,
         clock=clock.time,
+        monotonic=clock.monotonic,
     )
     following.source = source
     scopes_source = Source(
@@ -106,6 +107,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
             scopes_work, live_scopes, metrics.pipeline, topics.scope_sums.name
         ),
         clock=clock.time,
+        monotonic=clock.monotonic,
     )
     app.sources.extend([source, scopes_source])
     app.services.append(

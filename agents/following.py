@@ -103,7 +103,7 @@ class Following(CountsLostSessions):
         """Begin to show a partition."""
         log.info("restored", partition=partition, rows=len(rows), seconds=round(seconds, 3))
         count = self.source.partition_count()
-        self._work.restored(partition, rows, self._clock.time(), count)
+        self._work.restored(partition, rows, self._clock.monotonic(), count)
         self._live.restored(partition, rows)
         self._metrics.worker.restored(partition, seconds)
 

@@ -99,6 +99,7 @@ class Partition:
         place: Partitioner for outputs.
         listener: Who is told.
         clock: Seconds for `Batch.read_at`.
+        monotonic: Seconds for `Batch.monotonic`.
         group: The session that this partition is a part of.
     """
 
@@ -114,6 +115,7 @@ class Partition:
         place: Callable[[str, bytes | None], int],
         listener: Listener,
         clock: Callable[[], float],
+        monotonic: Callable[[], float],
         group: Group,
     ) -> None:
         self._settings = settings
@@ -125,6 +127,7 @@ class Partition:
         self._deliver = deliver
         self._listener = listener
         self._clock = clock
+        self._monotonic = monotonic
         self._group = group
         self._place = place
         self._ledger: Ledger
@@ -367,6 +370,7 @@ class Partition:
             self._kept.rows,
             caught_up=self._is_caught_up(),
             read_at=self._clock(),
+            monotonic=self._monotonic(),
         )
         began = time.monotonic()
         self._in_batch = True

@@ -62,7 +62,8 @@ class Source(mode.Service):
         rows: Makes an empty `Rows` for one partition.
         settings: The layer's settings.
         listener: Who is told of what becomes durable.
-        clock: Seconds, for `Batch.read_at`.
+        clock: Seconds of the wall clock, for `Batch.read_at`.
+        monotonic: Seconds of a monotonic clock, for `Batch.monotonic`.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Source(mode.Service):
         settings: ExactSettings,
         listener: Listener | None = None,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         **kwargs: Any,
     ) -> None:
         self.app = app
@@ -92,6 +94,7 @@ class Source(mode.Service):
         self._settings = settings
         self._listener = listener or Listener()
         self._clock = clock
+        self._monotonic = monotonic
         self._kept: dict[int, Kept] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._broken: asyncio.Future[None] | None = None
@@ -366,6 +369,7 @@ class Source(mode.Service):
                 self._place,
                 self._listener,
                 self._clock,
+                self._monotonic,
                 self,
             )
             self.partitions[tp.partition] = partition

@@ -198,7 +198,7 @@ async def measure(count, rounds):
             top_scopes=0,
             stale=300,
             assigned=lambda: PARTITIONS,
-            lags=lambda: dict.fromkeys(range(PARTITIONS), (0, 0.0)),
+            lags=lambda: dict.fromkeys(range(PARTITIONS), Lag(0, 0.0)),
             scope_lags=dict,
             why_not_ready=lambda: None,
         )

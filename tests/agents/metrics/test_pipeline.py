@@ -9,7 +9,7 @@ from agents.metrics.pipeline import MOST_PLATFORMS, Greatest, Pipeline
 from agents.metrics.worker import Worker
 from streams.audience import decode, encode
 from streams.clock import ManualClock
-from streams.exact import Rows
+from streams.exact import Lag, Rows
 from streams.refusals import Reason
 
 
@@ -137,7 +137,7 @@ def test_the_greatest_is_forgotten_after_a_long_silence_or_a_step_back_of_the_cl
 
 async def test_only_partitions_that_the_worker_has_are_there(registry):
     live = LiveBroadcasts()
-    lags = {1: (7, 2.5), 0: (0, 0.0)}
+    lags = {1: Lag(7, 2.5), 0: Lag(0, 0.0)}
     missing = "state of partition 1 is being restored"
     worker = Worker(
         registry,
