@@ -436,7 +436,9 @@ class Partition:
         if self._is_busy():
             self._watch.busy(now)
         elif self._watch.is_fresh(now) and stable is not None and self._begun() >= stable:
-            self._caught_up_at, self._ever_caught_up = now, True
+            # As of that answer: what has come since is not known yet.
+            self._caught_up_at = now - (self._watch.age(now) or 0.0)
+            self._ever_caught_up = True
 
     def unanswered(self, now: float) -> float:
         """Return the seconds since a fetch could have been answered, and none was."""

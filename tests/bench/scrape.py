@@ -29,7 +29,7 @@ from agents.web import HttpServer
 from agents.worker import tune_gc
 from streams.audience import Row, Rules, decode, encode
 from streams.events import ViewerEvent
-from streams.exact import Rows
+from streams.exact import Lag, Rows
 
 PARTITIONS = 8
 RULES = Rules(lateness=15, carry=2)
