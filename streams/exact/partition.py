@@ -13,25 +13,27 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 
+from streams.exact.backlog import Backlog
 from streams.exact.batch import Batch
-from streams.exact.cluster import TopicFacts, topic_facts
 from streams.exact.deadline import bounded
 from streams.exact.errors import Fenced, Refusal, SessionEnded, SessionLost, release_frames
 from streams.exact.failure import Backoff
 from streams.exact.fetched import hand_over, take
 from streams.exact.ledger import Ledger
 from streams.exact.position import Position
-from streams.exact.progress import FetchWatch, Lag, lag
 from streams.exact.restore import Restored, restore
+from streams.exact.resume import resume_at
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from aiokafka import AIOKafkaConsumer
 
+    from streams.exact.cluster import TopicFacts
     from streams.exact.failure import Failure
     from streams.exact.fetched import Fetched
     from streams.exact.listener import Listener
+    from streams.exact.progress import Lag
     from streams.exact.rows import Rows
     from streams.exact.settings import ExactSettings
 
@@ -141,9 +143,7 @@ class Partition:
         self._oldest: int | None = None
         self._last_timestamp: int | None = None
         self._committed_at = time.monotonic()
-        self._caught_up_at = time.monotonic()
-        self._ever_caught_up = False
-        self._watch = FetchWatch(time.monotonic())
+        self._backlog = Backlog(consumer, source)
         self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._interruption: SessionLost | None = None
         self.phase = Phase.STARTING
@@ -220,13 +220,19 @@ class Partition:
                 self._kept.restored,
                 self._restoring,
             )
-            self._offset = await self._check(self._kept.restored.position)
+            self._offset = await resume_at(
+                self._consumer,
+                self._source,
+                self._facts,
+                self._kept.restored.position,
+                self._settings.deadline,
+            )
             told = True
             self._listener.restored(number, self._kept.rows, time.monotonic() - began)
             self._reached = self._offset
             hand_over(self._consumer)
             self._consumer.seek(self._source, self._offset)
-            self._watch.begin(self._looked()[0], time.monotonic())
+            self._backlog.begin()
             self._consumer.resume(self._source)
             self.phase = Phase.RUNNING
             while not self._stopping:
@@ -304,42 +310,6 @@ class Partition:
 
     # -- batches -------------------------------------------------------------------------------
 
-    async def _check(self, position: Position | None) -> int:
-        """Say where to read on, or refuse where that would lie."""
-        topic, number = self._source
-        async with bounded(self._settings.deadline, f"asking for the offsets of {topic}/{number}"):
-            facts = (await topic_facts(self._consumer._client, [topic])).get(topic)  # noqa: SLF001  # aiokafka shows it nowhere
-            begin = (await self._consumer.beginning_offsets([self._source]))[self._source]
-            end = (await self._consumer.end_offsets([self._source]))[self._source]
-        if facts != self._facts:
-            # Deleted or made anew while we were at it: the next session looks at all of it.
-            raise SessionEnded(f"topic {topic} is no longer the one that this session began with")
-        if position is None:
-            return int(begin)
-        anew = (
-            "start under another group, with a changelog of its own: it rebuilds everything from "
-            "what the topic holds. Never delete this changelog alone: what was sent with it would "
-            "be sent again"
-        )
-        if position.topic_id != self._facts.topic_id:
-            raise Refusal(
-                f"topic {topic} was made anew since its rows were written (id "
-                f"{self._facts.topic_id}, they are of {position.topic_id}): {anew}"
-            )
-        if position.partitions != self._facts.partitions:
-            raise Refusal(
-                f"topic {topic} has {self._facts.partitions} partitions, its rows were written "
-                f"when it had {position.partitions}; keys lie elsewhere now: {anew}"
-            )
-        if not begin <= position.offset <= end:
-            where = "lost to retention" if position.offset < begin else "no longer in the topic"
-            raise Refusal(
-                f"the rows of {topic}/{number} stand at offset {position.offset}, the topic holds "
-                f"{begin} to {end}: records between are {where}, and going on would leave them "
-                f"out silently; {anew}"
-            )
-        return position.offset
-
     async def _batch(self) -> None:
         settings, source, consumer = self._settings, self._source, self._consumer
         wait = 0 if self._more else int(settings.tick * 1000)
@@ -416,33 +386,13 @@ class Partition:
 
     # -- what waits ----------------------------------------------------------------------------
 
-    def _looked(self) -> tuple[int | None, int | None]:
-        """Return aiokafka's time of the last answered fetch, and the last stable offset it brought.
-
-        (The consumer has isolation `read_committed`: it cannot read beyond that.)
-        """
-        consumer, source = self._consumer, self._source
-        if source not in consumer.assignment():
-            return None, None
-        stable = consumer.last_stable_offset(source)
-        if stable is None or stable < 0:
-            stable = consumer.highwater(source)
-        return consumer.last_poll_timestamp(source), stable
-
     def look(self, now: float) -> None:
         """Take note of what fetches have brought; to be called a few times a second."""
-        polled, stable = self._looked()
-        self._watch.look(polled, now)
-        if self._is_busy():
-            self._watch.busy(now)
-        elif self._watch.is_fresh(now) and stable is not None and self._begun() >= stable:
-            # As of that answer: what has come since is not known yet.
-            self._caught_up_at = now - (self._watch.age(now) or 0.0)
-            self._ever_caught_up = True
+        self._backlog.look(self._begun(), now, busy=self._is_busy())
 
     def unanswered(self, now: float) -> float:
         """Return the seconds since a fetch could have been answered, and none was."""
-        return self._watch.unanswered(now) if self.phase is Phase.RUNNING else 0.0
+        return self._backlog.unanswered(now) if self.phase is Phase.RUNNING else 0.0
 
     def _is_busy(self) -> bool:
         """Whether fetched records are being processed, so that nothing need be fetched."""
@@ -452,10 +402,7 @@ class Partition:
         return self._offset if self._in_batch else max(self._offset, self._reached)
 
     def _is_caught_up(self) -> bool:
-        now = time.monotonic()
-        polled, stable = self._looked()
-        self._watch.look(polled, now)
-        return stable is not None and self._watch.is_fresh(now) and self._reached >= stable
+        return self._backlog.is_empty(self._reached)
 
     def lag(self) -> Lag:
         """Return how many records wait, and for how long the oldest of them has.
@@ -465,17 +412,8 @@ class Partition:
         """
         now = time.monotonic()
         self.look(now)
-        waiting = None
-        _, stable = self._looked()
-        is_known = self._watch.is_fresh(now) or self._is_busy()
-        if self.phase is Phase.RUNNING and stable is not None and is_known:
-            waiting = max(0, stable - self._begun())
         oldest = self._oldest if self._oldest is not None else self._last_timestamp
-        return lag(
-            waiting=waiting,
-            oldest=None if oldest is None else oldest / 1000,
-            now=now,
-            wall=time.time(),
-            caught_up_at=self._caught_up_at,
-            ever_caught_up=self._ever_caught_up,
+        at_work = self.phase is Phase.RUNNING
+        return self._backlog.lag(
+            self._begun(), oldest, now, at_work=at_work, busy=at_work and self._is_busy()
         )
