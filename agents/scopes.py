@@ -245,10 +245,11 @@ class ScopesFollowing(CountsLostSessions):
         work: The agent's part, which knows what is due.
         live: What readers see.
         meter: What is counted.
+        topic: What the source reads.
     """
 
-    def __init__(self, work: Scopes, live: LiveScopes, meter: Meter) -> None:
-        super().__init__(meter)
+    def __init__(self, work: Scopes, live: LiveScopes, meter: Meter, topic: str) -> None:
+        super().__init__(meter, topic)
         self._work = work
         self._live = live
         self._closed = meter.scope_closed

@@ -106,6 +106,23 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             "young one has counted is taken as it is.",
         ),
         alert(
+            "ScopeChangesSkipped",
+            f"""
+            sum by (job, reason) (increase(audience_scope_skipped_total[{counted}])) > 0
+            or
+            sum by (job, reason) (
+              audience_scope_skipped_total
+              and on (job, instance)
+              time() - process_start_time_seconds < {number(timing.counted)}
+            ) > 0
+            """,
+            "critical",
+            "Changes of scopes were skipped as {{ $labels.reason }}",
+            '{{ printf "%.0f" $value }} in the last 15 minutes: figures of scopes lack them from '
+            "now on. The log says which, and where they lie.",
+            why="As for EventsFailed.",
+        ),
+        alert(
             "EventsLate",
             f"job:audience_late:ratio_rate5m > {_LATE}",
             "warning",

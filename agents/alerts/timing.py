@@ -42,6 +42,7 @@ _HOLDS: Final[Mapping[str, Hold]] = MappingProxyType(
         "FiguresStale": Hold(_MINUTE, 2 * _MINUTE),
         "EventsRefused": Hold(2 * _MINUTE, 5 * _MINUTE),
         "EventsFailed": Hold(0.0, 5 * _MINUTE),
+        "ScopeChangesSkipped": Hold(0.0, 5 * _MINUTE),
         "EventsLate": Hold(10 * _MINUTE, 5 * _MINUTE),
         "RestoreTooLong": Hold(3 * _MINUTE, _MINUTE),
         "WorkersFencedRepeatedly": Hold(0.0, 5 * _MINUTE),

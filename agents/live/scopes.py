@@ -50,6 +50,8 @@ class _Scopes(Partition[State]):
                 self.index[key] = (row.audience or 0) if row.live > 0 else 0
 
 
-def is_always_exported(key: bytes) -> bool:
-    """Whether a scope is exported however small it is: the world and the platforms are."""
-    return key == b"world" or key.startswith(b"platform:")
+def is_always_exported(key: bytes) -> int:
+    """Whether a scope is exported however small it is: 2: the world, 1: a platform, 0: others."""
+    if key == b"world":
+        return 2
+    return 1 if key.startswith(b"platform:") else 0

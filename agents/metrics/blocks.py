@@ -13,7 +13,6 @@ import msgspec
 import structlog
 
 from agents.live import Turns
-from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -138,15 +137,15 @@ class BlockMetrics(Generic[RowT]):
             return block
         try:
             row = self._live.row(partition, key)
-        except (LiveAudienceError, msgspec.DecodeError) as error:
-            log.error(  # noqa: TRY400  # its message says all, as for every such error
+            return None if row is None else self._render(key, encoded, row)
+        except Exception as error:  # noqa: BLE001  # whatever a row holds, the others are exported
+            log.error(  # noqa: TRY400  # its message says all
                 "a row cannot be read, so it is not exported",
                 partition=partition,
                 key=key.decode(errors="backslashreplace"),
-                error=str(error),
+                error=f"{type(error).__name__}: {error}",
             )
             return None
-        return None if row is None else self._render(key, encoded, row)
 
 
 def escaped(value: str) -> str:

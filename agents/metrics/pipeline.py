@@ -49,6 +49,8 @@ class Pipeline:
         self._transactions = _counter(catalogue.TRANSACTIONS, registry)
         self._fenced = _counter(catalogue.FENCED, registry)
         self._sessions_lost = _counter(catalogue.SESSIONS_LOST, registry)
+        self._partition_failures = _counter(catalogue.PARTITION_FAILURES, registry)
+        self._rebalances = _counter(catalogue.REBALANCES, registry)
         self._batch_seconds = _histogram(catalogue.BATCH_SECONDS, _SECONDS, registry)
         self._batch_records = _histogram(catalogue.BATCH_RECORDS, _RECORDS, registry)
         self._changelog_seconds = _histogram(catalogue.CHANGELOG_SECONDS, _SECONDS, registry)
@@ -147,6 +149,29 @@ class Pipeline:
             in_transaction: While a transaction was open: what became of it only Kafka knows.
         """
         self._sessions_lost.inc()
+        self._failed(fenced=fenced, in_transaction=in_transaction)
+
+    def follow(self, topic: str) -> None:
+        """Begin to count what becomes of a topic's partitions."""
+        self._partition_failures.labels(topic)
+        self._rebalances.labels(topic)
+
+    def partition_failed(self, topic: str, *, fenced: bool, in_transaction: bool) -> None:
+        """Count a partition's work that failed, and is begun anew.
+
+        Args:
+            topic: Whose partition it is.
+            fenced: Because another writer had taken over.
+            in_transaction: While a transaction was open.
+        """
+        self._partition_failures.labels(topic).inc()
+        self._failed(fenced=fenced, in_transaction=in_transaction)
+
+    def rebalanced(self, topic: str) -> None:
+        """Count that the group has given the worker its partitions of a topic anew."""
+        self._rebalances.labels(topic).inc()
+
+    def _failed(self, *, fenced: bool, in_transaction: bool) -> None:
         if fenced:
             self._fenced.inc()
         if in_transaction:

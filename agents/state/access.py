@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agents import kafka
-from agents.groups import members_of
+from agents.groups import fence, members_of
 from agents.state.operation import StateError
 from streams.errors import BrokerUnreachableError, LiveAudienceError
 from streams.exact import ExactError
@@ -29,7 +29,6 @@ TRANSACTION_BYTES: Final = 8 * 1024 * 1024
 #: A produced batch; the topics' `max.message.bytes` is larger.
 _BATCH_BYTES: Final = 900_000
 
-_FENCES_AT_ONCE: Final = 16
 _LOOKS: Final = 100
 _LOOK_SECONDS: Final = 0.1
 
@@ -85,7 +84,14 @@ async def exclusive(
         max_batch_size=_BATCH_BYTES,
         max_request_size=2**31 - 1,  # the topics say what is too large, not the client
     ) as producer:
-        await _fence(settings, counts)
+        await fence(
+            settings,
+            (
+                stage.exact.transactional_id(stage.source, number)
+                for stage, count in counts
+                for number in range(count)
+            ),
+        )
         await refuse_members(settings, what)
         yield Writer(producer, settings.deadline.total_seconds())
     # A commit is answered before readers see it. Whoever asks for the same id anew is answered
@@ -108,26 +114,6 @@ async def refuse_members(settings: Settings, what: str) -> None:
             f"them all before {what}; one that was killed leaves the group after its "
             "AUDIENCE_SESSION_TIMEOUT"
         )
-
-
-async def _fence(settings: Settings, counts: Sequence[tuple[Stage, int]]) -> None:
-    """Take over every transactional id that a worker may hold."""
-    at_once = asyncio.Semaphore(_FENCES_AT_ONCE)
-
-    async def fence(transactional_id: str) -> None:
-        async with at_once, kafka.producer(settings, transactional_id=transactional_id):
-            pass
-
-    answers = await asyncio.gather(
-        *(
-            fence(stage.exact.transactional_id(stage.source, number))
-            for stage, count in counts
-            for number in range(count)
-        ),
-        return_exceptions=True,
-    )
-    for error in filter(None, answers):
-        raise error
 
 
 class Writer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agents.state.stages import Stage
-    from streams.exact import Batch
+    from streams.exact import Batch, SessionLost
     from streams.exact.position import Position
     from streams.settings import Settings
 
@@ -34,10 +34,25 @@ _TICK: Final = 0.1
 _LOOK: Final = 0.2
 
 
+class _NoGroup:
+    """In the place of a consumer group: no worker is in one while state is moved."""
+
+    async def is_confirmed(self) -> bool:
+        """Say yes: the command has seen to it that nobody else has the partition."""
+        return True
+
+    def went_on(self) -> None:
+        """Do nothing: whoever runs the command sees how far it is."""
+
+
 class _Draining(Partition):
     """A partition whose topic has more partitions by now than when its rows were written."""
 
-    async def _check(self, position: Position | None) -> int:
+    def _failed(self, error: SessionLost) -> NoReturn:
+        # The command ends with it; run again, it goes on where it was.
+        raise error
+
+    async def _resume_at(self, position: Position | None) -> int:
         topic, number = self._source
         async with bounded(self._settings.deadline, f"asking for the offsets of {topic}/{number}"):
             begin = (await self._consumer.beginning_offsets([self._source]))[self._source]
@@ -203,6 +218,8 @@ class Drain:
             self._place,
             self._progress,
             time.time,
+            time.monotonic,
+            _NoGroup(),
         )
         return partition
 

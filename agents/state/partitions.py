@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka.admin import NewPartitions
 
-from agents import kafka
+from agents import groups, kafka
 from agents.admin import partitions_of
 from agents.state.operation import StateError
-from streams.exact.cluster import TopicFacts, topic_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from streams.exact.cluster import TopicFacts
     from streams.settings import Settings
 
 _LOOKS: Final = 100
@@ -52,9 +52,7 @@ async def facts_of(settings: Settings, topics: Iterable[str]) -> dict[str, Topic
         LiveAudienceError: One is missing, or the broker does not tell.
     """
     names = list(topics)
-    async with kafka.admin(settings) as client:
-        # The public client does not tell ids.
-        facts = await topic_facts(client._client, names)  # noqa: SLF001 - see above
+    facts = await groups.facts_of(settings, names)
     missing = [name for name in names if name not in facts]
     if missing:
         raise StateError(

@@ -25,21 +25,26 @@ class Rows(Generic[RowT]):
         decode: From the changelog's bytes to a row.
         encode: The reverse.
         hot: How many decoded rows are kept.
+        hot_bytes: How many bytes, encoded, are committed before all decoded rows are let go of, so
+            that fewer are kept where they are large. Decoded they take some ten times as much.
     """
 
-    __slots__ = ("_hot", "_limit", "committed", "decode", "encode")
+    __slots__ = ("_bytes", "_hot", "_limit", "_most_bytes", "committed", "decode", "encode")
 
     def __init__(
         self,
         decode: Callable[[bytes], RowT],
         encode: Callable[[RowT], bytes],
         hot: int = 50_000,
+        hot_bytes: int = 32 * 1024 * 1024,
     ) -> None:
         self.committed: dict[bytes, bytes] = {}
         self.decode = decode
         self.encode = encode
         self._hot: dict[bytes, RowT] = {}
         self._limit = hot
+        self._bytes = 0
+        self._most_bytes = hot_bytes
 
     def __len__(self) -> int:
         return len(self.committed)
@@ -74,11 +79,14 @@ class Rows(Generic[RowT]):
             encoded: The same as the changelog has them.
         """
         committed, hot = self.committed, self._hot
-        if len(hot) + len(changed) > self._limit:
+        size = sum([len(value) for value in encoded.values() if value])
+        self._bytes += size
+        if len(hot) + len(changed) > self._limit or self._bytes > self._most_bytes:
             hot.clear()
+            self._bytes = size
         # Whole dictionaries at once, for a batch may change tens of thousands of rows.
         committed.update(encoded)  # type: ignore[arg-type]  # what is None goes at once, below
-        if len(changed) <= self._limit:
+        if len(changed) <= self._limit and size <= self._most_bytes:
             hot.update(changed)  # type: ignore[arg-type]  # as above
         if None in encoded.values():
             for key in [key for key, value in encoded.items() if value is None]:

@@ -38,13 +38,15 @@ class ExactSettings:
         transactional_id_prefix: What stands in front of a partition's number in its transactional
             id; if it is empty, group and topic.
         instance: `group.instance.id` (static membership), or None.
+        instance_setting: How the user calls that setting, for messages to him.
         batch_records: How many records a batch holds at most.
         batch_bytes: About how many bytes a batch holds at most, decompressed.
         batch_seconds: A batch that takes longer makes the next ones smaller; None for a quarter of
             the session timeout.
         tick: The longest pause between two batches of a partition, empty ones included.
         deadline: For every start, write and commit; past it the session is given up.
-        patience: How long sessions may fail in a row before the process ends.
+        patience: How long nothing at all may go on before the process ends: no batch became
+            durable, no restore came on, and no partition was known to have nothing waiting.
         drain: How long a stop waits for batches in flight.
         session_timeout: Without a heartbeat for so long a worker counts as dead.
         rebalance_timeout: How long the group waits for its members to join again.
@@ -62,6 +64,7 @@ class ExactSettings:
     group: str
     transactional_id_prefix: str = ""
     instance: str | None = None
+    instance_setting: str = "group.instance.id"
     batch_records: int = 20_000
     batch_bytes: int = 16 * 1024 * 1024
     batch_seconds: float | None = None

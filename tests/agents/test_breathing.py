@@ -138,3 +138,12 @@ async def test_one_that_was_given_up_before_its_turn_is_not_begun():
         await after.worked_off()
         assert not orphan.changed
         assert not worker.task.done()
+
+
+async def test_a_record_without_a_timestamp_is_refused_and_no_defect():
+    async with Worker() as worker:
+        good = record(0, 100)
+        odd = [DefaultRecord(n, -1, 0, good.key, good.value, []) for n in range(1, 40)]
+        done = worker.batch([good, *odd])
+        await done.worked_off()
+        assert done.notes.reasons == {"future": 39}

@@ -13,6 +13,7 @@ from aiokafka.record.util import calc_crc32c as crc32c
 
 _HEADER = struct.Struct(">qiiBIhiqqqhii")
 _AFTER_CRC = 21
+_COUNT = 57
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
 
@@ -109,11 +110,20 @@ def broken(rng, good):
 
 
 def odd(rng, good):
-    """A good batch with bytes changed under a new checksum: the broker may take it."""
+    """A good batch with bytes changed under a new checksum: the broker may take it.
+
+    What is inside snappy stays as it is, the number of records below 65,536: a broker makes room
+    for as much as these say that there is, and ends where its heap is small (seen, Apache Kafka
+    4.3.1).
+    """
     changed = bytearray(good)
+    is_snappy = good[_AFTER_CRC + 1] & 7 == CODECS["snappy"]
     for _ in range(rng.choice((1, 1, 2, 4))):
-        at = rng.randrange(_AFTER_CRC, len(changed))
+        at = rng.randrange(_AFTER_CRC, _HEADER.size if is_snappy else len(changed))
         changed[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+    changed[_COUNT : _COUNT + 2] = good[_COUNT : _COUNT + 2]
+    if changed[_AFTER_CRC + 1] & 7 == CODECS["snappy"]:
+        changed[_AFTER_CRC + 1] = good[_AFTER_CRC + 1]  # nor is anything else called snappy
     changed[17:_AFTER_CRC] = struct.pack(">I", crc32c(bytes(changed[_AFTER_CRC:])))
     return bytes(changed)
 

@@ -128,6 +128,8 @@ class Sender:
             names = way in ODD_WAYS
             size = min(left, self.rng.randrange(1, 60) if names else CHUNK)
             left -= size
+            if not chunk % 500:
+                print(f"{left} to send", flush=True)
             made = []
             for number in range(size):
                 made.append(values.record(self.rng, self.partitions, share=0.01, names=names))

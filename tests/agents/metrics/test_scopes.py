@@ -139,3 +139,24 @@ async def test_the_world_and_the_platforms_are_in_however_small_they_are():
     assert await worker.exported() == always | {"venue:b", "venue:a"}
     worker.scopes(platform_a=0, platform_b=0, platform_c=0)
     assert await worker.exported() == always | {"platform:a", "platform:b", "platform:c"}
+
+
+async def test_producers_that_name_many_platforms_do_not_fill_the_exposition():
+    worker = await Worker(top=50).start()
+    worker.scopes(world=0, **{f"platform_p{n}": n for n in range(3_000)})
+    worker.scopes(**{f"venue_v{n}": 5_000 + n for n in range(30)})
+    largest = {f"platform:p{n}" for n in range(3_000 - 99, 3_000)}
+    assert await worker.exported() == {"world:", *largest}
+    worker.scopes(platform_p0=3_000 - 98)  # not well above the least that is in
+    assert await worker.exported() == {"world:", *largest}
+    worker.scopes(platform_p0=4_000)
+    assert await worker.exported() == {"world:", "platform:p0", *largest} - {"platform:p2901"}
+    assert len(worker.exposition._writers[0]._blocks) == 100
+
+
+async def test_a_row_that_nobody_could_have_written_costs_itself_alone(logged):
+    worker = await Worker().start()
+    worker.commit({b"world": head(5), b"venue:\xff": head(6), b"platform:kick": head(7)})
+    worker.commit({b"venue:a": head(8, chunks={1: ("x", 2)})})
+    assert await worker.exported() == {"world:", "platform:kick"}
+    assert len([entry for entry in logged if "cannot be read" in entry["event"]]) == 2

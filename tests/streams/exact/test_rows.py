@@ -80,3 +80,14 @@ def test_loading_and_clearing():
     table.clear()
     assert len(table) == 0
     assert table.get(b"b") is None
+
+
+def test_decoded_rows_are_bounded_in_bytes_too():
+    table = Rows(decode=bytes, encode=bytes, hot=1_000, hot_bytes=10_000)
+    for number in range(300):
+        commit(table, {b"%d" % number: b"x" * 1_000})
+        assert sum(map(len, table._hot.values())) <= 10_000
+    assert len(table) == 300
+    commit(table, {b"%d" % number: b"x" * 100 for number in range(300)})
+    assert not table._hot, "more than all of it in one batch"
+    assert table.get(b"5") == b"x" * 100
