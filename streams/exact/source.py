@@ -20,6 +20,7 @@ from streams.exact.failure import Backoff
 from streams.exact.listener import Listener
 from streams.exact.membership import Membership
 from streams.exact.partition import Kept, Partition, Phase
+from streams.exact.readiness import Standing, why_not_ready
 from streams.murmur2 import murmur2
 
 if TYPE_CHECKING:
@@ -143,32 +144,26 @@ class Source(mode.Service):
 
     def why_not_ready(self) -> str | None:
         """Return what is still missing, or None."""
-        now = time.monotonic()
-        reasons = []
+        settings = self._settings
         if not self.is_member:
-            return f"not a member of group {self._settings.group} yet"
-        limit = self._settings.session_timeout
-        if (silent := self._membership.unanswered(now)) > limit:
-            reasons.append(
-                f"the coordinator of group {self._settings.group} has not answered for "
-                f"{silent:.0f} s"
-            )
-        for number, partition in sorted(self.partitions.items()):
-            if (failure := partition.failure) is not None:
-                reasons.append(f"partition {number} of {self.topic} is {failure.told(now)}")
-            elif (silent := partition.unanswered(now)) > limit:
-                reasons.append(
-                    f"no fetch of partition {number} of {self.topic} was answered for "
-                    f"{silent:.0f} s: what waits there is not known"
+            return f"not a member of group {settings.group} yet"
+        now = time.monotonic()
+        return why_not_ready(
+            self.topic,
+            settings.group,
+            {
+                number: Standing(
+                    partition.phase.value,
+                    partition.phase is Phase.RUNNING,
+                    partition.failure,
+                    partition.unanswered(now),
                 )
-        waiting = {
-            number: partition.phase.value
-            for number, partition in sorted(self.partitions.items())
-            if partition.phase is not Phase.RUNNING and partition.failure is None
-        }
-        if waiting:
-            reasons.append(f"partitions of {self.topic} not at work yet: {waiting}")
-        return "; ".join(reasons) or None
+                for number, partition in self.partitions.items()
+            },
+            silent=self._membership.unanswered(now),
+            limit=settings.session_timeout,
+            now=now,
+        )
 
     def partition_count(self, topic: str | None = None) -> int | None:
         """Return how many partitions a topic has, None before that is known."""
