@@ -27,6 +27,7 @@ from agents.kafka import client_options
 from agents.live import LiveBroadcasts, LiveScopes
 from agents.metrics import Metrics
 from agents.owner import OutputOwnership
+from agents.remedies import REMEDIES
 from agents.scopes import BATCH_RECORDS, HOT_ROWS, Scopes, ScopesFollowing, scopes
 from agents.topic_watch import TopicWatch
 from agents.web import HttpServer, Limits
@@ -78,10 +79,11 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         assigned=lambda: len(source.partitions),
         lags=lambda: source.lags(),  # noqa: PLW0108  # the source comes after, and needs these
         scope_lags=lambda: scopes_source.lags(),  # noqa: PLW0108  # as above
-        why_not_ready=lambda: source.why_not_ready() or scopes_source.why_not_ready(),
+        why_not_ready=lambda: AppHealth(source, scopes_source).why_not_ready(),
+        stages=lambda: {stage.topic: stage for stage in (source, scopes_source)},
         clock=clock,
     )
-    following = Following(work, live, metrics, clock, ownership)
+    following = Following(work, live, metrics, clock, ownership, topics.events.name)
     source = Source(
         app,
         topics.events.name,
@@ -92,6 +94,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         listener=following,
         clock=clock.time,
         guard=ownership.check,
+        monotonic=clock.monotonic,
     )
     following.source = source
     scopes_source = Source(
@@ -101,9 +104,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         outputs=[topics.scope_summaries.name],
         rows=lambda: Rows(decode_scope, encode_scope, hot=HOT_ROWS),
         settings=scopes_settings(settings),
-        listener=ScopesFollowing(scopes_work, live_scopes, metrics.pipeline),
+        listener=ScopesFollowing(
+            scopes_work, live_scopes, metrics.pipeline, topics.scope_sums.name
+        ),
         clock=clock.time,
         guard=ownership.check,
+        monotonic=clock.monotonic,
     )
     app.sources.extend([source, scopes_source])
     app.services.append(
@@ -155,7 +161,8 @@ class AppHealth:
 
     def why_not_ready(self) -> str | None:
         """Return what is missing, or None."""
-        return next(filter(None, (source.why_not_ready() for source in self._sources)), None)
+        reasons = (source.why_not_ready() for source in self._sources)
+        return "; ".join(filter(None, reasons)) or None
 
 
 class Web(mode.Service):
@@ -185,6 +192,7 @@ def exact_settings(settings: Settings) -> ExactSettings:
         group=names.broadcasts_group,
         transactional_id_prefix=f"{names.broadcasts_group}.",
         instance=settings.instance or None,
+        instance_setting="AUDIENCE_INSTANCE",
         batch_records=settings.batch_records,
         batch_bytes=settings.batch_bytes,
         deadline=settings.deadline.total_seconds(),
@@ -195,6 +203,7 @@ def exact_settings(settings: Settings) -> ExactSettings:
         transaction_timeout=settings.transaction_timeout.total_seconds(),
         fetch_bytes=settings.fetch_bytes,
         rack=settings.client_rack or None,
+        remedies=REMEDIES,
     )
 
 

@@ -89,7 +89,7 @@ class Broadcasts:
         Args:
             partition: Its number.
             rows: All of its rows.
-            now: The clock's time, in seconds.
+            now: A monotonic clock's time, that of `Batch.monotonic`, in seconds.
             partitions: How many partitions the viewer events really have, if that is known.
         """
         if partitions is not None and partitions != self._router.partitions:
@@ -102,9 +102,9 @@ class Broadcasts:
         """Take note of a durable batch."""
         lifecycle = self.lifecycles.get(batch.partition)
         if lifecycle is not None:
-            lifecycle.committed(batch.changed, batch.notes.read, batch.read_at)
+            lifecycle.committed(batch.changed, batch.notes.read, batch.monotonic)
             if batch.caught_up:
-                lifecycle.tidy(batch.read_at)
+                lifecycle.tidy(batch.monotonic, batch.read_at)
 
     def lost(self, partition: int) -> None:
         """Stop following a partition."""
@@ -189,7 +189,7 @@ class Broadcasts:
     ) -> Iterator[None]:
         batch = outcome.batch
         finalise = self.finalise if careful is None else careful.finalise
-        due = list(lifecycle.due(batch.read_at, _FINAL_AT_ONCE))
+        due = list(lifecycle.due(batch.monotonic, batch.read_at, _FINAL_AT_ONCE))
         batch.more = len(due) == _FINAL_AT_ONCE
         for count, key in enumerate(due):
             if key not in batch.changed:  # else it was read just now, and is looked at again
@@ -238,7 +238,7 @@ class Broadcasts:
         events, ats = found
         if key != f"{events[0].platform}:{events[0].broadcast}".encode():
             return None
-        told = list(zip(events, ats, [record.timestamp for record in records], strict=True))
+        told = list(zip(events, ats, [record.timestamp or 0 for record in records], strict=True))
         lead = max([at - timestamp * 1000 for _, at, timestamp in told])
         if lead > self._future:
             return None
@@ -262,7 +262,7 @@ class Broadcasts:
                     if key != f"{given}:{event.broadcast}".encode() or key in outcome.misplaced:
                         self._router.check(key, outcome.batch.partition, given, event.broadcast)
                     platform, broadcast = given, event.broadcast
-                timestamp = record.timestamp
+                timestamp = record.timestamp or 0  # a record may have none
                 lead = at - timestamp * 1000
                 if lead > ahead:
                     if lead > future:
@@ -320,6 +320,7 @@ class Broadcasts:
             rules = self._rules.get(platform) or self.rules_of(platform)
             row = batch.changed[key] = Row.new(*told[0], rules)
             late = []
+            notes.cut += self._is_cut(batch, row)
             if len(told) > 1:
                 late = [1 + place for place in row.accept_all(told[1:])]
                 notes.relabelled += 0 if alike else _relabelled(row, told, late)
@@ -349,7 +350,24 @@ class Broadcasts:
             rules = self._rules[platform] = self._settings.rules(platform)
         return rules
 
+    def _is_cut(self, batch: Batch[State], row: Row) -> bool:
+        """Whether the topic may have lost this broadcast's beginning before the rows were built.
+
+        One that had records there was heard of again before it would have been final, so it is in
+        the topic from then on: whoever began later than that, by the time of the events, was not.
+        """
+        if not batch.since:
+            return False
+        ended = row.lateness * 60
+        silent = max(15, row.lateness) * 60
+        if self._settings.silence is not None:
+            silent = int(self._settings.silence.total_seconds())
+        reach = int((max(ended, silent) + self._margin) * 1_000_000) + self._future
+        return row.earliest_at < batch.since * 1000 + reach
+
     def _publish(self, batch: Batch[State], key: bytes, row: Row, status: Any) -> None:
+        if self._is_cut(batch, row):
+            return  # of what is left of it the figures would be wrong
         platform, _, broadcast = key.decode().partition(":")
         value = encode(summary(platform, broadcast, row, status))
         batch.send(self._summaries, key, value)
@@ -359,7 +377,7 @@ class Broadcasts:
         batch, now = outcome.batch, outcome.batch.read_at
         row = batch.rows.read(key)  # not for keeps: most are only looked at
         if isinstance(row, Row):
-            if lifecycle.is_final(key, row, now):
+            if lifecycle.is_final(key, row, batch.monotonic):
                 self._publish(batch, key, row, "final")
                 outcome.sums.of(key.decode().partition(":")[0], row).retire(row)
                 batch.changed[key] = Tombstone(expires=int(now * 1000) + self._tombstone)

@@ -77,7 +77,7 @@ class Careful:
         except Exception as error:  # noqa: BLE001  # as above
             self._take_back(outcome, key, sent)
             self._log("a broadcast could not be made final: tried again later", error, key=key)
-            lifecycle.put_off(key, outcome.batch.read_at)
+            lifecycle.put_off(key, outcome.batch.monotonic)
         else:
             outcome.add(part)
 

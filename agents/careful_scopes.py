@@ -23,6 +23,8 @@ from streams.audience.scope_codec import decode_change
 from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agents.scopes import Scopes
     from streams.exact import Batch, Rows
 
@@ -43,16 +45,20 @@ class CarefulScopes:
     def __init__(self, work: Scopes) -> None:
         self._work = work
 
-    def work_off(self, batch: Batch[State]) -> None:
-        """Work off a batch anew, whatever was done of it."""
+    def steps(self, batch: Batch[State]) -> Iterator[None]:
+        """Work off a batch anew, whatever was done of it, step by step."""
         notes = batch.notes
         batch.reset()
         batch.notes = notes
         notes.closed = 0
-        readable = [record for record in batch.records if self._is_readable(batch, record)]
+        readable = []
+        for record in batch.records:
+            if self._is_readable(batch, record):
+                readable.append(record)
+            yield
         skipped = dict(notes.skipped)
         try:
-            self._work.process(batch, readable)
+            yield from self._work.process(batch, readable)
         except LiveAudienceError:
             raise
         except Exception:  # our own defect: what it concerns is skipped
@@ -64,8 +70,9 @@ class CarefulScopes:
             for record in readable:
                 by_scope[record.key].append(record)
             for key, records in by_scope.items():
-                self._process(batch, key, records)
+                yield from self._process(batch, key, records)
         for key in self._work.ready(batch):
+            yield
             try:
                 self._work.publish(batch, key)
             except LiveAudienceError:
@@ -88,10 +95,11 @@ class CarefulScopes:
             return False
         return True
 
-    def _process(self, batch: Batch[State], key: bytes, records: list[Any]) -> None:
+    def _process(self, batch: Batch[State], key: bytes, records: list[Any]) -> Iterator[None]:
         """Add up the changes of one scope, but for those that fail."""
         good = []
         for record in records:
+            yield
             try:
                 self._try(batch.rows, key, record)
             except LiveAudienceError:
@@ -102,7 +110,7 @@ class CarefulScopes:
                 good.append(record)
         closed = batch.notes.closed
         try:
-            self._work.process(batch, good)
+            yield from self._work.process(batch, good)
         except LiveAudienceError:
             raise
         except Exception as error:  # noqa: BLE001  # as above

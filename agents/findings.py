@@ -7,26 +7,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from agents.remedies import REBUILD
 from streams.events import LARGEST_VALUE
+from streams.exact.compression import CODECS, missing_packages
 from streams.settings import format_duration, milliseconds
-from streams.topics import EVENT_BYTES, REJECTED_BYTES, Topic, Topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from streams.settings import Settings
+    from streams.topics import Topic, Topics
 
 Severity = Literal["error", "warning"]
 
 _CREATE: Final = "make it with `live-audience topics create`"
 # The three internal topics are one state: with one of them gone, scopes would count twice or lose.
 _ANEW: Final = (
-    "set another AUDIENCE_GROUP, then `live-audience topics create`: the state is built again from "
-    "the events that are still there. Made anew alone, it would no longer fit the other internal "
-    "topics, and scopes would count twice or lose"
+    f"{REBUILD}. Made anew alone, this topic would no longer fit the other internal ones, and "
+    "scopes would count twice or lose"
 )
-# What a refused record may have beside its key: 512 KiB of value, and room for the headers.
-_BESIDE_KEY: Final = REJECTED_BYTES - EVENT_BYTES
 # What a batch needs beside the largest value: key, headers and its own frame.
 _HEADROOM: Final = 4096
 # More than was asked for of any of these means that a restore reads too much.
@@ -143,9 +142,8 @@ def _partitions(case: _Case) -> Iterator[Finding]:
             yield case.error(
                 f"has {have} partitions, but {followed} has {needed}: each of them keeps its state "
                 "in the partition of its own number",
-                f"stop the workers, set another AUDIENCE_GROUP and AUDIENCE_PARTITIONS={needed}, "
-                "then `live-audience topics create`: the state is built again from the events that "
-                "are still there. Never delete this topic alone: the scopes would count twice",
+                f"{_repartition(max(have, needed))}. Never delete this topic alone: the scopes "
+                "would count twice",
             )
         return
     wanted = case.topic.partitions
@@ -154,14 +152,20 @@ def _partitions(case: _Case) -> Iterator[Finding]:
     what = f"has {have} partitions, not {wanted} (AUDIENCE_PARTITIONS)"
     remedy = f"set AUDIENCE_PARTITIONS={have}"
     if case.topic in (case.topics.events, case.topics.scope_sums):
-        yield case.error(
-            what,
-            f"{remedy}; partitions are not added to a topic in use, for that moves keys to other "
-            "partitions, away from what is known of them: make new topics (AUDIENCE_TOPIC_PREFIX) "
-            "and send the events to those",
+        more = (
+            f"; for {wanted}, {_repartition(wanted)}. Partitions that are added in another way "
+            "move keys away from what is known of them"
         )
+        yield case.error(what, remedy + more if have < wanted else remedy)
     else:
         yield case.warning(what, f"{remedy}, or let it be: readers find everything all the same")
+
+
+def _repartition(partitions: int) -> str:
+    return (
+        f"stop all workers, set AUDIENCE_PARTITIONS={partitions}, then `live-audience state "
+        "repartition`: it moves the state along, and nothing is lost"
+    )
 
 
 def _replication(case: _Case) -> Iterator[Finding]:
@@ -228,10 +232,6 @@ def _size(case: _Case) -> Iterator[Finding]:
     if have is None:
         return
     wanted = int(case.topic.config["max.message.bytes"])
-    if case.topic == case.topics.rejected and case.topics.events.name in case.found:
-        events = case.found[case.topics.events.name].config or {}
-        # Whatever can be read must find room here.
-        wanted = max(wanted, int(events.get("max.message.bytes") or 0) + _BESIDE_KEY)
     # Producers of events may be held to less, as long as an event that is right fits.
     least = LARGEST_VALUE + _HEADROOM if case.topic == case.topics.events else wanted
     if have < least:
@@ -322,6 +322,22 @@ def _shown(number: float) -> str:
     return format_duration(timedelta(milliseconds=number))
 
 
+def _codec(case: _Case) -> Iterator[Finding]:
+    have = case.text("compression.type")
+    if have in {None, "producer", "uncompressed"}:
+        return
+    if have not in CODECS.values():
+        yield case.error(
+            f"has compression.type={have}, which this version cannot read",
+            case.alter({"compression.type": "producer"}),
+        )
+    elif package := missing_packages().get(have):
+        yield case.error(
+            f"has compression.type={have}, and the package that reads it is not installed here",
+            f"pip install {package}",
+        )
+
+
 def _compaction(case: _Case) -> Iterator[Finding]:
     if not case.topic.compacted:
         return
@@ -350,6 +366,7 @@ _CHECKS: Final[tuple[Callable[[_Case], Iterator[Finding]], ...]] = (
     _size,
     _retention,
     _timestamps,
+    _codec,
     _clocks,
     _compaction,
 )

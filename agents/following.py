@@ -24,26 +24,51 @@ if TYPE_CHECKING:
         def session_lost(self, *, fenced: bool, in_transaction: bool) -> None:
             """Count a session with Kafka that ended with an error."""
 
+        def follow(self, topic: str) -> None:
+            """Begin to count what becomes of a topic's partitions."""
+
+        def partition_failed(self, topic: str, *, fenced: bool, in_transaction: bool) -> None:
+            """Count a partition's work that failed, and is begun anew."""
+
+        def rebalanced(self, topic: str) -> None:
+            """Count that the group has given the worker its partitions anew."""
+
 
 log = structlog.get_logger(__name__)
 
 
 class CountsLostSessions(Listener):
-    """What both sources' listeners do about a session that is lost.
+    """What both sources' listeners do about what is lost, and about rebalances.
 
     Args:
         meter: Counts it.
+        topic: What the source reads.
     """
 
-    def __init__(self, meter: SessionMeter) -> None:
+    def __init__(self, meter: SessionMeter, topic: str) -> None:
         self._meter = meter
+        self._topic = topic
+        meter.follow(topic)
+
+    def failed(self, partition: int, reason: Exception) -> None:
+        """Count a partition's work that failed."""
+        del partition
+        self._meter.partition_failed(self._topic, **_kind(reason))
+
+    def rebalanced(self) -> None:
+        """Count a rebalance."""
+        self._meter.rebalanced(self._topic)
 
     def session_lost(self, reason: Exception) -> None:
         """Count a lost session."""
-        self._meter.session_lost(
-            fenced=isinstance(reason, Fenced),
-            in_transaction=isinstance(reason, SessionLost) and reason.in_transaction,
-        )
+        self._meter.session_lost(**_kind(reason))
+
+
+def _kind(reason: Exception) -> dict[str, bool]:
+    return {
+        "fenced": isinstance(reason, Fenced),
+        "in_transaction": isinstance(reason, SessionLost) and reason.in_transaction,
+    }
 
 
 class Following(CountsLostSessions):
@@ -55,6 +80,7 @@ class Following(CountsLostSessions):
         metrics: What is counted.
         clock: From when on a restored broadcast's silence counts.
         ownership: Knows what former owners of the outputs have refused already.
+        topic: What the source reads.
 
     Attributes:
         source: What is followed; to be set before it starts.
@@ -69,8 +95,9 @@ class Following(CountsLostSessions):
         metrics: Metrics,
         clock: Clock,
         ownership: OutputOwnership,
+        topic: str,
     ) -> None:
-        super().__init__(metrics.pipeline)
+        super().__init__(metrics.pipeline, topic)
         self._work = work
         self._live = live
         self._metrics = metrics
@@ -86,7 +113,7 @@ class Following(CountsLostSessions):
         log.info("restored", partition=partition, rows=len(rows), seconds=round(seconds, 3))
         count = self.source.partition_count()
         self._work.refused_before = self._ownership.refused(self.source.topic_id())
-        self._work.restored(partition, rows, self._clock.time(), count)
+        self._work.restored(partition, rows, self._clock.monotonic(), count)
         self._live.restored(partition, rows)
         self._metrics.worker.restored(partition, seconds)
 
@@ -97,6 +124,13 @@ class Following(CountsLostSessions):
         if batch.is_empty:
             return
         self._live.committed(batch.partition, batch.changed)
+        if notes.cut:
+            log.warning(
+                "the topic may no longer hold the beginning of these broadcasts: no summary of "
+                "them is published, their figures are of what is left",
+                partition=batch.partition,
+                broadcasts=notes.cut,
+            )
         self._metrics.pipeline.batch(
             accepted=notes.accepted,
             late=notes.late,
@@ -104,6 +138,7 @@ class Following(CountsLostSessions):
             reasons=notes.reasons,
             relabelled=notes.relabelled,
             finalised=notes.finalised,
+            cut=notes.cut,
             ahead=notes.ahead,
         )
         self._metrics.pipeline.transaction(

@@ -1,16 +1,35 @@
-"""What Kafka says of consumer groups."""
+"""What Kafka says of groups and topics, and how a group is kept from writing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
 
-from aiokafka.errors import for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+    for_code,
+)
 
 from agents import kafka
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+_FENCES_AT_ONCE: Final = 16
+_LOOKS: Final = 50
+_LOOK_SECONDS: Final = 0.2
+# A cluster may have to make its topic of groups first, or to move a part of it.
+_NOT_YET: Final = (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    from streams.exact.cluster import TopicFacts
     from streams.settings import Settings
 
 
@@ -23,20 +42,60 @@ async def members_of(settings: Settings, groups: Sequence[str]) -> list[str]:
     members: list[str] = []
     async with kafka.admin(settings) as client:
         for group in groups:
-            # One at a time: aiokafka 0.14 reads the answer about several in the wrong format.
-            (response,) = await client.describe_consumer_groups([group])
-            for error, _group, _state, _type, _protocol, found, *_ in response.groups:
-                if error:
-                    raise for_code(error)
-                members.extend(_told(member) for member in found)
+            members += await _members(client, group)
     return members
 
 
-async def applied_offsets(settings: Settings, group: str, topic: str) -> tuple[str, dict[int, int]]:
-    """How far a group has come in a topic, and the topic's id.
+async def _members(client: AIOKafkaAdminClient, group: str) -> list[str]:
+    for look in range(_LOOKS):
+        try:
+            # One group at a time: aiokafka 0.14 reads the answer about several in a wrong format.
+            (response,) = await client.describe_consumer_groups([group])
+            ((error, _group, _state, _type, _protocol, found, *_),) = response.groups
+            if error:
+                raise for_code(error)
+            return [_told(member) for member in found]
+        except _NOT_YET:
+            if look == _LOOKS - 1:
+                raise
+        await asyncio.sleep(_LOOK_SECONDS)
+    raise AssertionError
 
-    Returns:
-        The id, empty if there is no such topic, and the next offset by partition.
+
+async def applied_offsets(settings: Settings, group: str, topic: str) -> dict[int, int]:
+    """How far a group has come in a topic: the next offset by partition.
+
+    Raises:
+        LiveAudienceError: the broker cannot be reached or does not allow it.
+    """
+    async with kafka.admin(settings) as client:
+        offsets = await client.list_consumer_group_offsets(group)
+    return {
+        partition.partition: found.offset
+        for partition, found in offsets.items()
+        if partition.topic == topic and found.offset >= 0
+    }
+
+
+async def fence(settings: Settings, transactional_ids: Iterable[str]) -> None:
+    """Take transactional ids over: who holds one cannot write any more, what is open is aborted.
+
+    Raises:
+        LiveAudienceError: the broker cannot be reached or does not allow it.
+    """
+    at_once = asyncio.Semaphore(_FENCES_AT_ONCE)
+
+    async def take(transactional_id: str) -> None:
+        async with at_once, kafka.producer(settings, transactional_id=transactional_id):
+            pass
+
+    answers = await asyncio.gather(*map(take, transactional_ids), return_exceptions=True)
+    for error in filter(None, answers):
+        raise error
+
+
+async def facts_of(settings: Settings, topics: Iterable[str]) -> dict[str, TopicFacts]:
+    """The id and the number of partitions of each topic that there is.
 
     Raises:
         LiveAudienceError: the broker cannot be reached or does not allow it.
@@ -46,15 +105,7 @@ async def applied_offsets(settings: Settings, group: str, topic: str) -> tuple[s
 
     async with kafka.admin(settings) as client:
         # The public client does not tell ids.
-        facts = (await topic_facts(client._client, [topic])).get(topic)  # noqa: SLF001 - see above
-        if facts is None:
-            return "", {}
-        offsets = await client.list_consumer_group_offsets(group)
-    return facts.topic_id, {
-        partition.partition: found.offset
-        for partition, found in offsets.items()
-        if partition.topic == topic and found.offset >= 0
-    }
+        return await topic_facts(client._client, list(topics))  # noqa: SLF001 - see above
 
 
 def _told(member: Sequence[Any]) -> str:

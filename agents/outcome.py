@@ -32,6 +32,7 @@ class Notes:
         reasons: Refused ones, late ones too, by reason.
         relabelled: Records that name another venue or programme than their broadcast has.
         finalised: Broadcasts that became final.
+        cut: New ones whose beginning the topic may no longer hold.
         read: Keys of live broadcasts of which a record was read.
         ahead: By how many seconds a record's `at` was ahead of its Kafka timestamp, at most.
     """
@@ -39,6 +40,7 @@ class Notes:
     __slots__ = (
         "accepted",
         "ahead",
+        "cut",
         "finalised",
         "late",
         "read",
@@ -54,6 +56,7 @@ class Notes:
         self.reasons: dict[str, int] = {}
         self.relabelled = 0
         self.finalised = 0
+        self.cut = 0
         self.read: Iterable[bytes] = ()
         self.ahead = 0.0
 
@@ -69,6 +72,7 @@ class Notes:
                 mine[name] = mine.get(name, 0) + count
         self.relabelled += other.relabelled
         self.finalised += other.finalised
+        self.cut += other.cut
 
 
 class Outcome:

@@ -6,33 +6,37 @@ owner, the last record of the topic `output-owner`. `topics create` claims outpu
 nobody's; a worker that finds another's refuses to work.
 
 Claims cannot cross. A claim is made in a transaction whose id is that of the outputs: the later
-claimant fences the earlier one, then reads who the owner is. A worker looks after it has joined
-its group, and a take-over wants the former owner's groups to be empty before and after its claim:
-so either the worker is seen, or it sees the claim.
+claimant fences the earlier one, then reads who the owner is. A take-over first says so, then fences
+all transactional ids of the former owner, and only then counts what that one has refused: a worker
+looks who the owner is after it has taken its own transactional id, so either it is fenced or it
+sees the claim.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
+from msgspec.structs import replace
 
 from agents import kafka
 from agents.cli.reading import read_to_end
-from agents.groups import applied_offsets, members_of
+from agents.groups import applied_offsets, facts_of, fence, members_of
+from agents.remedies import GUIDE
 from streams.errors import BrokerUnreachableError, LiveAudienceError, TopicsError
 from streams.names import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from aiokafka import AIOKafkaProducer
 
     from streams.settings import Settings
-
-#: Where the operator finds what a rebuild can give, and how to change over without one.
-GUIDE: Final = "docs/operations.md"
 
 FORMAT: Final = 1
 _KEY: Final = b"owner"
@@ -50,6 +54,7 @@ class Owner(msgspec.Struct, frozen=True):
         events_id: The id of the viewer events' topic that `refused` is about.
         refused: Up to where former owners have refused what was to be refused, by partition: so
             that whoever begins anew refuses no record a second time.
+        taking_from: Group and topic prefix of the former owner, while a take-over is not through.
         format: Version of this record.
     """
 
@@ -58,12 +63,18 @@ class Owner(msgspec.Struct, frozen=True):
     since: str
     events_id: str = ""
     refused: dict[int, int] = {}
+    taking_from: tuple[str, str] | None = None
     format: int = FORMAT
 
     @property
     def deployment(self) -> str:
         """The owner's own names begin so."""
-        return Names(self.topic_prefix, "", self.group).deployment
+        return self.names.deployment
+
+    @property
+    def names(self) -> Names:
+        """The owner's own names."""
+        return Names(self.topic_prefix, "", self.group)
 
 
 _encoder: Final = msgspec.json.Encoder()
@@ -120,7 +131,11 @@ def why_not_owner(settings: Settings, owner: Owner | None) -> tuple[str, str]:
             "claim them with `live-audience topics create`",
         )
     if owner.deployment == names.deployment:
-        return "", ""
+        if owner.taking_from is None:
+            return "", ""
+        former = owner.taking_from[0]
+        what = f"the take-over of the outputs {outputs} from the group {former} is not through"
+        return what, "run `live-audience topics create --take-over` again"
     prefix = f", AUDIENCE_TOPIC_PREFIX={owner.topic_prefix}" if owner.topic_prefix else ""
     what = (
         f"the outputs {outputs} belong to the group {owner.group} (AUDIENCE_GROUP={owner.group}"
@@ -151,7 +166,8 @@ async def claim(settings: Settings, *, take_over: bool = False) -> Owner | None:
         LiveAudienceError: the broker cannot be reached or does not allow it.
     """
     try:
-        return await _claim(settings, take_over=take_over)
+        with _quiet():
+            return await _claim(settings, take_over=take_over)
     except LiveAudienceError as error:
         if not isinstance(error.__cause__, (ProducerFenced, InvalidProducerEpoch)):
             raise
@@ -162,40 +178,62 @@ async def claim(settings: Settings, *, take_over: bool = False) -> Owner | None:
         ) from error
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Log no error of aiokafka's about a topic that was made a moment ago: it asks again."""
+    logger = logging.getLogger("aiokafka.consumer.fetcher")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 async def _claim(settings: Settings, *, take_over: bool) -> Owner | None:
     names = Names.of(settings)
     async with kafka.producer(settings, transactional_id=names.owner_transaction) as producer:
         # The producer has started: any other claim under way is fenced from here on.
         before = await read_owner(settings)
-        if before is not None and before.deployment == names.deployment:
-            return before
-        events_id, refused = "", dict[int, int]()
-        if before is not None:
-            if not take_over:
-                refuse_other(settings, before)
-            await _refuse_while_at_work(settings, before)
-            events_id, refused = await _refused_by(settings, before)
         owner = Owner(
             settings.group,
             settings.topic_prefix,
             datetime.now(UTC).isoformat(timespec="seconds"),
-            events_id,
-            refused,
         )
-        async with producer.transaction():
-            await producer.send_and_wait(names.output_owner, _encoder.encode(owner), _KEY)
+        if before is not None:
+            if before.deployment != names.deployment:
+                if not take_over:
+                    refuse_other(settings, before)
+                await _refuse_while_at_work(settings, before)
+                pending = replace(
+                    owner,
+                    events_id=before.events_id,
+                    refused=before.refused,
+                    taking_from=(before.group, before.topic_prefix),
+                )
+                await _tell(settings, producer, pending)
+            elif before.taking_from is None:
+                return before
+            else:
+                pending = before
+            owner = await _taken_over(settings, pending)
+        await _tell(settings, producer, owner)
     # A commit is answered before readers see it.
     for _ in range(_LOOKS):
         if await read_owner(settings) == owner:
             break
         await asyncio.sleep(_LOOK_SECONDS)
-    if before is not None:
-        await _refuse_while_at_work(settings, before)
     return before
 
 
+async def _tell(settings: Settings, producer: AIOKafkaProducer, owner: Owner) -> None:
+    async with producer.transaction():
+        topic = Names.of(settings).output_owner
+        await producer.send_and_wait(topic, _encoder.encode(owner), _KEY)
+
+
 async def _refuse_while_at_work(settings: Settings, owner: Owner) -> None:
-    theirs = Names(owner.topic_prefix, "", owner.group)
+    theirs = owner.names
     members = await members_of(settings, [theirs.broadcasts_group, theirs.scopes_group])
     if members:
         raise TopicsError(
@@ -204,18 +242,32 @@ async def _refuse_while_at_work(settings: Settings, owner: Owner) -> None:
         )
 
 
-async def _refused_by(settings: Settings, owner: Owner) -> tuple[str, dict[int, int]]:
-    """Up to where a deployment, and those before it, have refused the records of our events."""
-    names = Names.of(settings)
-    if owner.topic_prefix != settings.topic_prefix:
-        return "", {}  # it read other events
-    theirs = Names(owner.topic_prefix, "", owner.group)
-    events_id, applied = await applied_offsets(settings, theirs.broadcasts_group, names.events)
-    earlier = owner.refused if owner.events_id == events_id else {}
-    return events_id, {
+async def _taken_over(settings: Settings, pending: Owner) -> Owner:
+    """Keep the former owner from writing, and find up to where it has refused records."""
+    assert pending.taking_from is not None
+    group, prefix = pending.taking_from
+    theirs = Names(prefix, "", group)
+    facts = await facts_of(settings, [theirs.events, theirs.scope_sums])
+    stages = ((theirs.broadcasts_group, theirs.events), (theirs.scopes_group, theirs.scope_sums))
+    await fence(
+        settings,
+        (
+            f"{stage}.{number}"
+            for stage, source in stages
+            if source in facts
+            for number in range(facts[source].partitions)
+        ),
+    )
+    if prefix != settings.topic_prefix or theirs.events not in facts:
+        return replace(pending, taking_from=None, events_id="", refused={})  # it read other events
+    events_id = facts[theirs.events].topic_id
+    applied = await applied_offsets(settings, theirs.broadcasts_group, theirs.events)
+    earlier = pending.refused if pending.events_id == events_id else {}
+    refused = {
         number: max(applied.get(number, 0), earlier.get(number, 0))
         for number in sorted(applied.keys() | earlier.keys())
     }
+    return replace(pending, taking_from=None, events_id=events_id, refused=refused)
 
 
 class OutputOwnership:

@@ -16,7 +16,7 @@ from streams.settings.durations import minutes
 from streams.summaries import encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
+    from collections.abc import AsyncIterable, Iterable, Iterator
     from typing import Protocol
 
     from agents.following import SessionMeter
@@ -102,13 +102,19 @@ class Scopes:
 
     def work_off(self, batch: Batch[State]) -> None:
         """Add up a batch's changes, then publish what is due."""
+        for _ in self.steps(batch):
+            pass
+
+    def steps(self, batch: Batch[State]) -> Iterator[None]:
+        """Do the same, step by step: others may have a turn after each."""
         batch.notes = Notes()
         for unreadable in batch.unreadable:
             self.skip(batch, unreadable.offset, unreadable.detail, changes=unreadable.records)
         try:
-            self.process(batch, batch.records)
+            yield from self.process(batch, batch.records)
             for key in self.ready(batch):
                 self.publish(batch, key)
+                yield
         except LiveAudienceError:
             raise  # a newer version's records: no defect of ours, and no going on
         except Exception:  # one record, or our own defect, must not stop the rest
@@ -118,10 +124,10 @@ class Scopes:
                 source=f"{batch.topic}/{batch.partition}",
                 records=len(batch.records),
             )
-            CarefulScopes(self).work_off(batch)
+            yield from CarefulScopes(self).steps(batch)
 
-    def process(self, batch: Batch[State], records: Iterable[Any]) -> None:
-        """Add up changes.
+    def process(self, batch: Batch[State], records: Iterable[Any]) -> Iterator[None]:
+        """Add up changes, step by step.
 
         Raises:
             NewerFormat: A newer version wrote a change or a row.
@@ -136,6 +142,7 @@ class Scopes:
             if scope is None:
                 scope = scopes[key] = scope_of(batch, key)
             notes.closed += scope.add(decode_change(record.value), self.history)
+            yield
         for key, scope in scopes.items():
             has_changed = scope.settle()
             for number, chunk in scope.changed.items():
@@ -145,6 +152,7 @@ class Scopes:
             if has_changed and scope.head.newest >= 0:
                 scope.head.due = True
                 self._failed.discard(key)
+            yield
 
     def ready(self, batch: Batch[State]) -> list[bytes]:
         """The scopes that are due, unless they were published less than the interval ago."""
@@ -237,10 +245,11 @@ class ScopesFollowing(CountsLostSessions):
         work: The agent's part, which knows what is due.
         live: What readers see.
         meter: What is counted.
+        topic: What the source reads.
     """
 
-    def __init__(self, work: Scopes, live: LiveScopes, meter: Meter) -> None:
-        super().__init__(meter)
+    def __init__(self, work: Scopes, live: LiveScopes, meter: Meter, topic: str) -> None:
+        super().__init__(meter, topic)
         self._work = work
         self._live = live
         self._closed = meter.scope_closed
@@ -278,4 +287,6 @@ async def scopes(batches: AsyncIterable[Batch[State]], work: Scopes) -> None:
     """Work off batches as they come: the body of the Faust agent."""
     async for batch in batches:
         with batch:
-            work.work_off(batch)
+            batch.require()
+            for _ in work.steps(batch):
+                await batch.breathe()

@@ -1,4 +1,4 @@
-"""Where the wall clock is read, so that tests can set it."""
+"""Where clocks are read, so that tests can set them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ class Clock(Protocol):
         """Seconds since 1970 UTC."""
         ...
 
+    def monotonic(self) -> float:
+        """Seconds since some moment, by a clock that nobody sets: to measure waits by."""
+        ...
+
 
 class SystemClock:
     """The clock of this machine."""
@@ -20,6 +24,10 @@ class SystemClock:
     def time(self) -> float:
         """Seconds since 1970 UTC, as this machine has them."""
         return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds since some moment of this machine's."""
+        return time.monotonic()
 
 
 class ManualClock:
@@ -31,11 +39,21 @@ class ManualClock:
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
+        self._passed = 0.0
 
     def time(self) -> float:
         """Seconds since 1970 UTC, as last set."""
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Move the clock ahead by `seconds`, or back if that is negative."""
+        """Let `seconds` pass; where that is negative, the wall clock alone is set back."""
+        self.now += seconds
+        self._passed += max(0.0, seconds)
+
+    def monotonic(self) -> float:
+        """Seconds that have passed."""
+        return self._passed
+
+    def step(self, seconds: float) -> None:
+        """Set the wall clock ahead or back, while no time passes."""
         self.now += seconds

@@ -21,8 +21,8 @@ _HOUR: Final = timedelta(hours=1)
 
 # The largest batch of viewer events, as compressed: 16 of the largest that are read.
 EVENT_BYTES: Final = _MIB
-# Whatever was read can be refused: a key of up to EVENT_BYTES, the first 512 KiB of the value and
-# the headers; and twice that, for a batch that reached us compressed may be larger when it leaves.
+# Whatever was read can be refused: the first 512 KiB of its value, 1 KiB of its key and 16 KiB of
+# its headers. There is room to spare for several in one batch.
 REJECTED_BYTES: Final = 4 * _MIB
 # What is kept of a refused record's value.
 REJECTED_VALUE_BYTES: Final = 512 * _KIB

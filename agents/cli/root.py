@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "config": "agents.cli.config",
     "demo": "agents.cli.demo",
     "replay": "agents.cli.replay",
+    "state": "agents.cli.state",
     "summaries": "agents.cli.summaries",
     "topics": "agents.cli.topics",
     "worker": "agents.cli.worker",

@@ -11,16 +11,17 @@ from agents.metrics.broadcasts import BroadcastMetrics
 from agents.metrics.exposition import Exposition
 from agents.metrics.pipeline import Pipeline
 from agents.metrics.scopes import ScopeMetrics
-from agents.metrics.worker import Lags, Worker
+from agents.metrics.worker import Worker, no_stages
 from streams.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from agents.live import LiveBroadcasts, LiveScopes
+    from agents.metrics.worker import Lags, Stage
     from streams.clock import Clock
 
-__all__ = ["Exposition", "Lags", "Metrics", "Pipeline"]
+__all__ = ["Exposition", "Metrics", "Pipeline"]
 
 
 class Metrics:
@@ -34,10 +35,10 @@ class Metrics:
         stale: Age of the newest record of something live from which its viewers are no longer
             shown, in seconds.
         assigned: How many partitions the group has given to the worker.
-        lags: For each partition at work, how many records wait and how old the oldest is, in
-            seconds.
+        lags: For each partition, how many records wait and how old the oldest is.
         scope_lags: The same of the scopes' stage.
         why_not_ready: What is missing before the worker is ready; None if it is.
+        stages: The sources, by the topics they read.
         clock: The wall clock.
 
     Attributes:
@@ -58,6 +59,7 @@ class Metrics:
         lags: Callable[[], Lags],
         scope_lags: Callable[[], Lags],
         why_not_ready: Callable[[], str | None],
+        stages: Callable[[], Mapping[str, Stage]] = no_stages,
         clock: Clock | None = None,
     ) -> None:
         clock = clock or SystemClock()
@@ -72,6 +74,7 @@ class Metrics:
             lags=lags,
             scope_lags=scope_lags,
             why_not_ready=why_not_ready,
+            stages=stages,
         )
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)

@@ -194,6 +194,11 @@ RELABELLED: Final = Metric(
     "counter",
     "Records accepted that name another venue or programme than their broadcast has.",
 )
+CUT: Final = Metric(
+    "audience_cut_broadcasts_total",
+    "counter",
+    "Broadcasts of which the topic may have lost the beginning: none of their summaries is sent.",
+)
 FINALISED: Final = Metric(
     "audience_finalised_total", "counter", "Broadcasts that became final, and left the memory."
 )
@@ -218,12 +223,24 @@ TRANSACTIONS: Final = Metric(
 FENCED: Final = Metric(
     "audience_fenced_total",
     "counter",
-    "Sessions lost because another worker had taken a partition over.",
+    "Times that the writer of a partition was fenced, for another one had taken it over.",
 )
 SESSIONS_LOST: Final = Metric(
     "audience_sessions_lost_total",
     "counter",
     "Sessions with Kafka that ended with an error; a new one follows each.",
+)
+PARTITION_FAILURES: Final = Metric(
+    "audience_partition_failures_total",
+    "counter",
+    "Times that the work of one partition failed; it alone is begun anew, after a pause.",
+    ("topic",),
+)
+REBALANCES: Final = Metric(
+    "audience_rebalances_total",
+    "counter",
+    "Times that the group has given this worker its partitions anew, the first time included.",
+    ("topic",),
 )
 BATCH_SECONDS: Final = Metric(
     "audience_batch_seconds",
@@ -270,25 +287,29 @@ EXPORTED: Final = Metric(
     ("partition",),
 )
 LAG_RECORDS: Final = Metric(
-    "audience_source_lag_records", "gauge", "Records not yet in the figures.", ("partition",)
+    "audience_source_lag_records",
+    "gauge",
+    "Offsets up to the last stable one that are not yet in the figures; absent while unknown.",
+    ("partition",),
 )
 LAG_SECONDS: Final = Metric(
     "audience_source_lag_seconds",
     "gauge",
-    "Age of the oldest record that is not yet in the figures, 0 where none waits.",
+    "Age of the oldest record not yet in the figures, 0 where none waits; while that is unknown, "
+    "as no fetch is answered or the partition is not at work, since when none was known to wait.",
     ("partition",),
     "seconds",
 )
 SCOPES_LAG_RECORDS: Final = Metric(
     "audience_scopes_lag_records",
     "gauge",
-    "Changes not yet in the scopes' figures, by partition of the sums.",
+    "Offsets of the sums not yet in the scopes' figures; absent while unknown.",
     ("partition",),
 )
 SCOPES_LAG_SECONDS: Final = Metric(
     "audience_scopes_lag_seconds",
     "gauge",
-    "Age of the oldest change that is not yet in the scopes' figures, 0 where none waits.",
+    "Age of the oldest change not yet in the scopes' figures, as audience_source_lag_seconds.",
     ("partition",),
     "seconds",
 )
@@ -297,6 +318,20 @@ RECOVERY: Final = Metric(
     "gauge",
     "How long it took to read the partition's state back when it was assigned.",
     ("partition",),
+    "seconds",
+)
+RESTORE_PROGRESS: Final = Metric(
+    "audience_restore_progress_ratio",
+    "gauge",
+    "How much of the partition's state was read back, 0 to 1; 1 once it is at work.",
+    ("topic", "partition"),
+    "ratio",
+)
+PARTITION_FAILING: Final = Metric(
+    "audience_partition_failing_seconds",
+    "gauge",
+    "For how long the partition has failed again and again, 0 while it goes on; see /readyz.",
+    ("topic", "partition"),
     "seconds",
 )
 TOPIC_FINDINGS: Final = Metric(
@@ -318,12 +353,15 @@ PIPELINE_METRICS: Final = (
     EVENTS,
     REJECTED,
     RELABELLED,
+    CUT,
     FINALISED,
     SCOPE_CLOSED,
     SCOPE_SKIPPED,
     TRANSACTIONS,
     FENCED,
     SESSIONS_LOST,
+    PARTITION_FAILURES,
+    REBALANCES,
     BATCH_SECONDS,
     BATCH_RECORDS,
     CHANGELOG_SECONDS,
@@ -340,6 +378,8 @@ WORKER_METRICS: Final = (
     SCOPES_LAG_RECORDS,
     SCOPES_LAG_SECONDS,
     RECOVERY,
+    RESTORE_PROGRESS,
+    PARTITION_FAILING,
     TOPIC_FINDINGS,
     HTTP_CLOSED,
 )

@@ -42,12 +42,15 @@ class Pipeline:
         self._events = _counter(catalogue.EVENTS, registry)
         self._rejected = _counter(catalogue.REJECTED, registry)
         self._relabelled = _counter(catalogue.RELABELLED, registry)
+        self._cut = _counter(catalogue.CUT, registry)
         self._finalised = _counter(catalogue.FINALISED, registry)
         self._scope_closed = _counter(catalogue.SCOPE_CLOSED, registry)
         self._scope_skipped = _counter(catalogue.SCOPE_SKIPPED, registry)
         self._transactions = _counter(catalogue.TRANSACTIONS, registry)
         self._fenced = _counter(catalogue.FENCED, registry)
         self._sessions_lost = _counter(catalogue.SESSIONS_LOST, registry)
+        self._partition_failures = _counter(catalogue.PARTITION_FAILURES, registry)
+        self._rebalances = _counter(catalogue.REBALANCES, registry)
         self._batch_seconds = _histogram(catalogue.BATCH_SECONDS, _SECONDS, registry)
         self._batch_records = _histogram(catalogue.BATCH_RECORDS, _RECORDS, registry)
         self._changelog_seconds = _histogram(catalogue.CHANGELOG_SECONDS, _SECONDS, registry)
@@ -79,6 +82,7 @@ class Pipeline:
         rejected: Mapping[str, int],
         reasons: Mapping[str, int],
         relabelled: int = 0,
+        cut: int = 0,
         finalised: int = 0,
         ahead: float = 0.0,
     ) -> None:
@@ -91,6 +95,7 @@ class Pipeline:
                 named.
             reasons: Refused, late ones too, by reason.
             relabelled: Records that name another venue or programme.
+            cut: New broadcasts whose beginning the topic may no longer hold.
             finalised: Broadcasts that became final.
             ahead: Greatest time by which an accepted event's `at` was ahead of its record's Kafka
                 timestamp, in seconds.
@@ -104,6 +109,8 @@ class Pipeline:
             self._rejected.labels(Reason(reason).value).inc(count)
         if relabelled:
             self._relabelled.inc(relabelled)
+        if cut:
+            self._cut.inc(cut)
         if finalised:
             self._finalised.inc(finalised)
         self._skew.note(ahead)
@@ -142,6 +149,29 @@ class Pipeline:
             in_transaction: While a transaction was open: what became of it only Kafka knows.
         """
         self._sessions_lost.inc()
+        self._failed(fenced=fenced, in_transaction=in_transaction)
+
+    def follow(self, topic: str) -> None:
+        """Begin to count what becomes of a topic's partitions."""
+        self._partition_failures.labels(topic)
+        self._rebalances.labels(topic)
+
+    def partition_failed(self, topic: str, *, fenced: bool, in_transaction: bool) -> None:
+        """Count a partition's work that failed, and is begun anew.
+
+        Args:
+            topic: Whose partition it is.
+            fenced: Because another writer had taken over.
+            in_transaction: While a transaction was open.
+        """
+        self._partition_failures.labels(topic).inc()
+        self._failed(fenced=fenced, in_transaction=in_transaction)
+
+    def rebalanced(self, topic: str) -> None:
+        """Count that the group has given the worker its partitions of a topic anew."""
+        self._rebalances.labels(topic).inc()
+
+    def _failed(self, *, fenced: bool, in_transaction: bool) -> None:
         if fenced:
             self._fenced.inc()
         if in_transaction:

@@ -5,7 +5,7 @@ Only partitions that the worker has now are in it, so nothing stays when one is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -20,8 +20,24 @@ if TYPE_CHECKING:
 
     from agents.live import LiveBroadcasts, Selection
     from agents.metrics.catalogue import Metric
+    from streams.exact import Lag
 
-Lags = dict[int, tuple[int, float]]
+    Lags = Mapping[int, Lag]
+
+
+class Stage(Protocol):
+    """What is asked of a stage of the pipeline: its source."""
+
+    def failing(self) -> Mapping[int, float]:
+        """For how long each of its partitions fails, in seconds; 0 if it does not."""
+
+    def restored_ratios(self) -> Mapping[int, float]:
+        """How much of each partition's rows was read back, 0 to 1."""
+
+
+def no_stages() -> Mapping[str, Stage]:
+    """Nothing to ask: for a registry without sources."""
+    return {}
 
 
 class Worker(Collector):
@@ -32,10 +48,10 @@ class Worker(Collector):
         live: The broadcasts it owns.
         selection: Which of them are exported.
         assigned: How many partitions the group has given it.
-        lags: For each partition at work, how many records wait and how old the oldest is, in
-            seconds.
+        lags: For each partition, how many records wait and how old the oldest is.
         scope_lags: The same of the scopes' stage.
         why_not_ready: What `/readyz` says.
+        stages: The sources, by the topics they read.
     """
 
     def __init__(
@@ -48,6 +64,7 @@ class Worker(Collector):
         lags: Callable[[], Lags],
         scope_lags: Callable[[], Lags],
         why_not_ready: Callable[[], str | None],
+        stages: Callable[[], Mapping[str, Stage]] = no_stages,
     ) -> None:
         self._live = live
         self._selection = selection
@@ -55,6 +72,7 @@ class Worker(Collector):
         self._lags = lags
         self._scope_lags = scope_lags
         self._why_not_ready = why_not_ready
+        self._stages = stages
         self._recovery: dict[int, float] = {}
         self._findings: Mapping[str, int] = {}
         # All reasons from the start: a rate needs a zero before the first.
@@ -91,19 +109,45 @@ class Worker(Collector):
         yield _by_partition(
             catalogue.EXPORTED, {number: self._selection.count.get(number, 0) for number in shown}
         )
-        lags = sorted(self._lags().items())
-        yield _by_partition(catalogue.LAG_RECORDS, {number: lag[0] for number, lag in lags})
-        yield _by_partition(catalogue.LAG_SECONDS, {number: lag[1] for number, lag in lags})
-        lags = sorted(self._scope_lags().items())
-        yield _by_partition(catalogue.SCOPES_LAG_RECORDS, {number: lag[0] for number, lag in lags})
-        yield _by_partition(catalogue.SCOPES_LAG_SECONDS, {number: lag[1] for number, lag in lags})
+        yield from _lags(catalogue.LAG_RECORDS, catalogue.LAG_SECONDS, self._lags())
+        yield from _lags(
+            catalogue.SCOPES_LAG_RECORDS, catalogue.SCOPES_LAG_SECONDS, self._scope_lags()
+        )
         yield _by_partition(catalogue.RECOVERY, dict(sorted(self._recovery.items())))
+        stages = self._stages()
+        yield _by_stage(
+            catalogue.RESTORE_PROGRESS,
+            {topic: stage.restored_ratios() for topic, stage in stages.items()},
+        )
+        yield _by_stage(
+            catalogue.PARTITION_FAILING,
+            {topic: stage.failing() for topic, stage in stages.items()},
+        )
         yield _family(
             catalogue.TOPIC_FINDINGS, {(name,): count for name, count in self._findings.items()}
         )
         yield _family(
             catalogue.HTTP_CLOSED, {(name,): count for name, count in self._http_closed.items()}
         )
+
+
+def _lags(records: Metric, seconds: Metric, lags: Lags) -> Iterator[Family]:
+    found = sorted(lags.items())
+    yield _by_partition(
+        records, {number: lag.records for number, lag in found if lag.records is not None}
+    )
+    yield _by_partition(seconds, {number: lag.seconds for number, lag in found})
+
+
+def _by_stage(metric: Metric, values: Mapping[str, Mapping[int, float]]) -> Family:
+    return _family(
+        metric,
+        {
+            (topic, str(number)): value
+            for topic, by_partition in values.items()
+            for number, value in sorted(by_partition.items())
+        },
+    )
 
 
 def _by_partition(metric: Metric, values: Mapping[int, float]) -> Family:

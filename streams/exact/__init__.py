@@ -37,8 +37,9 @@ from streams.exact.boot import ExactApp, ExactBoot
 from streams.exact.errors import Abandoned, ExactError, Fenced, NewerFormat, Refusal, SessionLost
 from streams.exact.listener import Listener
 from streams.exact.parsing import Unreadable
+from streams.exact.progress import Lag
 from streams.exact.rows import Rows
-from streams.exact.settings import ExactSettings
+from streams.exact.settings import ExactSettings, Remedies
 from streams.exact.source import Source
 
 __all__ = [
@@ -49,10 +50,12 @@ __all__ = [
     "ExactError",
     "ExactSettings",
     "Fenced",
+    "Lag",
     "Listener",
     "NewerFormat",
     "Output",
     "Refusal",
+    "Remedies",
     "Rows",
     "SessionLost",
     "Source",

@@ -52,7 +52,10 @@ class Batch(Generic[RowT]):
         rows: The partition's rows; `rows.get(key)` gives one to change.
         changed: What this batch changes.
         caught_up: Whether nothing waited behind these records when they were read.
-        read_at: The clock's time when they were read, in seconds.
+        read_at: The wall clock's time when they were read, in seconds.
+        monotonic: A monotonic clock's time then, in seconds: to measure waits by.
+        since: Where rows were built from a topic that had lost its beginning: the Kafka timestamp
+            (ms) from which on it held records. A key that may be older may have lost some. Else 0.
         more: Set by an agent that left work of its own undone: the next batch comes at once.
         notes: What the agent wants its `Listener` to be told with the batch, once it is durable.
     """
@@ -62,6 +65,7 @@ class Batch(Generic[RowT]):
         "_done",
         "caught_up",
         "changed",
+        "monotonic",
         "more",
         "notes",
         "outputs",
@@ -69,6 +73,7 @@ class Batch(Generic[RowT]):
         "read_at",
         "records",
         "rows",
+        "since",
         "topic",
         "unreadable",
     )
@@ -82,6 +87,8 @@ class Batch(Generic[RowT]):
         caught_up: bool,
         read_at: float,
         unreadable: Sequence[Unreadable] = (),
+        since: int = 0,
+        monotonic: float | None = None,
     ) -> None:
         self.topic, self.partition = source
         self.records = records
@@ -89,6 +96,8 @@ class Batch(Generic[RowT]):
         self.rows = rows
         self.caught_up = caught_up
         self.read_at = read_at
+        self.since = since
+        self.monotonic = read_at if monotonic is None else monotonic
         self.changed: dict[bytes, RowT | None] = {}
         self.outputs: list[Output] = []
         self.more = False

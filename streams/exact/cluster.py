@@ -177,6 +177,16 @@ _OPERATIONS = {
 }
 
 
+def operations_of(bits: int) -> frozenset[str] | None:
+    """Read what may be done with a topic that we were told of; None where that was not told.
+
+    Brokers other than Apache Kafka may leave it out: then there is Kafka's lowest number, or
+    nothing at all. Whoever is told of a topic may describe it, so that bit is never missing.
+    """
+    known = frozenset(text for bit, text in _OPERATIONS.items() if bits & (1 << bit))
+    return known if bits >= 0 and "Describe" in known else None
+
+
 async def allowed_operations(
     client: AIOKafkaClient, topics: list[str]
 ) -> dict[str, frozenset[str]]:
@@ -184,7 +194,8 @@ async def allowed_operations(
 
     Returns:
         The operations by topic, as Kafka names them; none for one that we may not even see,
-        whether it exists or not. One that we may see and that does not exist is missing.
+        whether it exists or not. One that we may see and that does not exist is missing, and so
+        is one about which the cluster tells nothing.
 
     Raises:
         KafkaError: It did not answer.
@@ -194,8 +205,9 @@ async def allowed_operations(
     allowed = {}
     for code, name, _id, _internal, _partitions, bits, _tags in response.topics:
         if code == 0:
-            known = (text for bit, text in _OPERATIONS.items() if bits & (1 << bit))
-            allowed[name] = frozenset(known)
+            operations = operations_of(bits)
+            if operations is not None:
+                allowed[name] = operations
         elif for_code(code) is TopicAuthorizationFailedError:
             allowed[name] = frozenset()
     return allowed

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiokafka.errors import (
     ConsumerStoppedError,
     IllegalGenerationError,
+    IllegalOperation,
     InvalidProducerEpoch,
     KafkaError,
     ProducerFenced,
@@ -50,7 +51,7 @@ async def bounded(
         raise SessionLost(f"{what} took over {seconds:g} s{_unconnected(seconds)}") from error
     except _FENCED as error:
         raise Fenced(f"{what}: another worker has taken the partition over") from error
-    except (KafkaError, ConsumerStoppedError, IllegalGenerationError) as error:
+    except (KafkaError, ConsumerStoppedError, IllegalGenerationError, IllegalOperation) as error:
         # aiokafka tells of some as an unexpected error that comes of the one that matters.
         denied = next((each for each in causes(error) if isinstance(each, NOT_ALLOWED)), None)
         if denied is not None:

@@ -1,5 +1,7 @@
 """What can go wrong, by what is to be done about it."""
 
+import traceback
+
 
 class ExactError(Exception):
     """The root of this layer's errors."""
@@ -10,10 +12,11 @@ class Refusal(ExactError):
 
 
 class SessionLost(ExactError):
-    """This session with Kafka is over; a new one restores from what Kafka holds and goes on.
+    """What was under way is over; a fresh start restores from what Kafka holds and goes on.
 
     Raised where nothing is wrong that a fresh start from the last commit would not mend: a fenced
-    producer, a broker that went away, a commit of unknown outcome.
+    producer, a broker that went away, a commit of unknown outcome. Raised by the work of one
+    partition, that partition alone begins anew; else the session with Kafka does.
 
     Attributes:
         in_transaction: Whether it happened while a batch was being committed.
@@ -56,3 +59,26 @@ class Abandoned(ExactError):
 
 class NewerFormat(Refusal):
     """State was written by a newer version of the program than this one."""
+
+
+class SessionEnded(SessionLost):
+    """What one session began with no longer holds: it ends for all of its partitions."""
+
+
+def release_frames(error: BaseException | None) -> None:
+    """Let go of what the frames of an error and of its causes hold.
+
+    A batch's error knows the frames it came through, and these know the batch and the error: a
+    circle that would keep the batch in memory until the garbage collector comes by.
+    """
+    waiting, seen = [error], set[int]()
+    while waiting:
+        found = waiting.pop()
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        traceback.clear_frames(found.__traceback__)
+        found.__traceback__ = None
+        waiting += [found.__cause__, found.__context__]
+        if isinstance(found, BaseExceptionGroup):
+            waiting += found.exceptions

@@ -7,7 +7,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
+from aiokafka.errors import (
+    IllegalOperation,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from streams.exact.deadline import bounded, let_go
@@ -228,7 +232,12 @@ class Ledger:
                 {self._source: position.offset}, settings.group
             )
             # Both are awaited before the commit: aiokafka would commit without a batch that failed.
-            ends, _ = await asyncio.gather(written, offsets)
+            try:
+                ends, _ = await asyncio.gather(written, offsets)
+            except IllegalOperation as error:
+                # The transaction failed while more was to be sent: why is what matters.
+                await producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001  # shown nowhere
+                raise SessionLost(f"{what}: {error}") from error
             await producer.commit_transaction()
         return int(ends[0])
 

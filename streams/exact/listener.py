@@ -27,5 +27,11 @@ class Listener:
     def lost(self, partition: int) -> None:
         """The partition is no longer ours, or not for now."""
 
+    def failed(self, partition: int, reason: Exception) -> None:
+        """A partition's work failed; it alone is begun anew, after a pause."""
+
+    def rebalanced(self) -> None:
+        """The group has given this worker its partitions anew, perhaps the same ones."""
+
     def session_lost(self, reason: Exception) -> None:
         """A session with Kafka ended; another one is tried."""

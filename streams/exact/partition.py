@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 
+from streams.exact.backlog import Backlog
 from streams.exact.batch import Batch
-from streams.exact.cluster import TopicFacts, topic_facts
 from streams.exact.deadline import bounded
-from streams.exact.errors import Refusal, SessionLost, TooLarge
+from streams.exact.errors import (
+    Fenced,
+    Refusal,
+    SessionEnded,
+    SessionLost,
+    TooLarge,
+    release_frames,
+)
+from streams.exact.failure import Backoff
 from streams.exact.fetched import Taken, hand_over, take
 from streams.exact.ledger import Ledger
 from streams.exact.limits import Limits
 from streams.exact.portions import Portions
 from streams.exact.position import Position
 from streams.exact.restore import Restored, restore
+from streams.exact.resume import resume_at
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from aiokafka import AIOKafkaConsumer
 
+    from streams.exact.cluster import TopicFacts
+    from streams.exact.failure import Failure
     from streams.exact.fetched import Fetched
     from streams.exact.listener import Listener
+    from streams.exact.progress import Lag
     from streams.exact.rows import Rows
     from streams.exact.settings import ExactSettings
 
@@ -39,11 +52,18 @@ logger = logging.getLogger(__name__)
 #: Encoding rows of a large batch lets the loop breathe after so many.
 _ENCODE_CHUNK = 500
 
+#: Of so many first records the middle one tells from when on a topic holds records.
+_FIRST_RECORDS = 11
+
 #: Markers alone are worth a transaction once in so many seconds.
 _MARKERS_SECONDS = 60.0
 
-#: A fetch older than this does not tell whether more is waiting.
-_FRESH_SECONDS = 5.0
+#: The pauses between two tries of a partition that cannot go on, in seconds.
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 30.0
+
+#: So often is asked whether the group still counts this worker, in seconds.
+_ASK_AGAIN = 1.0
 
 
 class Phase(StrEnum):
@@ -52,6 +72,17 @@ class Phase(StrEnum):
     STARTING = "starting"
     RESTORING = "restoring"
     RUNNING = "running"
+    FAILING = "failing"
+
+
+class Group(Protocol):
+    """What a partition needs of the session that it is a part of."""
+
+    async def is_confirmed(self) -> bool:
+        """Say whether the group counts this worker as a member of its current generation."""
+
+    def went_on(self) -> None:
+        """Take note that something was achieved."""
 
 
 @dataclass
@@ -83,6 +114,8 @@ class Partition:
         place: Partitioner for outputs.
         listener: Who is told.
         clock: Seconds for `Batch.read_at`.
+        monotonic: Seconds for `Batch.monotonic`.
+        group: The session that this partition is a part of.
         guard: Raises `Refusal` where this worker must not write.
     """
 
@@ -98,6 +131,8 @@ class Partition:
         place: Callable[[str, bytes | None], int],
         listener: Listener,
         clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        group: Group,
         guard: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._settings = settings
@@ -109,11 +144,14 @@ class Partition:
         self._deliver = deliver
         self._listener = listener
         self._clock = clock
+        self._monotonic = monotonic
+        self._group = group
         self._guard = guard
         self._new_ledger = partial(Ledger, settings, source, changelog, place, Limits())
-        self._ledger = self._new_ledger()
-        quarter = settings.session_timeout / 4
-        self._portions = Portions(settings.batch_records, settings.batch_seconds or quarter)
+        self._ledger: Ledger
+        self._portions = Portions(
+            settings.batch_records, settings.batch_seconds or settings.session_timeout / 4
+        )
         self._stopping = False
         self._task: asyncio.Task[Any] | None = None
         self._in_batch = False
@@ -121,11 +159,15 @@ class Partition:
         self._fetched: Fetched | None = None
         self._offset = 0
         self._reached = 0
+        self._since = 0  # -1: the topic has lost its beginning, and no record was read yet
         self._oldest: int | None = None
         self._last_timestamp: int | None = None
         self._committed_at = time.monotonic()
-        self._caught_up_at = 0.0
+        self._backlog = Backlog(consumer, source)
+        self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
+        self._interruption: SessionLost | None = None
         self.phase = Phase.STARTING
+        self.restored_ratio = 0.0
 
     def stop(self) -> None:
         """Ask for an end after the batch in flight; whatever else is under way is broken off.
@@ -140,43 +182,87 @@ class Partition:
     async def run(self) -> None:
         """Work until stopped; returns with nothing in flight.
 
+        What fails is begun anew, after a pause: the other partitions go on meanwhile.
+
         Raises:
             Refusal: Going on would lie.
-            SessionLost: A new session is needed.
+            SessionEnded: A new session is needed.
         """
+        self._task = asyncio.current_task()
+        try:
+            while not self._stopping:
+                try:
+                    await self._work()
+                except SessionEnded:
+                    raise
+                except IllegalStateError as error:  # as by seek: a rebalance has overtaken us
+                    raise SessionEnded(f"{self._name}: {error!r}") from error
+                except SessionLost as error:
+                    pause = self._failed(error)
+                    release_frames(error)
+                else:
+                    return
+                await self._wait_until_retried(pause)
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+        finally:
+            self.phase = Phase.STARTING
+
+    @property
+    def _name(self) -> str:
+        return f"{self._source.topic}/{self._source.partition}"
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why this partition cannot go on; None if it does."""
+        return self._backoff.failure
+
+    async def _work(self) -> None:
+        """Take the partition over, restore, then work batch by batch until stopped."""
         number = self._source.partition
         told = False
-        self._task = asyncio.current_task()
-        if self._stopping:
-            return
+        self._ledger = self._new_ledger()
+        self._fetched = None
+        self._more = False
+        self._oldest = self._last_timestamp = None
+        self._interruption = None
         try:
+            self.phase = Phase.STARTING
             await self._ledger.start()
             if self._guard is not None:
                 await self._guard()
             self.phase = Phase.RESTORING
+            self.restored_ratio = 0.0
             began = time.monotonic()
             self._kept.restored = await restore(
                 self._settings,
                 self._changelog,
                 self._kept.rows,
                 self._kept.restored,
-                lambda done, total: self._listener.restoring(number, done, total),
+                self._restoring,
             )
-            self._offset = await self._check(self._kept.restored.position)
+            position = self._kept.restored.position
+            self._offset = await self._resume_at(position)
+            if position is not None:
+                self._since = position.since
+            else:
+                self._since = -1 if self._offset else 0
             told = True
             self._listener.restored(number, self._kept.rows, time.monotonic() - began)
             self._reached = self._offset
             hand_over(self._consumer)
             self._consumer.seek(self._source, self._offset)
+            self._backlog.begin()
             self._consumer.resume(self._source)
             self.phase = Phase.RUNNING
             while not self._stopping:
+                committed_at = self._committed_at
                 await self._batch()
-        except asyncio.CancelledError:
-            if not self._stopping:
-                raise
-        except IllegalStateError as error:  # as by seek: a rebalance has overtaken us
-            raise SessionLost(f"{self._source.topic}/{number}: {error!r}") from error
+                if self._interruption is not None:
+                    raise self._interruption
+                if self._committed_at != committed_at or self._is_caught_up():
+                    self._went_on()
         finally:
             self._kept.since = time.monotonic()
             self.phase = Phase.STARTING
@@ -184,41 +270,71 @@ class Partition:
                 self._listener.lost(number)
             await self._ledger.stop()
 
-    async def _check(self, position: Position | None) -> int:
-        """Say where to read on, or refuse where that would lie."""
-        topic, number = self._source
-        async with bounded(self._settings.deadline, f"asking for the offsets of {topic}/{number}"):
-            facts = (await topic_facts(self._consumer._client, [topic])).get(topic)  # noqa: SLF001  # aiokafka shows it nowhere
-            begin = (await self._consumer.beginning_offsets([self._source]))[self._source]
-            end = (await self._consumer.end_offsets([self._source]))[self._source]
-        if facts != self._facts:
-            # Deleted or made anew while we were at it: the next session looks at all of it.
-            raise SessionLost(f"topic {topic} is no longer the one that this session began with")
-        if position is None:
-            return int(begin)
-        anew = (
-            "start under another group, with a changelog of its own: it rebuilds everything from "
-            "what the topic holds. Never delete this changelog alone: what was sent with it would "
-            "be sent again"
+    async def _resume_at(self, position: Position | None) -> int:
+        """Return the offset to read on from, or refuse where that would lie."""
+        return await resume_at(self._consumer, self._source, self._facts, position, self._settings)
+
+    # -- failures ------------------------------------------------------------------------------
+
+    def _failed(self, error: SessionLost) -> float:
+        """Take note of a failure; return the pause until the next try, in seconds."""
+        self.phase = Phase.FAILING
+        with contextlib.suppress(IllegalStateError):  # a rebalance has overtaken us
+            self._consumer.pause(self._source)
+        self._portions.failed()
+        failure = self._backoff.failed(str(error), time.monotonic(), time.time())
+        logger.warning(
+            "%s: %s; the other partitions go on, this one is tried again in %.1f s (failing for "
+            "%.0f s, %d times)%s",
+            self._name,
+            error,
+            failure.pause,
+            time.monotonic() - failure.since,
+            failure.tries,
+            self._remedy(error),
         )
-        if position.topic_id != self._facts.topic_id:
-            raise Refusal(
-                f"topic {topic} was made anew since its rows were written (id "
-                f"{self._facts.topic_id}, they are of {position.topic_id}): {anew}"
+        self._listener.failed(self._source.partition, error)
+        return failure.pause
+
+    def _remedy(self, error: SessionLost) -> str:
+        if isinstance(error, Fenced):
+            own = self._settings.transactional_id(*self._source)
+            return (
+                f"; should this go on, end the other program that writes as {own!r}: a worker that "
+                "is no member of the group, or another system with the same group"
             )
-        if position.partitions != self._facts.partitions:
-            raise Refusal(
-                f"topic {topic} has {self._facts.partitions} partitions, its rows were written "
-                f"when it had {position.partitions}; keys lie elsewhere now: {anew}"
+        return "; should this go on, see that the partition's topics have leaders and replicas"
+
+    async def _wait_until_retried(self, pause: float) -> None:
+        """Wait for the pause to be over, and then for being sure that the partition is still ours.
+
+        A producer that is started where the partition has moved would fence its rightful owner. A
+        rebalance that has moved it ends this task.
+        """
+        await asyncio.sleep(pause)
+        while not await self._group.is_confirmed():  # noqa: ASYNC110  # only the broker knows
+            await asyncio.sleep(_ASK_AGAIN)
+
+    def _went_on(self) -> None:
+        if (failure := self._backoff.failure) is not None:
+            logger.info(
+                "%s: goes on again after %.0f s", self._name, time.monotonic() - failure.since
             )
-        if not begin <= position.offset <= end:
-            where = "lost to retention" if position.offset < begin else "no longer in the topic"
-            raise Refusal(
-                f"the rows of {topic}/{number} stand at offset {position.offset}, the topic holds "
-                f"{begin} to {end}: records between are {where}, and going on would leave them "
-                f"out silently; {anew}"
-            )
-        return position.offset
+            self._backoff.went_on()
+        self._group.went_on()
+
+    def _restoring(self, done: int, total: int) -> None:
+        ratio = done / total if total else 1.0
+        if ratio > self.restored_ratio:
+            self._group.went_on()
+        self.restored_ratio = ratio
+        self._listener.restoring(self._source.partition, done, total)
+
+    def interrupt(self, reason: SessionLost) -> None:
+        """Have this partition begin anew, after the batch in flight."""
+        self._interruption = reason
+
+    # -- batches -------------------------------------------------------------------------------
 
     async def _take(self) -> Taken:
         """Take what the next batch holds: what was put back first, then what is fetched."""
@@ -235,8 +351,8 @@ class Partition:
             if isinstance(error.__cause__, OffsetOutOfRangeError):
                 raise Refusal(
                     f"offset {self._offset} of {source.topic}/{source.partition} is no longer in "
-                    "the topic: the worker is further behind than the topic's retention; raise "
-                    "the retention, then start under another group"
+                    "the topic: the worker is further behind than the topic's retention. Raise "
+                    f"the retention; {self._settings.remedies.anew}"
                 ) from error
             raise
         if (fetched := self._fetched) is None:
@@ -252,6 +368,9 @@ class Partition:
         taken = await self._take()
         if taken.records:
             self._oldest = taken.records[0].timestamp
+            if self._since < 0:
+                first = sorted(record.timestamp or 0 for record in taken.records[:_FIRST_RECORDS])
+                self._since = max(1, first[len(first) // 2])
         batch = Batch(
             self._source,
             taken.records,
@@ -259,6 +378,8 @@ class Partition:
             caught_up=self._is_caught_up(),
             read_at=self._clock(),
             unreadable=taken.unreadable,
+            since=max(0, self._since),
+            monotonic=self._monotonic(),
         )
         began = time.monotonic()
         self._in_batch = True
@@ -282,16 +403,18 @@ class Partition:
             return
         finally:
             self._in_batch = False
+        release_frames(too_large)
         await self._make_smaller(taken, too_large)
 
     async def _make_smaller(self, taken: Taken, error: TooLarge) -> None:
         """Have a batch come again of which a topic does not take what came of it."""
-        where = f"{self._source.topic}/{self._source.partition}"
         try:
             self._portions.put_back(taken, self._reached, error)
         except TooLarge:
-            raise SessionLost(f"{where}: {error}; nothing can be left out of it") from error
-        logger.warning("%s: %s; %d records come again, fewer at a time", where, error, taken.size)
+            raise SessionLost(f"{self._name}: {error}; nothing can be left out of it") from error
+        logger.warning(
+            "%s: %s; %d records come again, fewer at a time", self._name, error, taken.size
+        )
         self._reached = self._offset
         if error.in_transaction:
             await self._renew_ledger()
@@ -300,12 +423,15 @@ class Partition:
         """Go on with another producer: aiokafka's does not survive a failed transaction.
 
         The new one aborts what the old one left. It would also fence a worker that has taken the
-        partition over meanwhile, so what the changelog holds now decides whether it is still ours.
+        partition over meanwhile. So the group is asked first, and in the end what the changelog
+        holds decides whether the partition is still ours.
 
         Raises:
             SessionLost: It is not.
         """
         await self._ledger.stop()
+        if not await self._group.is_confirmed():
+            raise SessionLost(f"{self._name}: the group no longer counts this worker as a member")
         self._ledger = self._new_ledger()
         await self._ledger.start()
         known, rows = self._kept.restored, self._kept.rows
@@ -313,8 +439,7 @@ class Partition:
             self._settings, self._changelog, rows, known, lambda *_: None
         )
         if known is None or found.position != known.position:
-            where = f"{self._source.topic}/{self._source.partition}"
-            raise SessionLost(f"another worker has written the rows of {where} meanwhile")
+            raise SessionLost(f"another worker has written the rows of {self._name} meanwhile")
 
     async def _commit(self, batch: Batch[Any]) -> None:
         encode = self._kept.rows.encode
@@ -324,7 +449,7 @@ class Partition:
             if not count % _ENCODE_CHUNK:
                 await asyncio.sleep(0)
         offset = self._reached
-        position = Position(offset, self._facts.topic_id, self._facts.partitions)
+        position = Position(offset, self._facts.topic_id, self._facts.partitions, since=self._since)
         end = await self._ledger.commit(encoded, position, batch.outputs)
         self._kept.rows.commit(batch.changed, encoded)
         self._kept.restored = Restored(position, end, 0)
@@ -342,31 +467,36 @@ class Partition:
         waited = time.monotonic() - self._committed_at
         return self._reached > self._offset and waited > _MARKERS_SECONDS
 
-    def _is_caught_up(self) -> bool:
-        end = self._consumer.highwater(self._source)
-        polled = self._consumer.last_poll_timestamp(self._source)
-        if end is None or polled is None or time.time() - polled / 1000 > _FRESH_SECONDS:
-            return False
-        caught_up = bool(self._reached >= end)
-        if caught_up:
-            self._caught_up_at = time.time()
-        return caught_up
+    # -- what waits ----------------------------------------------------------------------------
 
-    def lag(self) -> tuple[int, float]:
-        """Return how many records wait, and the age of the oldest of them in seconds.
+    def look(self, now: float) -> None:
+        """Take note of what fetches have brought; to be called a few times a second."""
+        self._backlog.look(self._begun(), now, busy=self._is_busy())
+
+    def unanswered(self, now: float) -> float:
+        """Return the seconds since a fetch could have been answered, and none was."""
+        return self._backlog.unanswered(now) if self.phase is Phase.RUNNING else 0.0
+
+    def _is_busy(self) -> bool:
+        """Whether fetched records are being processed, so that nothing need be fetched."""
+        return self._fetched is not None or (self._in_batch and self._oldest is not None)
+
+    def _begun(self) -> int:
+        return self._offset if self._in_batch else max(self._offset, self._reached)
+
+    def _is_caught_up(self) -> bool:
+        return self._backlog.is_empty(self._reached)
+
+    def lag(self) -> Lag:
+        """Return how many records wait, and for how long the oldest of them has.
 
         Between two batches the oldest waiting record is not known. Its age is then taken from the
         last one read, which is as old or older, but not beyond the time when nothing waited.
         """
-        if self.phase is not Phase.RUNNING:
-            return 0, 0.0
-        end = self._consumer.highwater(self._source)
-        begun = self._offset if self._in_batch else max(self._offset, self._reached)
-        waiting = max(0, end - begun) if end is not None else 0
-        if not waiting:
-            return 0, 0.0
-        if self._oldest is not None:
-            oldest = self._oldest / 1000
-        else:
-            oldest = max(self._caught_up_at, (self._last_timestamp or 0) / 1000)
-        return waiting, max(0.0, time.time() - oldest) if oldest else 0.0
+        now = time.monotonic()
+        self.look(now)
+        oldest = self._oldest if self._oldest is not None else self._last_timestamp
+        at_work = self.phase is Phase.RUNNING
+        return self._backlog.lag(
+            self._begun(), oldest, now, at_work=at_work, busy=at_work and self._is_busy()
+        )

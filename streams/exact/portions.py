@@ -43,6 +43,11 @@ class Portions:
         elif records >= self.records and seconds < _EASY * self._seconds:
             self.records = min(self._most, 2 * self.records)
 
+    def failed(self) -> None:
+        """Forget what was put back, for all is read again; and have less of it at a time."""
+        self._waiting.clear()
+        self.records = max(1, self.records // 2)
+
     def next(self) -> tuple[Taken, int] | None:
         """Give what was put back and comes first, with the offset behind it; None if nothing."""
         return self._waiting.pop() if self._waiting else None

@@ -12,6 +12,10 @@ POSITION_KEY = RESERVED + b"position"
 
 FORMAT = 1
 
+#: Stands in the place of the number of partitions while rows are being put there from elsewhere:
+#: the partition's rows may not be all of them, and nobody may read on.
+MOVING = 0
+
 
 class Position(msgspec.Struct, frozen=True):
     """How far the rows have come.
@@ -21,13 +25,18 @@ class Position(msgspec.Struct, frozen=True):
         topic_id: The source topic's id, so that a topic made anew is not taken for the old one.
             Empty where the broker tells none.
         partitions: How many partitions the source had: with another number keys lie elsewhere.
+            `MOVING` where nobody may read on.
         format: Version of this record.
+        since: Where the topic had lost its beginning when the rows were first built: the Kafka
+            timestamp, in milliseconds, of the first records that were still there (of the middle
+            one of them, for one may be off). -1 until one was read; 0 where nothing was lost.
     """
 
     offset: int
     topic_id: str
     partitions: int
     format: int = FORMAT
+    since: int = 0
 
 
 _decoder = msgspec.json.Decoder(Position)

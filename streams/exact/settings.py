@@ -10,6 +10,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Remedies:
+    """What refusals tell people to do, in words of the application.
+
+    Args:
+        anew: Where rows and topic do not go together any more: how the rows are built again.
+        grown: Where the topic has other partitions than when its rows were written.
+        moving: Where rows are being put into the changelog by another program.
+    """
+
+    anew: str = (
+        "start under another group, with a changelog of its own: it rebuilds everything from what "
+        "the topic holds. Never delete this changelog alone: what was sent with it would be sent "
+        "again"
+    )
+    grown: str = ""
+    moving: str = "let the program that does it come to its end"
+
+
+@dataclass(frozen=True)
 class ExactSettings:
     """Settings of an exact source. All durations are in seconds.
 
@@ -19,13 +38,15 @@ class ExactSettings:
         transactional_id_prefix: What stands in front of a partition's number in its transactional
             id; if it is empty, group and topic.
         instance: `group.instance.id` (static membership), or None.
+        instance_setting: How the user calls that setting, for messages to him.
         batch_records: How many records a batch holds at most.
         batch_bytes: About how many bytes a batch holds at most, decompressed.
         batch_seconds: A batch that takes longer makes the next ones smaller; None for a quarter of
             the session timeout.
         tick: The longest pause between two batches of a partition, empty ones included.
         deadline: For every start, write and commit; past it the session is given up.
-        patience: How long sessions may fail in a row before the process ends.
+        patience: How long nothing at all may go on before the process ends: no batch became
+            durable, no restore came on, and no partition was known to have nothing waiting.
         drain: How long a stop waits for batches in flight.
         session_timeout: Without a heartbeat for so long a worker counts as dead.
         rebalance_timeout: How long the group waits for its members to join again.
@@ -36,12 +57,14 @@ class ExactSettings:
             us read from a copy in the same rack. None: always from the leader.
         keep_state: How long rows of a partition that was taken away are worth keeping until it
             comes back: less than the changelog's `delete.retention.ms`, or deletions are missed.
+        remedies: What refusals tell people to do.
     """
 
     client: Mapping[str, Any]
     group: str
     transactional_id_prefix: str = ""
     instance: str | None = None
+    instance_setting: str = "group.instance.id"
     batch_records: int = 20_000
     batch_bytes: int = 16 * 1024 * 1024
     batch_seconds: float | None = None
@@ -57,6 +80,7 @@ class ExactSettings:
     rack: str | None = None
     keep_state: float = 3600.0
     client_id: str = field(default="exact")
+    remedies: Remedies = Remedies()
 
     def transactional_id(self, topic: str, partition: int) -> str:
         """Return the id that one partition's writers share, so that a new one fences the old."""

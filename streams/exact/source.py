@@ -15,15 +15,19 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 
 from streams.exact.cluster import TopicFacts, survey
 from streams.exact.deadline import bounded, let_go
-from streams.exact.errors import Fenced, Refusal, SessionLost
+from streams.exact.errors import Fenced, Refusal, SessionLost, release_frames
+from streams.exact.failure import Backoff
 from streams.exact.listener import Listener
+from streams.exact.membership import Membership
 from streams.exact.partition import Kept, Partition, Phase
+from streams.exact.readiness import Standing, why_not_ready
 from streams.murmur2 import murmur2
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from streams.exact.batch import Batch
+    from streams.exact.progress import Lag
     from streams.exact.rows import Rows
     from streams.exact.settings import ExactSettings
 
@@ -31,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
+
+#: So often is looked at how a session stands, in seconds.
+_LOOK = 0.25
 
 
 #: Longer keys are hashed each time: all that are remembered take less than 40 MB.
@@ -64,7 +71,8 @@ class Source(mode.Service):
         rows: Makes an empty `Rows` for one partition.
         settings: The layer's settings.
         listener: Who is told of what becomes durable.
-        clock: Seconds, for `Batch.read_at`.
+        clock: Seconds of the wall clock, for `Batch.read_at`.
+        monotonic: Seconds of a monotonic clock, for `Batch.monotonic`.
         guard: Asked by each partition once it has fenced who had it before, and before anything is
             read: raises `Refusal` where the worker must not write.
     """
@@ -81,6 +89,7 @@ class Source(mode.Service):
         listener: Listener | None = None,
         clock: Callable[[], float] = time.time,
         guard: Callable[[], Awaitable[None]] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
         **kwargs: Any,
     ) -> None:
         self.app = app
@@ -98,37 +107,63 @@ class Source(mode.Service):
         self._listener = listener or Listener()
         self._clock = clock
         self._guard = guard
+        self._monotonic = monotonic
         self._kept: dict[int, Kept] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._broken: asyncio.Future[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
         self._facts: dict[str, TopicFacts] = {}
         self._progress = time.monotonic()
+        self._member_since = time.monotonic()
+        self._membership = self._new_membership()
         super().__init__(**kwargs)
 
     # -- what others may ask -------------------------------------------------------------------
 
-    def lags(self) -> dict[int, tuple[int, float]]:
-        """Return, for each partition at work, the waiting records and the oldest one's age.
+    def lags(self) -> dict[int, Lag]:
+        """Return what waits in each partition that the group has given this worker."""
+        return {number: partition.lag() for number, partition in self.partitions.items()}
 
-        The age is in seconds.
+    def failing(self) -> dict[int, float]:
+        """Return for how long each partition has not been able to go on, in seconds; 0 if it does.
+
+        For the partitions that the group has given this worker.
         """
+        now = time.monotonic()
         return {
-            number: partition.lag()
+            number: 0.0 if partition.failure is None else now - partition.failure.since
             for number, partition in self.partitions.items()
-            if partition.phase is Phase.RUNNING
+        }
+
+    def restored_ratios(self) -> dict[int, float]:
+        """Return how much of each partition's rows was read back, 0 to 1."""
+        return {
+            number: 1.0 if partition.phase is Phase.RUNNING else partition.restored_ratio
+            for number, partition in self.partitions.items()
         }
 
     def why_not_ready(self) -> str | None:
         """Return what is still missing, or None."""
+        settings = self._settings
         if not self.is_member:
-            return f"not a member of group {self._settings.group} yet"
-        waiting = {
-            number: partition.phase.value
-            for number, partition in self.partitions.items()
-            if partition.phase is not Phase.RUNNING
-        }
-        return f"partitions of {self.topic} not at work yet: {waiting}" if waiting else None
+            return f"not a member of group {settings.group} yet"
+        now = time.monotonic()
+        return why_not_ready(
+            self.topic,
+            settings.group,
+            {
+                number: Standing(
+                    partition.phase.value,
+                    partition.phase is Phase.RUNNING,
+                    partition.failure,
+                    partition.unanswered(now),
+                )
+                for number, partition in self.partitions.items()
+            },
+            silent=self._membership.unanswered(now),
+            limit=settings.session_timeout,
+            now=now,
+        )
 
     def partition_count(self, topic: str | None = None) -> int | None:
         """Return how many partitions a topic has, None before that is known."""
@@ -153,7 +188,7 @@ class Source(mode.Service):
 
     async def _sessions(self) -> None:
         """Keep up a session with Kafka; after one is lost, begin another."""
-        pause = _FIRST_PAUSE
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._progress = time.monotonic()
         while not self.should_stop:
             before = self._progress
@@ -162,21 +197,30 @@ class Source(mode.Service):
             except SessionLost as error:
                 self._listener.session_lost(error)
                 if self._progress != before:
-                    pause = _FIRST_PAUSE
-                failing = time.monotonic() - self._progress
-                if failing > self._settings.patience:
-                    raise Refusal(
-                        f"nothing could be done for {failing:.0f} s, last because of: {error}; see "
-                        "that Kafka answers and has its replicas, then start again"
-                    ) from error
+                    backoff.went_on()
+                self._require_progress(str(error))
+                failure = backoff.failed(str(error), time.monotonic(), time.time())
                 logger.warning(
                     "%s: %s; a new session follows in %.1f s",
                     "fenced" if isinstance(error, Fenced) else "session lost",
                     error,
-                    pause,
+                    failure.pause,
                 )
-                await self.sleep(pause)
-                pause = min(_LONGEST_PAUSE, 2 * pause)
+                release_frames(error)
+                await self.sleep(failure.pause)
+
+    def _require_progress(self, reason: str) -> None:
+        """Give up where nothing at all went on for longer than the patience.
+
+        Raises:
+            Refusal: So it is.
+        """
+        failing = time.monotonic() - self._progress
+        if failing > self._settings.patience:
+            raise Refusal(
+                f"nothing could be done for {failing:.0f} s, last because of: {reason}; see "
+                "that Kafka answers and has its replicas, then start again"
+            )
 
     async def on_stop(self) -> None:
         """Let the batches in flight become durable, for a bounded time."""
@@ -190,6 +234,8 @@ class Source(mode.Service):
         loop = asyncio.get_running_loop()
         self._broken = broken = loop.create_future()
         self._work_done = done = loop.create_future()
+        self._member_since = time.monotonic()
+        membership = self._membership = self._new_membership()
         consumer = None
         try:
             self._facts = await survey(self._settings, self.topic, self.changelog, self.outputs)
@@ -197,13 +243,19 @@ class Source(mode.Service):
             consumer.subscribe([self.topic], listener=_Rebalance(self))
             async with bounded(self._settings.deadline, "joining the group"):
                 await consumer.start()
+            membership.watch(consumer)
             self.app.flow_control.resume()  # Faust's own consumer would; without it channels wait
             while not broken.done():
-                await asyncio.wait({broken}, timeout=1.0)
-                async with bounded(self._settings.deadline, "membership in the group"):
-                    # Only `getmany` would ask, and without partitions nobody calls it.
-                    consumer._coordinator.check_errors()  # noqa: SLF001  # shown nowhere else
+                await asyncio.wait({broken}, timeout=_LOOK)
+                await self._look(consumer)
             await broken
+        except SessionLost as error:
+            # Where another worker has taken the instance over, a new session would take it back.
+            if self._settings.instance is not None:
+                await self.is_confirmed()
+            if membership.fenced is not None:
+                raise membership.fenced from error
+            raise
         finally:
             broken.cancel()  # from now on no partition is begun
             self.is_member = False
@@ -218,6 +270,62 @@ class Source(mode.Service):
                 done.set_result(None)
             if broken.done() and not broken.cancelled():
                 broken.exception()
+
+    async def _look(self, consumer: AIOKafkaConsumer) -> None:
+        """See whether the session goes on.
+
+        Raises:
+            SessionLost: It does not.
+            Refusal: Another worker has taken the instance over, or nothing went on for too long.
+        """
+        if self._membership.fenced is not None:
+            raise self._membership.fenced
+        async with bounded(self._settings.deadline, "membership in the group"):
+            # Only `getmany` would ask, and without partitions nobody calls it.
+            consumer._coordinator.check_errors()  # noqa: SLF001  # shown nowhere else
+        if consumer._fetcher._fetch_task.done():  # noqa: SLF001  # shown nowhere else
+            raise SessionLost("aiokafka's task that fetches records has ended")
+        now = time.monotonic()
+        limit = self._settings.deadline
+        for partition in self.partitions.values():
+            partition.look(now)
+        running = [p for p in self.partitions.values() if p.phase is Phase.RUNNING]
+        silent = [p for p in running if p.unanswered(now) > limit]
+        told = f"no fetch was answered for over {limit:g} s: its leader is unknown or does not work"
+        if silent and len(silent) == len(running):
+            raise SessionLost(f"{self.topic}: {told}")
+        for partition in silent:
+            partition.interrupt(SessionLost(told))
+        if not self.is_member:
+            limit += self._settings.rebalance_timeout
+            if now - self._member_since > limit:
+                raise SessionLost(f"the group gave no partitions for over {limit:g} s")
+        elif not self.partitions:
+            if self._membership.unanswered(now) > limit:
+                raise SessionLost(f"the group's coordinator has not answered for over {limit:g} s")
+            self.went_on()
+        failures = [p.failure.reason for p in self.partitions.values() if p.failure is not None]
+        self._require_progress(failures[-1] if failures else "no fetch was answered")
+
+    async def is_confirmed(self) -> bool:
+        """Say whether the group counts this worker as a member of its current generation.
+
+        Raises:
+            Refusal: Another worker has taken the instance over.
+        """
+        try:
+            async with bounded(self._settings.session_timeout, "asking the group's coordinator"):
+                return await self._membership.is_confirmed()
+        except SessionLost:
+            return False
+
+    def went_on(self) -> None:
+        """Take note that something was achieved."""
+        self._progress = time.monotonic()
+
+    def _new_membership(self) -> Membership:
+        settings = self._settings
+        return Membership(settings.group, settings.instance, settings.instance_setting)
 
     def _new_consumer(self) -> AIOKafkaConsumer:
         settings = self._settings
@@ -248,6 +356,10 @@ class Source(mode.Service):
         if self._broken is None or self._broken.done():
             return  # the session is over: what is begun now nobody would end
         numbers = {tp.partition for tp in assigned}
+        consumer = self._consumer
+        assert consumer is not None
+        self._membership.watch(consumer)
+        self._listener.rebalanced()
         logger.info("assigned partitions %s of %s", sorted(numbers), self.topic)
         horizon = time.monotonic() - self._settings.keep_state
         self._kept = {
@@ -255,8 +367,6 @@ class Source(mode.Service):
             for number, kept in self._kept.items()
             if number in numbers and kept.since > horizon
         }
-        consumer = self._consumer
-        assert consumer is not None
         for tp in sorted(assigned):
             consumer.pause(tp)
             consumer.seek(tp, 0)  # not read from: so that no committed offset is asked for
@@ -270,8 +380,10 @@ class Source(mode.Service):
                 consumer,
                 self._deliver,
                 self._place,
-                _Progressing(self, self._listener),
+                self._listener,
                 self._clock,
+                self._monotonic,
+                self,
                 self._guard,
             )
             self.partitions[tp.partition] = partition
@@ -336,6 +448,8 @@ class _Rebalance(ConsumerRebalanceListener):
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         del revoked  # always all of them: aiokafka rebalances eagerly
+        if self._source.is_member:
+            self._source._member_since = time.monotonic()  # noqa: SLF001  # one object in two halves
         self._source.is_member = False
         await self._source._release()  # noqa: SLF001  # the two are one object in two halves
 
@@ -347,18 +461,3 @@ class _Rebalance(ConsumerRebalanceListener):
             if broken is not None and not broken.done():
                 broken.set_exception(error)
             raise
-
-
-class _Progressing(Listener):
-    """Passes on what is told and notes that something was achieved."""
-
-    def __init__(self, source: Source, inner: Listener) -> None:
-        self._source = source
-        self._inner = inner
-        self.restoring = inner.restoring  # type: ignore[method-assign]  # passed on as it is
-        self.restored = inner.restored  # type: ignore[method-assign]  # passed on as it is
-        self.lost = inner.lost  # type: ignore[method-assign]  # passed on as it is
-
-    def committed(self, batch: Batch[Any], work_seconds: float, commit_seconds: float) -> None:
-        self._source._progress = time.monotonic()  # noqa: SLF001  # as above
-        self._inner.committed(batch, work_seconds, commit_seconds)

@@ -351,3 +351,45 @@ async def test_the_agent_works_off_what_comes():
     await module.broadcasts(batches(), bench.work)
     await asyncio.wait_for(first.worked_off(), 1)
     assert first.notes.accepted == {"fliggy": 1}
+
+
+class Cut(Bench):
+    """The topic had lost its beginning, up to a moment, when the rows were built."""
+
+    since = (T0 + 600) * 1000
+
+    def batch(self, *values, now=1_000.0, caught_up=False):
+        records = [v if isinstance(v, ConsumerRecord) else self.record(v) for v in values]
+        batch = Batch(
+            SOURCE, records, self.rows, caught_up=caught_up, read_at=now, since=self.since
+        )
+        with batch:
+            self.work.work_off(batch)
+        assert batch._done.exception() is None
+        encoded = {k: None if r is None else audience.encode(r) for k, r in batch.changed.items()}
+        self.rows.commit(batch.changed, encoded)
+        self.work.committed(batch)
+        return batch
+
+
+# 10 minutes, 15 of lateness and silence, 1 of margin, 2 of future.
+@pytest.mark.parametrize(("minute", "is_cut"), [(0, True), (27, True), (28, False), (60, False)])
+async def test_what_may_have_begun_before_the_topic_does_is_counted_and_not_published(
+    minute, is_cut
+):
+    bench = Cut()
+    batch = bench.batch(event(minute, viewers=5))
+    assert batch.notes.cut == is_cut
+    batch = bench.batch(event(minute + 1, kind="ended"))
+    assert batch.notes.cut == 0
+    assert len(bench.summaries(batch)) == (not is_cut)
+    final = bench.batch(now=1_000_000.0, caught_up=True)
+    assert final.notes.finalised == 1
+    assert len(bench.summaries(final)) == (not is_cut)
+
+
+async def test_what_another_group_has_refused_is_counted_and_not_sent_again(bench):
+    bench.work.refused_before = {0: 2}
+    batch = bench.batch(b"{", b"{", b"{", event(0, viewers=1))
+    assert batch.notes.reasons == {"malformed": 3}
+    assert bench.refused(batch) == [("malformed", "viewer-events/0/2")]

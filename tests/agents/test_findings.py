@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from agents.findings import Found, findings
@@ -87,7 +89,8 @@ def test_other_partitions_of_the_source_are_the_source_s_and_its_changelog_s():
     source, changelog = check(Settings(), events=Found(12, 1, config))
     assert source.severity == changelog.severity == "error"
     assert source.topic == "viewer-events"
-    assert source.remedy.startswith("set AUDIENCE_PARTITIONS=12; partitions are not added")
+    assert source.remedy == "set AUDIENCE_PARTITIONS=12"
+    assert "AUDIENCE_PARTITIONS=12, then `live-audience state repartition`" in changelog.remedy
     assert "viewer-events has 12" in changelog.what
 
 
@@ -99,6 +102,23 @@ def test_source_and_changelog_that_agree_are_one_finding_away_from_the_setting()
         broadcasts_changelog=Found(12, 1, dict(topics.broadcasts_changelog.config)),
     )
     assert finding.topic == "viewer-events"
+
+
+def test_fewer_partitions_of_the_source_can_be_added_with_the_state_kept():
+    topics = Topics.of(Settings(partitions=4))
+    (finding,) = check(
+        Settings(),
+        events=Found(4, 1, dict(topics.events.config)),
+        broadcasts_changelog=Found(4, 1, dict(topics.broadcasts_changelog.config)),
+    )
+    assert finding.remedy.startswith("set AUDIENCE_PARTITIONS=4; for 8, stop all workers")
+    assert "`live-audience state repartition`" in finding.remedy
+
+
+def test_what_a_rebuild_cannot_give_is_said():
+    (finding,) = check(Settings(), scope_sums=None)
+    for said in ("AUDIENCE_OUTPUT_PREFIX", "--take-over", "counted and not published"):
+        assert said in finding.remedy
 
 
 def test_fewer_copies_are_a_warning():
@@ -177,10 +197,9 @@ def test_producers_may_be_held_to_smaller_batches_of_events():
     assert check(Settings(), events={"max.message.bytes": "100000"}) == []
 
 
-def test_larger_events_need_room_where_they_are_refused():
-    (finding,) = check(Settings(), events={"max.message.bytes": str(8 * 1024 * 1024)})
-    assert finding.topic == "viewer-events-rejected"
-    assert finding.severity == "error"
+def test_larger_events_need_no_more_room_where_they_are_refused():
+    """What is refused is cut to what fits."""
+    assert check(Settings(), events={"max.message.bytes": "100000000"}) == []
 
 
 @pytest.mark.parametrize(
@@ -257,3 +276,22 @@ def test_settings_that_may_not_be_read_are_a_warning():
     (finding,) = check(Settings(), events=Found(8, 1, None))
     assert finding.severity == "warning"
     assert "DescribeConfigs" in finding.remedy
+
+
+@pytest.mark.parametrize("codec", ["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"])
+def test_topics_may_compress(codec):
+    assert check(Settings(), broadcasts_changelog={"compression.type": codec}) == []
+
+
+def test_a_codec_that_is_not_known_is_an_error():
+    (finding,) = check(Settings(), events={"compression.type": "brotli"})
+    assert (finding.severity, "brotli" in finding.what) == ("error", True)
+    assert "compression.type=producer" in finding.remedy
+
+
+def test_a_codec_that_cannot_be_read_for_want_of_a_package_is_an_error(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lz4", None)
+    monkeypatch.setitem(sys.modules, "lz4.frame", None)
+    (finding,) = check(Settings(), events={"compression.type": "lz4"})
+    assert finding.severity == "error"
+    assert finding.remedy == "pip install lz4"

@@ -24,7 +24,7 @@ def lifecycle():
 
 
 def due(life, now, most=100):
-    return set(life.due(now, most))
+    return set(life.due(now, now, most))
 
 
 def test_a_silent_one_is_final_when_its_time_is_up_and_not_before():
@@ -91,17 +91,28 @@ def test_a_restored_tombstone_is_put_off():
     assert due(life, 500.0 + GRANULARITY) == {b"a"}
 
 
+def test_a_step_of_the_wall_clock_makes_nothing_final_but_lets_tombstones_expire():
+    life, live = lifecycle(), row()
+    life.committed({b"a": live, b"b": Tombstone(expires=500_000)}, [b"a"], now=10.0)
+    for wall in (10.0**9, -(10.0**9)):
+        assert not any(
+            life.is_final(key, live, 60.0) for key in life.due(60.0, wall, 10) if key == b"a"
+        )
+    assert set(life.due(60.0, 10.0**9, 10)) == {b"b"}
+    assert life.is_expired(b"b", Tombstone(expires=500_000), 10.0**9)
+
+
 def test_no_more_at_once_than_asked_for():
     life = lifecycle()
     changed = {b"%d" % number: row(ended=True) for number in range(25)}
     life.committed(changed, changed, now=0.0)
     left = set(changed)
     for _ in range(3):
-        some = set(life.due(200.0, 10))
+        some = set(life.due(200.0, 200.0, 10))
         assert len(some) <= 10
         left -= some
         life.committed(dict.fromkeys(some, Tombstone(expires=10**9)), [], now=200.0)
-        life.tidy(200.0)
+        life.tidy(200.0, 200.0)
     assert not left
 
 
@@ -123,7 +134,7 @@ def test_never_early_and_late_by_little(steps):
                 assert now >= read[key] + wait(rows[key])
                 life.committed({key: None}, [], now)
                 del rows[key]
-        life.tidy(now)
+        life.tidy(now, now)
 
     for key, ended, pause in steps:
         now += pause

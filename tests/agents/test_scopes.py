@@ -177,7 +177,7 @@ async def test_what_is_counted_is_told_once_it_is_durable(bench):
     registry = CollectorRegistry()
     meter = Pipeline(registry, ManualClock(0))
     live = LiveScopes()
-    following = ScopesFollowing(bench.stage.work, live, meter)
+    following = ScopesFollowing(bench.stage.work, live, meter, "scope-sums")
     following.restored(0, bench.stage.rows[0], 0.1)
     await live.indexed()
     bench.send("world", START + 50_000, 5)

@@ -47,7 +47,7 @@ _KINDS = tuple(
         ("network and protocol", "asyncio/selector_events.py", _ANY),
         ("network and protocol", "selectors.py", _ANY),
         ("starting and importing", "importlib", _ANY),
-        ("starting and importing", "agents/worker.py", "_look_first|tune_gc"),
+        ("starting and importing", "agents/worker.py", "look_first|tune_gc"),
         ("Faust and mode", "faust/", _ANY),
         ("Faust and mode", "mode/", _ANY),
         ("event loop", "asyncio/", _ANY),
@@ -105,7 +105,7 @@ def read(stacks: str) -> Profile:
 
 def _kind(frames: list[str]) -> str:
     if not any("run_until_complete" in f or "run_forever" in f for f in frames) or any(
-        "_look_first" in frame or "<frozen importlib" in frame for frame in frames
+        "look_first" in frame or "<frozen importlib" in frame for frame in frames
     ):
         return _NOT_THE_WORK
     for frame in reversed(frames):

@@ -29,7 +29,7 @@ from agents.web import HttpServer
 from agents.worker import tune_gc
 from streams.audience import Row, Rules, decode, encode
 from streams.events import ViewerEvent
-from streams.exact import Rows
+from streams.exact import Lag, Rows
 
 PARTITIONS = 8
 RULES = Rules(lateness=15, carry=2)
@@ -198,7 +198,7 @@ async def measure(count, rounds):
             top_scopes=0,
             stale=300,
             assigned=lambda: PARTITIONS,
-            lags=lambda: dict.fromkeys(range(PARTITIONS), (0, 0.0)),
+            lags=lambda: dict.fromkeys(range(PARTITIONS), Lag(0, 0.0)),
             scope_lags=dict,
             why_not_ready=lambda: None,
         )

@@ -11,6 +11,7 @@ from integration.pipeline.system import System
 from kafka_tools import consume_all, create_topic
 from processes import Process
 
+from agents import owner as owner_module
 from agents.admin import check_topics, create_topics, look_at_topics
 from agents.owner import NotOwnerError, OutputOwnership, claim, read_owner
 from streams.errors import TopicsError
@@ -77,6 +78,25 @@ async def test_of_many_that_claim_at_once_one_becomes_the_owner(blue, asyncio_er
     # What aiokafka leaves behind of a fenced producer.
     assert all("ProducerFenced" in message for message in asyncio_errors)
     asyncio_errors.clear()
+
+
+async def test_a_take_over_that_was_killed_is_run_again(blue):
+    await create_topics(blue)
+    green = other(blue)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner_module, "fence", broken)
+        with pytest.raises(RuntimeError):
+            await create_topics(green, take_over=True)
+        with pytest.raises(Refusal, match=r"is not through.*topics create --take-over. again"):
+            await OutputOwnership(green).check()
+        with pytest.raises(Refusal, match="belong to the group green"):
+            await OutputOwnership(blue).check()
+    await create_topics(green, take_over=True)
+    await OutputOwnership(green).check()
+
+
+async def broken(*_):
+    raise RuntimeError
 
 
 async def answer_to_claim(settings):

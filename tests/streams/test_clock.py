@@ -15,3 +15,14 @@ def test_manual_clock_stands_still_until_moved():
     assert clock.time() == 6.5
     clock.now = 0.0
     assert clock.time() == 0.0
+
+
+def test_a_step_lets_no_time_pass():
+    clock = ManualClock(5.0)
+    began = clock.monotonic()
+    clock.step(3_600)
+    assert (clock.time(), clock.monotonic() - began) == (3_605.0, 0.0)
+    clock.advance(2.0)
+    clock.advance(-10.0)
+    assert (clock.time(), clock.monotonic() - began) == (3_597.0, 2.0)
+    assert SystemClock().monotonic() <= SystemClock().monotonic()

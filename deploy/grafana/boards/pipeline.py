@@ -172,6 +172,35 @@ def _batches() -> Iterator[timeseries.Panel]:
         Curve(f"sum({rate('audience_fenced_total')})", "fenced"),
         unit=RATE,
     )
+    yield graph(
+        "Partitions that fail, and rebalances",
+        "Times a second that the work of one partition failed and was begun anew, and that the "
+        "group gave workers their partitions anew, by topic.",
+        Curve(f"sum by (topic) ({rate('audience_partition_failures_total')})", "{{topic}} failed"),
+        Curve(f"sum by (topic) ({rate('audience_rebalances_total')})", "{{topic}} rebalanced"),
+        unit=RATE,
+        width=THIRD,
+    )
+    yield graph(
+        "Failing for",
+        "For how long a partition has failed again and again; 0 while it goes on.",
+        Curve(
+            one("topic, partition", "audience_partition_failing_seconds"),
+            "{{topic}}/{{partition}}",
+        ),
+        unit=SECONDS,
+        width=THIRD,
+    )
+    yield graph(
+        "State read back",
+        "How much of a partition's state was read back, 0 to 1; 1 once it is at work.",
+        Curve(
+            one("topic, partition", "audience_restore_progress_ratio"),
+            "{{topic}}/{{partition}}",
+        ),
+        unit=SHARE,
+        width=THIRD,
+    )
 
 
 def _quantiles(name: str) -> Iterator[Curve]:

@@ -9,7 +9,7 @@ from agents.metrics.pipeline import MOST_PLATFORMS, Greatest, Pipeline
 from agents.metrics.worker import Worker
 from streams.audience import decode, encode
 from streams.clock import ManualClock
-from streams.exact import Rows
+from streams.exact import Lag, Rows
 from streams.refusals import Reason
 
 
@@ -137,7 +137,7 @@ def test_the_greatest_is_forgotten_after_a_long_silence_or_a_step_back_of_the_cl
 
 async def test_only_partitions_that_the_worker_has_are_there(registry):
     live = LiveBroadcasts()
-    lags = {1: (7, 2.5), 0: (0, 0.0)}
+    lags = {1: Lag(7, 2.5), 0: Lag(0, 0.0)}
     missing = "state of partition 1 is being restored"
     worker = Worker(
         registry,
@@ -183,6 +183,61 @@ async def test_only_partitions_that_the_worker_has_are_there(registry):
     ):
         assert partitions(name).keys() == {"0"}
     assert registry.get_sample_value("audience_worker_ready") == 1
+
+
+class Stage:
+    """A stage with one partition that fails and one that is restoring."""
+
+    def failing(self):
+        return {1: 12.5, 0: 0.0}
+
+    def restored_ratios(self):
+        return {1: 1.0, 0: 0.25}
+
+
+def test_an_unknown_lag_is_absent_as_a_number_and_there_as_an_age(registry):
+    live = LiveBroadcasts()
+    Worker(
+        registry,
+        live,
+        Selection(live, 10),
+        assigned=lambda: 2,
+        lags=lambda: {0: Lag(3, 1.0), 1: Lag(None, 70.0)},
+        scope_lags=lambda: {0: Lag(None, 2.0)},
+        why_not_ready=lambda: None,
+        stages=lambda: {"viewer-events": Stage()},
+    )
+
+    def value(name, **labels):
+        return registry.get_sample_value(name, labels)
+
+    assert value("audience_source_lag_records", partition="0") == 3
+    assert value("audience_source_lag_records", partition="1") is None
+    assert value("audience_source_lag_seconds", partition="1") == 70
+    assert value("audience_scopes_lag_records", partition="0") is None
+    assert value("audience_scopes_lag_seconds", partition="0") == 2
+    events = {"topic": "viewer-events"}
+    assert value("audience_partition_failing_seconds", partition="0", **events) == 0
+    assert value("audience_partition_failing_seconds", partition="1", **events) == 12.5
+    assert value("audience_restore_progress_ratio", partition="0", **events) == 0.25
+
+
+def test_failures_of_partitions_and_rebalances_are_counted_by_topic(pipeline, registry):
+    pipeline.follow("viewer-events")
+
+    def value(name, **labels):
+        return registry.get_sample_value(name, labels)
+
+    assert value("audience_rebalances_total", topic="viewer-events") == 0
+    assert value("audience_partition_failures_total", topic="viewer-events") == 0
+    pipeline.rebalanced("viewer-events")
+    pipeline.partition_failed("viewer-events", fenced=True, in_transaction=True)
+    pipeline.partition_failed("viewer-events", fenced=False, in_transaction=False)
+    assert value("audience_rebalances_total", topic="viewer-events") == 1
+    assert value("audience_partition_failures_total", topic="viewer-events") == 2
+    assert value("audience_fenced_total") == 1
+    assert value("audience_transactions_total", outcome="failed") == 1
+    assert value("audience_sessions_lost_total") == 0
 
 
 def test_registering_asks_nobody(registry):

@@ -3,14 +3,18 @@
 Its rows are counts by word, its output repeats each new count. Settings come as JSON in WORDS.
 """
 
+import asyncio
+import gc
 import json
 import logging
 import os
+import signal
 import sys
 
 import faust
+import mode
 
-from streams.exact import ExactApp, ExactSettings, Listener, Rows, Source, limits
+from streams.exact import Batch, ExactApp, ExactSettings, Listener, Rows, Source, limits
 
 _ask = limits.DescribeConfigsRequest
 logging.getLogger("aiokafka").setLevel(logging.ERROR)
@@ -30,6 +34,9 @@ class Say(Listener):
     def lost(self, partition):
         print(f"lost {partition}", flush=True)
 
+    def failed(self, partition, reason):
+        print(f"failed {partition}: {type(reason).__name__}: {reason}", flush=True)
+
     def session_lost(self, reason):
         print(f"session lost: {type(reason).__name__}: {reason}", flush=True)
 
@@ -44,6 +51,8 @@ words = Source(
     settings=ExactSettings(
         client={"bootstrap_servers": options["brokers"]},
         group=options["group"],
+        instance=options.get("instance"),
+        instance_setting="THE_INSTANCE",
         batch_records=options.get("batch", 500),
         session_timeout=options.get("session", 6.0),
         deadline=options.get("deadline", 10.0),
@@ -56,6 +65,33 @@ words = Source(
     listener=Say(),
 )
 app.sources.append(words)
+if options.get("gc_off"):
+    gc.disable()
+
+
+class Tell(mode.Service):
+    """Tells the test how the source stands, and cancels its fetch task on SIGUSR1."""
+
+    async def on_start(self):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._cancel)
+
+    def _cancel(self):
+        words._consumer._fetcher._fetch_task.cancel()
+
+    @mode.Service.task
+    async def _tell(self):
+        while not self.should_stop:
+            await self.sleep(0.2)
+            state = {
+                "why_not_ready": words.why_not_ready(),
+                "lags": words.lags(),
+                "failing": words.failing(),
+                "batches": sum(type(known) is Batch for known in gc.get_objects()),
+            }
+            print(f"state {json.dumps(state)}", flush=True)
+
+
+app.services.append(Tell())
 
 
 @app.agent(words.channel)

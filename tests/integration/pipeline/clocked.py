@@ -1,4 +1,7 @@
-"""A worker whose clock is a file: what it holds is the time, in seconds. (CLOCK names it.)"""
+"""A worker whose clock is a file: it holds the wall clock's and a monotonic clock's seconds.
+
+CLOCK names it.
+"""
 
 import asyncio
 import os
@@ -17,7 +20,10 @@ class FileClock:
         self._path = path
 
     def time(self):
-        return float(self._path.read_text())
+        return float(self._path.read_text().split()[0])
+
+    def monotonic(self):
+        return float(self._path.read_text().split()[1])
 
 
 if __name__ == "__main__":

@@ -107,11 +107,16 @@ class System:
                 await asyncio.sleep(0.5)
 
     async def rows(self):
-        """All rows as the changelog holds them."""
-        rows = {}
+        """All rows as the changelog holds them, wherever they lie by now."""
+        last = {}
         for record in await self.read(self.topics.broadcasts_changelog):
-            if record.key != b"\x00position":
-                rows[record.key] = None if record.value is None else audience.decode(record.value)
+            if not record.key.startswith(b"\x00"):
+                last[record.key, record.partition] = record.value
+        rows = {key: None for key, _ in last}
+        for (key, _), value in last.items():
+            if value is not None:
+                assert rows[key] is None, f"in two partitions: {key}"
+                rows[key] = audience.decode(value)
         return rows
 
     async def compare(self, oracle):

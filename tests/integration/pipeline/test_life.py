@@ -52,12 +52,18 @@ class Clock:
     def __init__(self, path):
         self.path = path
         self.now = 1_000_000.0
+        self.passed = 0.0
         self.advance(0)
 
     def advance(self, seconds):
+        self.passed += seconds
+        self.step(seconds)
+
+    def step(self, seconds):
+        """Set the wall clock, while no time passes."""
         self.now += seconds
         other = self.path.with_suffix(".new")
-        other.write_text(str(self.now))
+        other.write_text(f"{self.now} {self.passed}")
         other.replace(self.path)
 
 
@@ -117,6 +123,21 @@ async def test_a_broadcasts_life(brokers, topic_prefix, clock):
                 while (await system.rows())[b"fliggy:louvre-1"] is not None:  # noqa: ASYNC110
                     await asyncio.sleep(0.2)
         await statuses(system, ["ended", "final"])
+
+
+async def test_a_step_of_the_wall_clock_makes_nothing_final(brokers, topic_prefix, clock):
+    async with System(brokers, topic_prefix, 1) as system:
+        await system.send(events("started", "sample", "ended"))
+        async with worker_with(system, clock):
+            await statuses(system, ["ended"])
+            clock.step(24 * HOUR)
+            await system.send(events("sample", broadcast="other"))
+            await system.done(4)
+            await asyncio.sleep(1.5)  # some batches more, any of which would finalise
+            await statuses(system, ["ended"])
+            clock.step(-48 * HOUR)
+            clock.advance(16 * 60 + 10)
+            await statuses(system, ["ended", "final", "final"])
 
 
 async def test_a_restart_delays_what_is_final(brokers, topic_prefix, clock):

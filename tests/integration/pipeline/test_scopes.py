@@ -36,12 +36,13 @@ def oracle(log):
 
 async def heads(system):
     """The scopes' heads by name, and how many sums are in them by partition."""
-    rows, positions = {}, {}
+    last, positions = {}, {}
     for record in await system.read(system.topics.scopes_changelog):
         if record.key == POSITION:
             positions[record.partition] = orjson.loads(record.value)["offset"]
         elif b"/" not in record.key:
-            rows[record.key.decode()] = decode_scope(record.value)
+            last[record.key.decode(), record.partition] = record.value
+    rows = {name: decode_scope(value) for (name, _), value in last.items() if value is not None}
     assert all(isinstance(head, Head) for head in rows.values())
     return rows, positions
 

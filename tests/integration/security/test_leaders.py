@@ -1,4 +1,4 @@
-"""Leaders die while a log is worked through: nothing is lost, and nothing counts twice."""
+"""A leader dies while a log is worked through: nothing is lost, and nothing counts twice."""
 
 import asyncio
 
@@ -47,7 +47,7 @@ async def leader(brokers, topic, partition):
     return found["leader"], len(found["isr"])
 
 
-async def test_two_leaders_die_one_after_the_other(secured, topic_prefix):
+async def test_a_leader_dies_in_mid_flow_and_comes_back(secured, topic_prefix):
     log = hard_log(20200927, RECORDS, PARTITIONS)
     oracle = Oracle().take(log)
     await secured.user(LOGIN, "leaders-canary")
@@ -63,19 +63,18 @@ async def test_two_leaders_die_one_after_the_other(secured, topic_prefix):
             await worker.says("restored", 60)
         sending = asyncio.create_task(send(running, log, 10))
         changelog = running.topics.broadcasts_changelog.name
-        for partition in range(2):
-            await asyncio.sleep(2)
-            number, _ = await leader(running.brokers, changelog, partition)
-            node = secured.cluster.nodes[number - 1]
-            await asyncio.to_thread(node.kill)
-            await asyncio.sleep(3)
-            await asyncio.to_thread(node.start)
-            # Before the next one may go, all copies are to be there again.
-            async with asyncio.timeout(60):
-                while (await leader(running.brokers, changelog, partition))[1] < 3:  # noqa: ASYNC110 - Kafka's
-                    await asyncio.sleep(0.2)
+        await asyncio.sleep(2)
+        number, _ = await leader(running.brokers, changelog, 0)
+        node = secured.cluster.nodes[number - 1]
+        await asyncio.to_thread(node.kill)
+        await asyncio.sleep(3)
+        await asyncio.to_thread(node.start)
         await sending
         await running.done(len(log), 120)
         await running.compare(oracle)
         for worker in (first, second):
             assert await worker.stop() == 0
+        # All copies are there again, for whoever hurts a node next.
+        async with asyncio.timeout(60):
+            while (await leader(running.brokers, changelog, 0))[1] < 3:  # noqa: ASYNC110 - Kafka's
+                await asyncio.sleep(0.2)

@@ -1,0 +1,64 @@
+"""Why a source is not ready, in words. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.exact.failure import Failure
+
+
+class Standing(NamedTuple):
+    """How a partition stands.
+
+    Attributes:
+        phase: The phase, in words.
+        is_running: Whether it is at work.
+        failure: Why it cannot go on, None if it does.
+        unanswered: For how long no fetch of it was answered, in seconds.
+    """
+
+    phase: str
+    is_running: bool
+    failure: Failure | None
+    unanswered: float
+
+
+def why_not_ready(
+    topic: str,
+    group: str,
+    partitions: Mapping[int, Standing],
+    *,
+    silent: float,
+    limit: float,
+    now: float,
+) -> str | None:
+    """Return what is missing of a member of a group, or None.
+
+    Args:
+        topic: The source.
+        group: The group.
+        partitions: How each of its partitions stands.
+        silent: For how long the group's coordinator has not answered, in seconds.
+        limit: How long it and fetches may be without an answer, in seconds.
+        now: The time by a monotonic clock, in seconds.
+    """
+    reasons = []
+    if silent > limit:
+        reasons.append(f"the coordinator of group {group} has not answered for {silent:.0f} s")
+    waiting = {}
+    for number, standing in sorted(partitions.items()):
+        if standing.failure is not None:
+            reasons.append(f"partition {number} of {topic} is {standing.failure.told(now)}")
+        elif not standing.is_running:
+            waiting[number] = standing.phase
+        elif standing.unanswered > limit:
+            reasons.append(
+                f"no fetch of partition {number} of {topic} was answered for "
+                f"{standing.unanswered:.0f} s: what waits there is not known"
+            )
+    if waiting:
+        reasons.append(f"partitions of {topic} not at work yet: {waiting}")
+    return "; ".join(reasons) or None
