@@ -28,7 +28,7 @@ class Bench:
         self.stage = self.line.scopes
         self.registry = CollectorRegistry()
         meter = Pipeline(self.registry, ManualClock(0))
-        self.following = ScopesFollowing(self.stage.work, LiveScopes(), meter)
+        self.following = ScopesFollowing(self.stage.work, LiveScopes(), meter, "scope-sums")
 
     def add(self, name, audience, minute=START, **sums):
         change = Change({minute: audience}, {minute: 1}, newest=minute, **sums)
