@@ -304,8 +304,10 @@ class Source(mode.Service):
             if self._membership.unanswered(now) > limit:
                 raise SessionLost(f"the group's coordinator has not answered for over {limit:g} s")
             self.went_on()
+        # (What is only begun has a deadline of its own, and fails by that, with its reason.)
         failures = [p.failure.reason for p in self.partitions.values() if p.failure is not None]
-        self._require_progress(failures[-1] if failures else "no fetch was answered")
+        if failures:
+            self._require_progress(failures[-1])
 
     async def is_confirmed(self) -> bool:
         """Say whether the group counts this worker as a member of its current generation.
