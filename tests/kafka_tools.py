@@ -39,7 +39,7 @@ async def produce_all(brokers, topic, records, partition=None):
 
     Without a partition they are placed by murmur2 of the key, as Java's client does.
     """
-    async with AIOKafkaProducer(bootstrap_servers=brokers, linger_ms=5) as producer:
+    async with AIOKafkaProducer(bootstrap_servers=brokers, linger_ms=5, acks="all") as producer:
         sent = [
             await producer.send(topic, key=key, value=value, partition=partition)
             for key, value in records

@@ -6,6 +6,8 @@ It is the real command. Only the sums of a batch are left out, so nothing is sen
 the agent of theirs has nothing to do.
 """
 
+from collections.abc import Iterator
+
 import agents.outcome
 from agents.cli import main
 from agents.sums import Sums
@@ -30,8 +32,8 @@ class _NoSums(Sums):
     def of(self, *_: object) -> Difference:
         return self._nothing
 
-    def send(self, *_: object) -> None:
-        pass
+    def send(self, *_: object) -> Iterator[None]:
+        return iter(())
 
 
 agents.outcome.Sums = _NoSums

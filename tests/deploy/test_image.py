@@ -158,7 +158,7 @@ def test_both_stages_are_of_one_python_with_a_full_version():
 def test_it_has_the_locked_packages_and_no_others(installed):
     listed = run(installed, f"{installed}/bin/python", "-m", "pip", "list", "--format=json")
     found = {
-        each["name"].lower().replace("_", "-"): each["version"]
+        re.sub(r"[-_.]+", "-", each["name"].lower()): each["version"]
         for each in json.loads(listed.stdout)
     }
     locked = dict(

@@ -20,7 +20,7 @@ def watched():
     def often(self, **options):
         make(self, **{**options, "metadata_max_age_ms": 500})
 
-    def told(self, request, **options):
+    def told(self, request, *given, **options):
         if isinstance(request, MetadataRequest):
             asked = request.build(MetadataRequest_v5)
             topics = "ALL" if asked.topics is None else sorted(asked.topics)
@@ -29,7 +29,7 @@ def watched():
         if isinstance(request, FetchRequest):
             fetched = request.build(FetchRequest_v11)
             print("fetched by", self._client_id, "in rack", fetched.rack_id, flush=True)
-        return send(self, request, **options)
+        return send(self, request, *given, **options)
 
     async def looked(settings):
         print("looking at the topics", flush=True)

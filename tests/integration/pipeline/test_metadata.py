@@ -50,10 +50,10 @@ async def test_looking_at_topics_asks_for_them_alone_and_makes_none(
 ):
     asked, send = [], AIOKafkaConnection.send
 
-    def told(self, request, **options):
+    def told(self, request, *given, **options):
         if isinstance(request, MetadataRequest):
             asked.append(request.build(MetadataRequest_v5))
-        return send(self, request, **options)
+        return send(self, request, *given, **options)
 
     monkeypatch.setattr(AIOKafkaConnection, "send", told)
     settings = Settings(brokers=brokers, topic_prefix=topic_prefix, partitions=2)
