@@ -20,6 +20,7 @@ from streams.exact.parsing import (
     KEPT_HEADER_BYTES,
     KEPT_KEY_BYTES,
     Unreadable,
+    are_in_place,
     parse_headers,
     parse_records,
     varint,
@@ -72,6 +73,11 @@ class Header(NamedTuple):
     def next_offset(self) -> int:
         """The offset behind the batch."""
         return self.base_offset + max(0, self.last_offset_delta) + 1
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it has all records that it was produced with: compaction takes some."""
+        return self.record_count == self.last_offset_delta + 1
 
     @property
     def records(self) -> int:
@@ -199,11 +205,11 @@ class BatchReader:
             self.is_over = True
             self.end = self._header.next_offset
         else:
-            last = max(
-                records[-1].offset if len(records) > before else -1,
-                unreadable[-1].offset if len(unreadable) > lost else -1,
+            end = max(
+                records[-1].offset + 1 if len(records) > before else 0,
+                unreadable[-1].offset + unreadable[-1].records if len(unreadable) > lost else 0,
             )
-            self.end = max(self.end, min(last + 1, self._header.next_offset))
+            self.end = max(self.end, min(end, self._header.next_offset))
         if self._header.base_offset < (begin := self._begin):
             records[before:] = [r for r in records[before:] if r.offset >= begin]
             unreadable[lost:] = [u for u in unreadable[lost:] if u.offset + u.records > begin]
@@ -215,19 +221,26 @@ class BatchReader:
         most = min(most, self._count - self._given)
         if type(source) is chain:  # the C decoder, which can be asked for an iterator but once
             before = len(records)
+            is_sound = True
+            passed = self._header.records - self._left
             try:
                 records.extend(islice(source, most))
             except Exception:  # noqa: BLE001  # whatever it is, Python reads on
-                self._given += len(records) - before
+                is_sound = False
+            offsets = [record.offset for record in records[before:]]
+            if not are_in_place(offsets, self._header, passed + self._given):
+                is_sound = False
+                del records[before:]
+            self._given += len(records) - before
+            if not is_sound:
                 self._iterator = parse_records(
                     self._piece,
                     self._header,
-                    self._header.base_offset + self._header.records - self._left,
+                    self._header.base_offset + passed,
                     self._given,
                     self._count,
                 )
                 return
-            self._given += len(records) - before
         else:
             for item in islice(source, most):
                 if type(item) is Unreadable:

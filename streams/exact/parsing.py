@@ -5,6 +5,7 @@ Slow, and careful: what can be read of a record is kept, and one that cannot be 
 
 from __future__ import annotations
 
+from operator import lt
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiokafka.record.default_records import DefaultRecord
@@ -113,6 +114,30 @@ def parse_records(
             yield found
 
 
+def are_in_place(offsets: list[int], header: Header, given: int) -> bool:
+    """Say whether records of a batch lie where they must.
+
+    A broker sees to how many records a batch has, and not to what each says of its own place. A
+    position behind one that says too much would leave others out.
+
+    Args:
+        offsets: Those of the records, one behind the other.
+        header: The batch's.
+        given: How many of its records come before them.
+    """
+    if not offsets:
+        return True
+    least = header.base_offset + given
+    if header.is_dense:
+        return offsets == list(range(least, least + len(offsets)))
+    return least <= offsets[0] and offsets[-1] < header.next_offset and is_growing(offsets)
+
+
+def is_growing(offsets: list[int]) -> bool:
+    """Say whether each offset is larger than the one before."""
+    return all(map(lt, offsets, offsets[1:]))
+
+
 def _record(body: memoryview, header: Header, expected: int) -> DefaultRecord | Unreadable:
     """Read one record, all that lies behind its length."""
     offset = timestamp = None
@@ -128,8 +153,9 @@ def _record(body: memoryview, header: Header, expected: int) -> DefaultRecord | 
             else header.first_timestamp + ahead
         )
         delta, at = varint(body, at)
-        if not 0 <= delta <= header.last_offset_delta:
-            raise _Damaged(f"it is number {delta} of {header.last_offset_delta + 1}")
+        least = expected - header.base_offset
+        if not least <= delta <= (least if header.is_dense else header.last_offset_delta):
+            raise _Damaged(f"it is number {delta} where {least} was to come")
         offset = header.base_offset + delta
         key_bytes, at = varint(body, at)
         key, at = _bytes(body, at, key_bytes)
