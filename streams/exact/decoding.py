@@ -9,6 +9,7 @@ as `Unreadable`. Nothing in here raises because of what a batch holds.
 from __future__ import annotations
 
 import struct
+import time
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,8 +20,10 @@ from streams.exact.parsing import (
     KEPT_BYTES,
     KEPT_HEADER_BYTES,
     KEPT_KEY_BYTES,
+    MOST_HEADERS,
     Unreadable,
     are_in_place,
+    header_count,
     parse_headers,
     parse_records,
     varint,
@@ -37,7 +40,7 @@ _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 HEADER_BYTES: Final = _HEADER.size
 
 #: Longer batches are read in pieces of this size: about what is decoded in one go.
-PIECE_BYTES: Final = 1 << 21
+PIECE_BYTES: Final = 1 << 19
 
 #: Longer records are not read: they are told of with the beginning of their value.
 LARGEST_RECORD: Final = 1 << 22
@@ -47,6 +50,9 @@ _PIECE_RECORDS: Final = 50_000
 
 _CODEC_MASK: Final = 0x07
 _APPEND_TIME: Final = 0x08
+
+#: Record by record is read for so long at a time, in seconds.
+_SLOW_SECONDS: Final = 0.02
 
 #: What the C decoder may look at behind the end of a batch that is damaged.
 _PAD: Final = bytes(32)
@@ -179,6 +185,11 @@ class BatchReader:
             self._steps = self._read_in_pieces()
 
     @property
+    def is_slow(self) -> bool:
+        """Whether it reads record by record."""
+        return self._iterator is not None and type(self._iterator) is not chain
+
+    @property
     def _is_long(self) -> bool:
         return bool(self._header.attributes & _CODEC_MASK) or len(self._view) > PIECE_BYTES
 
@@ -242,6 +253,7 @@ class BatchReader:
                 )
                 return
         else:
+            until = time.monotonic() + _SLOW_SECONDS
             for item in islice(source, most):
                 if type(item) is Unreadable:
                     unreadable.append(item)
@@ -249,6 +261,8 @@ class BatchReader:
                 else:
                     records.append(item)
                     self._given += 1
+                if time.monotonic() > until:
+                    break
         if self._given >= self._count:
             self._left -= self._given
             self._given = 0
@@ -257,7 +271,8 @@ class BatchReader:
     # -- what is compressed or long ---------------------------------------------------------------
 
     def _step(self, unreadable: list[Unreadable]) -> int:
-        assert self._steps is not None
+        if self._steps is None:
+            return 0  # all that the batch may have was given
         try:
             found = next(self._steps)
         except StopIteration:
@@ -300,11 +315,15 @@ class BatchReader:
                 self._rest = content
                 if length is None:
                     raise CompressionError("holds a record without a length")
-                yield from self._pass_by()
+                yield from self._pass_by(f"more than {self._largest} are not read")
                 continue
             if not count:
                 assert length is not None
                 content += self._take(length + 10 - len(content))
+                if (headers := header_count(content)) > MOST_HEADERS:
+                    self._rest = content
+                    yield from self._pass_by(f"with {headers} headers, over {MOST_HEADERS}")
+                    continue
                 count, end, _ = _whole_records(content)
                 if not count:
                     raise CompressionError("ends within a record")
@@ -331,8 +350,8 @@ class BatchReader:
             missing -= len(piece)
         return b"".join(found)
 
-    def _pass_by(self) -> Iterator[Unreadable | None]:
-        """Tell of a record that is too long, with its beginning, and hold none of it."""
+    def _pass_by(self, why: str) -> Iterator[Unreadable | None]:
+        """Tell of a record that is not read, with its beginning, and hold none of it."""
         header = self._header
         length, at = varint(self._rest, 0)
         begin = at
@@ -361,7 +380,7 @@ class BatchReader:
             headers,
             length,
             1,
-            f"a record of {length} bytes: more than {self._largest} are not read",
+            f"a record of {length} bytes: {why}",
             key_bytes,
             value_bytes,
         )

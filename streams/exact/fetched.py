@@ -56,10 +56,13 @@ _FORMAT_2: Final = 2
 _NOT_PLAIN: Final = 0x37
 
 #: Batches are read by the run, of up to about so many bytes.
-_RUN_BYTES: Final = 1 << 20
+_RUN_BYTES: Final = 1 << 18
 
 #: One call of `take` works through about so many bytes.
-STEP_BYTES: Final = 1 << 22
+STEP_BYTES: Final = 1 << 19
+
+#: A header may come as 3 bytes, and takes about so many in memory.
+_BYTES_OF_HEADER: Final = 100
 
 
 class KeptRecords(MemoryRecords):
@@ -403,6 +406,8 @@ class Fetched:
             self.end = reader.end
             if reader.is_over:
                 readers.popleft()
+            elif isinstance(reader, BatchReader) and reader.is_slow:
+                break  # it took its time
         if not readers:
             self.end = self.next_fetch_offset
             self.is_over = True
@@ -414,15 +419,19 @@ class Fetched:
         Fewer only if there are no more.
         """
         taken = self.take(most, min(most_bytes, STEP_BYTES))
-        worked = STEP_BYTES
+        worked = STEP_BYTES + _size_of_headers(taken)
         while not self.is_over and len(taken.records) < most and worked < most_bytes:
             await asyncio.sleep(0)
             more = self.take(most - len(taken.records), min(most_bytes - worked, STEP_BYTES))
             taken.records.extend(more.records)
             taken.unreadable.extend(more.unreadable)
             if more.size:  # what is passed by holds nothing
-                worked += STEP_BYTES
+                worked += STEP_BYTES + _size_of_headers(more)
         return taken
+
+
+def _size_of_headers(taken: Taken) -> int:
+    return _BYTES_OF_HEADER * sum([len(record.headers) for record in taken.records])
 
 
 def _is_abort(response: PartitionRecords, batch: Any) -> bool:
