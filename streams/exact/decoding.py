@@ -39,8 +39,11 @@ if TYPE_CHECKING:
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 HEADER_BYTES: Final = _HEADER.size
 
-#: Longer batches are read in pieces of this size: about what is decoded in one go.
+#: What is compressed or long is read in pieces of this size.
 PIECE_BYTES: Final = 1 << 19
+
+#: A batch that is not compressed is read as it is up to this size.
+_LONG_BYTES: Final = 1 << 20
 
 #: Longer records are not read: they are told of with the beginning of their value.
 LARGEST_RECORD: Final = 1 << 22
@@ -191,7 +194,7 @@ class BatchReader:
 
     @property
     def _is_long(self) -> bool:
-        return bool(self._header.attributes & _CODEC_MASK) or len(self._view) > PIECE_BYTES
+        return bool(self._header.attributes & _CODEC_MASK) or len(self._view) > _LONG_BYTES
 
     def read(self, most: int, records: list[Any], unreadable: list[Unreadable]) -> int:
         """Read on for one step, which is bounded in time and memory.

@@ -56,7 +56,7 @@ _FORMAT_2: Final = 2
 _NOT_PLAIN: Final = 0x37
 
 #: Batches are read by the run, of up to about so many bytes.
-_RUN_BYTES: Final = 1 << 18
+_RUN_BYTES: Final = 1 << 19
 
 #: One call of `take` works through about so many bytes.
 STEP_BYTES: Final = 1 << 19
