@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import structlog
 
-from agents.scope_rows import State, chunk_key, require_scope
+from agents.scope_rows import State, chunk_key, require_change
 from streams.audience.scope import Chunk, Head, Scope
 from streams.audience.scope_codec import decode_change
 from streams.errors import LiveAudienceError
@@ -84,10 +84,7 @@ class CarefulScopes:
     def _is_readable(self, batch: Batch[State], record: Any) -> bool:
         """Whether a record is a change of a scope; skips it if not."""
         try:
-            if record.value is None:
-                raise ValueError("it has no value")  # noqa: TRY301  # as all that is wrong comes
-            decode_change(record.value)
-            require_scope(record.key)
+            require_change(record)
         except LiveAudienceError:
             raise
         except (msgspec.DecodeError, ValueError) as error:

@@ -7,13 +7,13 @@ name, a slash and the chunk's number (`venue:louvre/110417`): no name has a slas
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
 
 from streams.audience.scope import Chunk, Head, Scope
-from streams.audience.scope_codec import decode_scope
+from streams.audience.scope_codec import decode_change, decode_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,6 +41,20 @@ def require_scope(key: bytes | None) -> None:
     """
     if key is None or _NAME.fullmatch(key) is None:
         raise ValueError(f"the key is no scope's name: {ascii(key)[:200]}")
+
+
+def require_change(record: Any) -> None:
+    """Do nothing for a record that is a change of a scope.
+
+    Raises:
+        NewerFormat: A newer version wrote it.
+        msgspec.DecodeError: It cannot be read.
+        ValueError: It has no value, or its key is no scope's name.
+    """
+    if record.value is None:
+        raise ValueError("it has no value")
+    decode_change(record.value)
+    require_scope(record.key)
 
 
 def scope_of(batch: Batch[State], key: bytes) -> Scope:

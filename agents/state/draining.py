@@ -15,7 +15,7 @@ from agents.scopes import HOT_ROWS, Scopes
 from agents.state.operation import StateError
 from streams import audience
 from streams.audience.scope_codec import decode_scope, encode_scope
-from streams.exact import Listener, Rows
+from streams.exact import Listener, Rows, SessionLost
 from streams.exact.cluster import TopicFacts
 from streams.exact.deadline import bounded, let_go
 from streams.exact.partition import Kept, Partition
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agents.state.stages import Stage
-    from streams.exact import Batch, SessionLost
+    from streams.exact import Batch
     from streams.exact.position import Position
     from streams.settings import Settings
 
@@ -198,8 +198,24 @@ class Drain:
                 # Of all records, those of open transactions too: they are waited for.
                 ends = self._progress.targets = await self._ends(sources)
             partitions = self._progress.partitions
+            self._require_answers(partitions)
             waiting = sum(max(0, end - partitions[n].reached) for n, end in ends.items())
             told(waiting, max(0.0, left))
+
+    def _require_answers(self, partitions: Mapping[int, _Draining]) -> None:
+        """Do nothing as long as fetches are answered.
+
+        Raises:
+            SessionLost: Those of a partition are not.
+        """
+        now, limit = time.monotonic(), self._exact.deadline
+        for number, partition in partitions.items():
+            partition.look(now)
+            if partition.unanswered(now) > limit:
+                raise SessionLost(
+                    f"{self._stage.source}/{number}: no fetch was answered for over {limit:g} s: "
+                    "its leader is unknown or does not work"
+                )
 
     async def _ends(self, sources: list[TopicPartition]) -> dict[int, int]:
         async with kafka.reader(self._settings, isolation_level="read_uncommitted") as consumer:

@@ -18,7 +18,7 @@ from agents import kafka
 from agents.state.access import Record, exclusive, in_transactions, told_in_words
 from agents.state.archive import SECTIONS
 from agents.state.exporting import open_archive
-from agents.state.operation import OPERATION_KEY, Operation, StateError, encode_operation
+from agents.state.operation import Operation, StateError, encode_operation
 from agents.state.partitions import facts_of
 from agents.state.stages import read_state, stages
 from streams.audience.scope_codec import decode_change
@@ -26,6 +26,7 @@ from streams.errors import InputError
 from streams.exact.errors import ExactError
 from streams.exact.position import (
     MOVING,
+    OPERATION_KEY,
     POSITION_KEY,
     Position,
     decode_position,

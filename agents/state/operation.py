@@ -7,11 +7,6 @@ from typing import Final, Literal
 import msgspec
 
 from streams.errors import LiveAudienceError
-from streams.exact.rows import RESERVED
-
-#: Under this key it lies in partition 0 of the broadcasts' changelog. It goes in the transaction
-#: that makes the state whole again, so that no worker ever takes it for a row.
-OPERATION_KEY: Final = RESERVED + b"operation"
 
 FORMAT: Final = 1
 

@@ -32,14 +32,13 @@ from agents.state.access import (
 )
 from agents.state.draining import Drain
 from agents.state.operation import (
-    OPERATION_KEY,
     Operation,
     StateError,
     encode_operation,
 )
 from agents.state.partitions import facts_of, grow
 from agents.state.stages import Stage, read_state, stages
-from streams.exact.position import MOVING, POSITION_KEY, Position, encode_position
+from streams.exact.position import MOVING, OPERATION_KEY, POSITION_KEY, Position, encode_position
 from streams.topics import Topics
 
 if TYPE_CHECKING:

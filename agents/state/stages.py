@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from aiokafka import TopicPartition
 
 from agents.app import exact_settings, scopes_settings
-from agents.state.operation import OPERATION_KEY, Operation, decode_operation
+from agents.state.operation import Operation, decode_operation
 from streams import audience
 from streams.audience.scope_codec import decode_scope
 from streams.exact import Rows
+from streams.exact.position import OPERATION_KEY
 from streams.exact.restore import restore
 from streams.routing import Partitioner, partition_for
 from streams.topics import Topics

@@ -9,6 +9,7 @@ as `Unreadable`. Nothing in here raises because of what a batch holds.
 from __future__ import annotations
 
 import struct
+import time
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,7 +20,10 @@ from streams.exact.parsing import (
     KEPT_BYTES,
     KEPT_HEADER_BYTES,
     KEPT_KEY_BYTES,
+    MOST_HEADERS,
     Unreadable,
+    are_in_place,
+    header_count,
     parse_headers,
     parse_records,
     varint,
@@ -35,8 +39,11 @@ if TYPE_CHECKING:
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 HEADER_BYTES: Final = _HEADER.size
 
-#: Longer batches are read in pieces of this size: about what is decoded in one go.
-PIECE_BYTES: Final = 1 << 21
+#: What is compressed or long is read in pieces of this size.
+PIECE_BYTES: Final = 1 << 19
+
+#: A batch that is not compressed is read as it is up to this size.
+_LONG_BYTES: Final = 1 << 20
 
 #: Longer records are not read: they are told of with the beginning of their value.
 LARGEST_RECORD: Final = 1 << 22
@@ -46,6 +53,9 @@ _PIECE_RECORDS: Final = 50_000
 
 _CODEC_MASK: Final = 0x07
 _APPEND_TIME: Final = 0x08
+
+#: Record by record is read for so long at a time, in seconds.
+_SLOW_SECONDS: Final = 0.02
 
 #: What the C decoder may look at behind the end of a batch that is damaged.
 _PAD: Final = bytes(32)
@@ -72,6 +82,11 @@ class Header(NamedTuple):
     def next_offset(self) -> int:
         """The offset behind the batch."""
         return self.base_offset + max(0, self.last_offset_delta) + 1
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it has all records that it was produced with: compaction takes some."""
+        return self.record_count == self.last_offset_delta + 1
 
     @property
     def records(self) -> int:
@@ -173,8 +188,13 @@ class BatchReader:
             self._steps = self._read_in_pieces()
 
     @property
+    def is_slow(self) -> bool:
+        """Whether it reads record by record."""
+        return self._iterator is not None and type(self._iterator) is not chain
+
+    @property
     def _is_long(self) -> bool:
-        return bool(self._header.attributes & _CODEC_MASK) or len(self._view) > PIECE_BYTES
+        return bool(self._header.attributes & _CODEC_MASK) or len(self._view) > _LONG_BYTES
 
     def read(self, most: int, records: list[Any], unreadable: list[Unreadable]) -> int:
         """Read on for one step, which is bounded in time and memory.
@@ -199,11 +219,11 @@ class BatchReader:
             self.is_over = True
             self.end = self._header.next_offset
         else:
-            last = max(
-                records[-1].offset if len(records) > before else -1,
-                unreadable[-1].offset if len(unreadable) > lost else -1,
+            end = max(
+                records[-1].offset + 1 if len(records) > before else 0,
+                unreadable[-1].offset + unreadable[-1].records if len(unreadable) > lost else 0,
             )
-            self.end = max(self.end, min(last + 1, self._header.next_offset))
+            self.end = max(self.end, min(end, self._header.next_offset))
         if self._header.base_offset < (begin := self._begin):
             records[before:] = [r for r in records[before:] if r.offset >= begin]
             unreadable[lost:] = [u for u in unreadable[lost:] if u.offset + u.records > begin]
@@ -215,20 +235,28 @@ class BatchReader:
         most = min(most, self._count - self._given)
         if type(source) is chain:  # the C decoder, which can be asked for an iterator but once
             before = len(records)
+            is_sound = True
+            passed = self._header.records - self._left
             try:
                 records.extend(islice(source, most))
             except Exception:  # noqa: BLE001  # whatever it is, Python reads on
-                self._given += len(records) - before
+                is_sound = False
+            offsets = [record.offset for record in records[before:]]
+            if not are_in_place(offsets, self._header, passed + self._given):
+                is_sound = False
+                del records[before:]
+            self._given += len(records) - before
+            if not is_sound:
                 self._iterator = parse_records(
                     self._piece,
                     self._header,
-                    self._header.base_offset + self._header.records - self._left,
+                    self._header.base_offset + passed,
                     self._given,
                     self._count,
                 )
                 return
-            self._given += len(records) - before
         else:
+            until = time.monotonic() + _SLOW_SECONDS
             for item in islice(source, most):
                 if type(item) is Unreadable:
                     unreadable.append(item)
@@ -236,6 +264,8 @@ class BatchReader:
                 else:
                     records.append(item)
                     self._given += 1
+                if time.monotonic() > until:
+                    break
         if self._given >= self._count:
             self._left -= self._given
             self._given = 0
@@ -244,7 +274,8 @@ class BatchReader:
     # -- what is compressed or long ---------------------------------------------------------------
 
     def _step(self, unreadable: list[Unreadable]) -> int:
-        assert self._steps is not None
+        if self._steps is None:
+            return 0  # all that the batch may have was given
         try:
             found = next(self._steps)
         except StopIteration:
@@ -287,11 +318,15 @@ class BatchReader:
                 self._rest = content
                 if length is None:
                     raise CompressionError("holds a record without a length")
-                yield from self._pass_by()
+                yield from self._pass_by(f"more than {self._largest} are not read")
                 continue
             if not count:
                 assert length is not None
                 content += self._take(length + 10 - len(content))
+                if (headers := header_count(content)) > MOST_HEADERS:
+                    self._rest = content
+                    yield from self._pass_by(f"with {headers} headers, over {MOST_HEADERS}")
+                    continue
                 count, end, _ = _whole_records(content)
                 if not count:
                     raise CompressionError("ends within a record")
@@ -318,8 +353,8 @@ class BatchReader:
             missing -= len(piece)
         return b"".join(found)
 
-    def _pass_by(self) -> Iterator[Unreadable | None]:
-        """Tell of a record that is too long, with its beginning, and hold none of it."""
+    def _pass_by(self, why: str) -> Iterator[Unreadable | None]:
+        """Tell of a record that is not read, with its beginning, and hold none of it."""
         header = self._header
         length, at = varint(self._rest, 0)
         begin = at
@@ -348,7 +383,7 @@ class BatchReader:
             headers,
             length,
             1,
-            f"a record of {length} bytes: more than {self._largest} are not read",
+            f"a record of {length} bytes: {why}",
             key_bytes,
             value_bytes,
         )

@@ -1,7 +1,5 @@
 """What can go wrong, by what is to be done about it."""
 
-import traceback
-
 
 class ExactError(Exception):
     """The root of this layer's errors."""
@@ -77,7 +75,8 @@ def release_frames(error: BaseException | None) -> None:
         if found is None or id(found) in seen:
             continue
         seen.add(id(found))
-        traceback.clear_frames(found.__traceback__)
+        # The frames are not cleared: one of them may be a coroutine's that has caught the error and
+        # waits for something else by now, and clearing would end it.
         found.__traceback__ = None
         waiting += [found.__cause__, found.__context__]
         if isinstance(found, BaseExceptionGroup):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from bisect import bisect_left
 from collections import OrderedDict, deque
 from itertools import chain, islice
 from operator import length_hint
@@ -36,6 +37,7 @@ from streams.exact.decoding import (
     unreadable_batch,
 )
 from streams.exact.legacy import LegacyReader
+from streams.exact.parsing import are_in_place, is_growing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,10 +56,13 @@ _FORMAT_2: Final = 2
 _NOT_PLAIN: Final = 0x37
 
 #: Batches are read by the run, of up to about so many bytes.
-_RUN_BYTES: Final = 1 << 20
+_RUN_BYTES: Final = 1 << 19
 
 #: One call of `take` works through about so many bytes.
-STEP_BYTES: Final = 1 << 22
+STEP_BYTES: Final = 1 << 19
+
+#: A header may come as 3 bytes, and takes about so many in memory.
+_BYTES_OF_HEADER: Final = 100
 
 
 class KeptRecords(MemoryRecords):
@@ -134,8 +139,8 @@ class _Run:
 
     __slots__ = (
         "_chain",
+        "_failed",
         "_given",
-        "_has_failed",
         "_sources",
         "batches",
         "end",
@@ -151,7 +156,7 @@ class _Run:
         self.end = 0
         self.is_over = False
         self._given = 0
-        self._has_failed = False
+        self._failed: int | None = None
         self._sources: Any = None
         self._chain: Iterator[Any] = iter(())
 
@@ -160,35 +165,76 @@ class _Run:
         worked = 0
         if self._sources is None:
             worked = self.size
+            self.end = self.batches[0].base_offset
             self._sources = iter(self.batches)
             self._chain = chain.from_iterable(self._sources)
-        before = len(records)
+        before, place = len(records), max(0, self._place)
         try:
             records.extend(islice(self._chain, most))
         except Exception:  # noqa: BLE001  # whatever it is, what follows is read another way
-            self.is_over = self._has_failed = True
+            self._fail(self._place)
+        offsets = [record.offset for record in records[before:]]
+        if not self._are_in_place(offsets):
+            del records[before + self._first_misplaced(offsets, place) :]
         found = len(records) - before
         self._given += found
         if found:
             self.end = records[-1].offset + 1
-        if found < most and not self._has_failed:
+        if found < most and not self.is_over:
             self.is_over = True
             self.end = self.batches[-1].next_offset
         return worked
 
     def after(self, begin: int, largest: int) -> list[_Run | BatchReader]:
         """What is left of it to be read, last first: nothing, unless the decoder failed."""
-        if not self._has_failed:
+        if (place := self._failed) is None:
             return []
-        place = len(self.batches) - length_hint(self._sources) - 1
         view = self.views[place]
-        counts = [max(0, read_header(view).record_count) for view in self.views[: place + 1]]
-        given = self._given - sum(counts[:-1])
+        given = self._given - sum(self._counts(place))
         rest = _Run()
-        rest.batches, rest.views = self.batches[place + 1 :], self.views[place + 1 :]
+        rest.views = self.views[place + 1 :]
+        rest.batches = [DefaultRecordBatch(view) for view in rest.views]  # some may be read by now
         rest.size = sum(map(len, rest.views))
         failed = BatchReader(view, self.batches[place], begin, largest, given)
         return [rest, failed] if rest.batches else [failed]
+
+    @property
+    def _place(self) -> int:
+        """Which batch is being read, -1 before the first one."""
+        return len(self.batches) - length_hint(self._sources) - 1
+
+    def _counts(self, place: int) -> list[int]:
+        """How many records the batches before one have."""
+        return [max(0, read_header(view).record_count) for view in self.views[:place]]
+
+    def _fail(self, place: int) -> None:
+        self._failed = place
+        self.is_over = True
+
+    def _are_in_place(self, offsets: list[int]) -> bool:
+        """Whether offsets grow, and those of the batch that is being read are what they must be."""
+        if not offsets:
+            return True
+        if offsets[0] < self.end or not is_growing(offsets):
+            return False
+        header = read_header(self.views[self._place])
+        begin = max(header.base_offset, self.end)
+        theirs = offsets[bisect_left(offsets, begin) :]
+        return are_in_place(theirs, header, begin - header.base_offset)
+
+    def _first_misplaced(self, offsets: list[int], place: int) -> int:
+        """Find the batch in which an offset is wrong; return how many records come before it."""
+        given, at = self._given - sum(self._counts(place)), 0
+        while at < len(offsets) and place < len(self.views):
+            header = read_header(self.views[place])
+            part = offsets[at : at + max(0, header.record_count - given)]
+            if not are_in_place(part, header, given):
+                self._fail(place)
+                break
+            at += len(part)
+            place += 1
+            given = 0
+        return at
 
 
 class Fetched:
@@ -353,13 +399,15 @@ class Fetched:
                 continue
             if isinstance(reader, tuple):
                 unreadable.append(reader)
-                self.end = reader.offset + 1
+                self.end = reader.offset + reader.records
                 readers.popleft()
                 continue
             worked += reader.read(left, records, unreadable)
             self.end = reader.end
             if reader.is_over:
                 readers.popleft()
+            elif isinstance(reader, BatchReader) and reader.is_slow:
+                break  # it took its time
         if not readers:
             self.end = self.next_fetch_offset
             self.is_over = True
@@ -371,15 +419,19 @@ class Fetched:
         Fewer only if there are no more.
         """
         taken = self.take(most, min(most_bytes, STEP_BYTES))
-        worked = STEP_BYTES
+        worked = STEP_BYTES + _size_of_headers(taken)
         while not self.is_over and len(taken.records) < most and worked < most_bytes:
             await asyncio.sleep(0)
             more = self.take(most - len(taken.records), min(most_bytes - worked, STEP_BYTES))
             taken.records.extend(more.records)
             taken.unreadable.extend(more.unreadable)
             if more.size:  # what is passed by holds nothing
-                worked += STEP_BYTES
+                worked += STEP_BYTES + _size_of_headers(more)
         return taken
+
+
+def _size_of_headers(taken: Taken) -> int:
+    return _BYTES_OF_HEADER * sum([len(record.headers) for record in taken.records])
 
 
 def _is_abort(response: PartitionRecords, batch: Any) -> bool:

@@ -5,6 +5,7 @@ Slow, and careful: what can be read of a record is kept, and one that cannot be 
 
 from __future__ import annotations
 
+from operator import lt
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiokafka.record.default_records import DefaultRecord
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 KEPT_BYTES: Final = 512 * 1024
 KEPT_KEY_BYTES: Final = 64 * 1024
 KEPT_HEADER_BYTES: Final = 64 * 1024
+
+#: More headers of one record are not read: each takes some 100 bytes and 3 us, and 3 bytes at least
+#: of what came.
+MOST_HEADERS: Final = 10_000
 
 _APPEND_TIME: Final = 0x08
 
@@ -113,6 +118,30 @@ def parse_records(
             yield found
 
 
+def are_in_place(offsets: list[int], header: Header, given: int) -> bool:
+    """Say whether records of a batch lie where they must.
+
+    A broker sees to how many records a batch has, and not to what each says of its own place. A
+    position behind one that says too much would leave others out.
+
+    Args:
+        offsets: Those of the records, one behind the other.
+        header: The batch's.
+        given: How many of its records come before them.
+    """
+    if not offsets:
+        return True
+    least = header.base_offset + given
+    if header.is_dense:
+        return offsets == list(range(least, least + len(offsets)))
+    return least <= offsets[0] and offsets[-1] < header.next_offset and is_growing(offsets)
+
+
+def is_growing(offsets: list[int]) -> bool:
+    """Say whether each offset is larger than the one before."""
+    return all(map(lt, offsets, offsets[1:]))
+
+
 def _record(body: memoryview, header: Header, expected: int) -> DefaultRecord | Unreadable:
     """Read one record, all that lies behind its length."""
     offset = timestamp = None
@@ -128,8 +157,9 @@ def _record(body: memoryview, header: Header, expected: int) -> DefaultRecord | 
             else header.first_timestamp + ahead
         )
         delta, at = varint(body, at)
-        if not 0 <= delta <= header.last_offset_delta:
-            raise _Damaged(f"it is number {delta} of {header.last_offset_delta + 1}")
+        least = expected - header.base_offset
+        if not least <= delta <= (least if header.is_dense else header.last_offset_delta):
+            raise _Damaged(f"it is number {delta} where {least} was to come")
         offset = header.base_offset + delta
         key_bytes, at = varint(body, at)
         key, at = _bytes(body, at, key_bytes)
@@ -174,6 +204,8 @@ def _headers(body: _Bytes, at: int) -> tuple[list[tuple[str, bytes | None]], int
     count, at = varint(body, at)
     if not 0 <= count <= len(body) - at:  # each takes two bytes or more
         raise _Damaged(f"{count} headers are announced where {len(body) - at} bytes are left")
+    if count > MOST_HEADERS:
+        raise _Damaged(f"of {count} headers none is read, for they are over {MOST_HEADERS}")
     headers = []
     for _ in range(count):
         length, at = varint(body, at)
@@ -186,6 +218,20 @@ def _headers(body: _Bytes, at: int) -> tuple[list[tuple[str, bytes | None]], int
         # A name in another encoding harms nobody.
         headers.append((name.decode("utf-8", "backslashreplace"), value))
     return headers, at
+
+
+def header_count(content: bytes) -> int:
+    """How many headers the first record of some bytes says it has; 0 if it does not say."""
+    try:
+        _, at = varint(content, 0)
+        for _ in range(3):  # attributes, timestamp, offset
+            _, at = varint(content, at)
+        for _ in range(2):  # key, value
+            size, at = varint(content, at)
+            at += max(0, size)
+        return varint(content, at)[0]
+    except ValueError:
+        return 0
 
 
 def parse_headers(content: bytes) -> tuple[tuple[str, bytes | None], ...]:

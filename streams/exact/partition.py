@@ -30,7 +30,7 @@ from streams.exact.fetched import Taken, hand_over, take
 from streams.exact.ledger import Ledger
 from streams.exact.limits import Limits
 from streams.exact.portions import Portions
-from streams.exact.position import Position
+from streams.exact.position import OPERATION_KEY, Position
 from streams.exact.restore import Restored, restore
 from streams.exact.resume import resume_at
 
@@ -272,6 +272,11 @@ class Partition:
 
     async def _resume_at(self, position: Position | None) -> int:
         """Return the offset to read on from, or refuse where that would lie."""
+        if OPERATION_KEY in self._kept.rows.committed:
+            raise Refusal(
+                f"another program is at work on the rows of {self._name}, and is not through: "
+                f"{self._settings.remedies.moving}"
+            )
         return await resume_at(self._consumer, self._source, self._facts, position, self._settings)
 
     # -- failures ------------------------------------------------------------------------------

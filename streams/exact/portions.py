@@ -38,6 +38,8 @@ class Portions:
 
     def worked(self, records: int, seconds: float) -> None:
         """Take note of how long a batch of so many records took."""
+        if not records:
+            return  # what took long was work of the agent's own, which is not less with fewer
         if seconds > self._seconds:
             self.records = max(1, min(self.records, records) // 2)
         elif records >= self.records and seconds < _EASY * self._seconds:

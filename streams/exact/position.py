@@ -10,6 +10,10 @@ from streams.exact.rows import RESERVED
 #: The key it is stored under; compaction keeps the last one.
 POSITION_KEY = RESERVED + b"position"
 
+#: Under this key another program tells in partition 0 that it is at work on the state as a whole.
+#: Nobody may read on before it has deleted that.
+OPERATION_KEY = RESERVED + b"operation"
+
 FORMAT = 1
 
 #: Stands in the place of the number of partitions while rows are being put there from elsewhere:

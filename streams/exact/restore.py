@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.exact.deadline import bounded, let_go
-from streams.exact.errors import Refusal
+from streams.exact.errors import Refusal, SessionLost
 from streams.exact.fetched import hand_over, take
 from streams.exact.position import POSITION_KEY, Position, decode_position
 
 if TYPE_CHECKING:
+    from streams.exact.fetched import Fetched
     from streams.exact.parsing import Unreadable
     from streams.exact.rows import Rows
     from streams.exact.settings import ExactSettings
@@ -100,9 +101,8 @@ async def restore(
         told = time.monotonic()
         at = start
         while at < end:
-            async with bounded(settings.deadline, what):
-                fetched = await take(consumer, changelog, 1000)
-            while fetched is not None and not fetched.is_over:
+            fetched = await _next(consumer, changelog, settings.deadline, what)
+            while not fetched.is_over:
                 records, unreadable = fetched.take(_AT_ONCE)
                 if unreadable:
                     raise Refusal(_damaged(changelog, unreadable[0]))
@@ -120,6 +120,28 @@ async def restore(
         return Restored(position, end, count)
     finally:
         await let_go(2.0, consumer.stop())
+
+
+async def _next(
+    consumer: AIOKafkaConsumer, changelog: TopicPartition, deadline: float, what: str
+) -> Fetched:
+    """Give what is fetched next.
+
+    Raises:
+        SessionLost: Nothing came in time: `getmany` would give nothing for ever where the leader is
+            unknown, or aiokafka's fetch task has died.
+    """
+    began = time.monotonic()
+    while True:
+        async with bounded(deadline, what):
+            fetched = await take(consumer, changelog, 1000)
+        if fetched is not None:
+            return fetched
+        if time.monotonic() - began > deadline:
+            raise SessionLost(
+                f"{what}: no fetch was answered for over {deadline:g} s: its leader is unknown or "
+                "does not work"
+            )
 
 
 def _damaged(changelog: TopicPartition, found: Unreadable) -> str:

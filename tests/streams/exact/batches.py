@@ -47,9 +47,9 @@ def varint(number):
     return bytes(out)
 
 
-def record(number, key=b"k", value=b"v", headers=(), *, length=None):
-    """The bytes of a record; `length` is a lie to be told."""
-    body = b"\0" + varint(number) + varint(number)
+def record(number, key=b"k", value=b"v", headers=(), *, length=None, place=None):
+    """The bytes of a record; `length` and `place` are lies to be told."""
+    body = b"\0" + varint(number) + varint(number if place is None else place)
     for part in (key, value):
         body += varint(-1) if part is None else varint(len(part)) + part
     body += varint(len(headers))

@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import gc
 import weakref
@@ -62,3 +63,27 @@ def test_without_it_a_batch_would_stay():
         assert made[0]() is not None
     finally:
         gc.enable()
+
+
+async def test_what_has_caught_the_error_and_goes_on_is_left_alone():
+    caught, go_on = asyncio.Event(), asyncio.Event()
+    errors = []
+
+    def fail():
+        raise SessionLost("a request failed")
+
+    async def task_of_a_client():
+        try:
+            fail()
+        except SessionLost as error:
+            errors.append(error)
+        caught.set()
+        await go_on.wait()
+        return "went on"
+
+    task = asyncio.ensure_future(task_of_a_client())
+    await caught.wait()
+    await asyncio.sleep(0)
+    release_frames(errors[0])
+    go_on.set()
+    assert await asyncio.wait_for(task, 1) == "went on"

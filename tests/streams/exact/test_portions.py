@@ -88,3 +88,9 @@ def test_a_topic_that_takes_smaller_batches_has_the_same_again():
     portions, taken = Portions(1_000, 2.0), Taken([record(1), record(2)], [])
     portions.put_back(taken, 3, error)
     assert portions.next() == (taken, 3)
+
+
+def test_a_batch_without_records_that_takes_long_makes_no_other_smaller():
+    portions = Portions(20_000, 2.5)
+    portions.worked(0, 10.0)
+    assert portions.records == 20_000

@@ -1,0 +1,36 @@
+"""Where a partition does not begin."""
+
+import time
+from unittest.mock import Mock
+
+import pytest
+from aiokafka import TopicPartition
+
+from streams.exact import ExactSettings, Rows
+from streams.exact.cluster import TopicFacts
+from streams.exact.errors import Refusal
+from streams.exact.partition import Kept, Partition
+from streams.exact.position import OPERATION_KEY, Position
+
+
+async def test_no_partition_begins_while_another_program_is_at_work_on_its_rows():
+    """Its positions may be right all the same: a repartition tells of itself before all else."""
+    rows = Rows(int, str)
+    rows.load(OPERATION_KEY, b"{}")
+    settings = ExactSettings(client={}, client_id="c", group="g", transactional_id_prefix="g.")
+    partition = Partition(
+        settings,
+        TopicPartition("words", 0),
+        "counts",
+        TopicFacts("id", 1),
+        Kept(rows),
+        Mock(),
+        Mock(),
+        Mock(),
+        Mock(),
+        time.time,
+        time.monotonic,
+        Mock(),
+    )
+    with pytest.raises(Refusal, match="words/0, and is not through: let the program"):
+        await partition._resume_at(Position(5, "id", 1))
