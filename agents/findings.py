@@ -151,6 +151,13 @@ def _partitions(case: _Case) -> Iterator[Finding]:
         return
     what = f"has {have} partitions, not {wanted} (AUDIENCE_PARTITIONS)"
     remedy = f"set AUDIENCE_PARTITIONS={have}"
+    events = case.found.get(case.topics.events.name)
+    if have < wanted and events is not None and events.partitions == wanted:
+        # The events have got more, and there is no way back. `state repartition` leaves the
+        # outputs as they are, for readers find everything all the same.
+        if case.topic is case.topics.scope_sums:
+            yield case.error(what, _repartition(wanted))
+        return
     if case.topic in (case.topics.events, case.topics.scope_sums):
         more = (
             f"; for {wanted}, {_repartition(wanted)}. Partitions that are added in another way "

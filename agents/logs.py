@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import orjson
@@ -27,6 +28,10 @@ _LEVELS: Final = {
 # What is ours: only this is ever logged at DEBUG, for the libraries' own debugging lines are
 # several a message.
 _OURS: Final = ("streams", "agents")
+# What a Kafka client repeats while a broker is away: each line once in so many seconds.
+_SELDOM: Final = 30.0
+# So many different lines are told apart.
+_LINES: Final = 1_000
 
 
 def configure(settings: Settings, stream: TextIO | None = None) -> None:
@@ -67,6 +72,7 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
             ],
         )
     )
+    handler.addFilter(_Seldom())
     level = _LEVELS[settings.log_level]
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -77,6 +83,36 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     logging.getLogger("aiokafka").setLevel(max(level, logging.WARNING))
     logging.getLogger("aiokafka.producer.sender").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
+
+
+class _Seldom(logging.Filter):
+    """Lets a line of aiokafka through once in a while, with how often it was left out since.
+
+    Its clients try again every 0.1 s: with a broker away, a worker would write a hundred lines a
+    second, and what is to be done would be lost among them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Of each line: until when it is left out, and how often it was.
+        self._left_out: dict[tuple[str, str], list[float]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether it is written."""
+        if record.name.partition(".")[0] != "aiokafka":
+            return True
+        line = (record.name, record.getMessage())
+        known = self._left_out.get(line)
+        now = time.monotonic()
+        if known is not None and now < known[0]:
+            known[1] += 1
+            return False
+        if len(self._left_out) >= _LINES:
+            self._left_out.clear()
+        self._left_out[line] = [now + _SELDOM, 0]
+        if known is not None and known[1]:
+            record.left_out = int(known[1])
+        return True
 
 
 def _pretty(*, colors: bool) -> list[Processor]:

@@ -48,17 +48,32 @@ def why_not_ready(
     reasons = []
     if silent > limit:
         reasons.append(f"the coordinator of group {group} has not answered for {silent:.0f} s")
-    waiting = {}
+    waiting: dict[int, str] = {}
+    failing: dict[str, list[int]] = {}
+    unanswered: dict[str, list[int]] = {}
     for number, standing in sorted(partitions.items()):
         if standing.failure is not None:
-            reasons.append(f"partition {number} of {topic} is {standing.failure.told(now)}")
+            failing.setdefault(standing.failure.told(now), []).append(number)
         elif not standing.is_running:
             waiting[number] = standing.phase
         elif standing.unanswered > limit:
-            reasons.append(
-                f"no fetch of partition {number} of {topic} was answered for "
-                f"{standing.unanswered:.0f} s: what waits there is not known"
-            )
+            unanswered.setdefault(f"{standing.unanswered:.0f}", []).append(number)
+    # What is the same of several is said once: a broker that is away takes all its partitions.
+    for failure, numbers in failing.items():
+        reasons.append(f"{_named(numbers)} of {topic} {_are(numbers)} {failure}")
+    for seconds, numbers in unanswered.items():
+        reasons.append(
+            f"no fetch of {_named(numbers)} of {topic} was answered for {seconds} s: "
+            "what waits there is not known"
+        )
     if waiting:
         reasons.append(f"partitions of {topic} not at work yet: {waiting}")
     return "; ".join(reasons) or None
+
+
+def _named(numbers: list[int]) -> str:
+    return f"partition{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+
+
+def _are(numbers: list[int]) -> str:
+    return "are" if len(numbers) > 1 else "is"

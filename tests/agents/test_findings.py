@@ -79,9 +79,22 @@ def test_other_cleanup_is_an_error(name):
 )
 def test_other_partitions(name, severity):
     config = dict(getattr(Topics.of(Settings()), name).config)
-    (finding,) = check(Settings(), **{name: Found(4, 1, config)})
+    (finding,) = check(Settings(), **{name: Found(12, 1, config)})
     assert finding.severity == severity
-    assert "has 4 partitions" in finding.what
+    assert "has 12 partitions" in finding.what
+
+
+@pytest.mark.parametrize("name", ["rejected", "broadcast_summaries", "scope_summaries"])
+def test_outputs_that_a_repartition_left_as_they_are_are_no_finding(name):
+    config = dict(getattr(Topics.of(Settings()), name).config)
+    assert check(Settings(), **{name: Found(4, 1, config)}) == []
+
+
+def test_the_way_back_is_no_remedy_where_the_source_has_got_more_partitions():
+    config = dict(Topics.of(Settings()).scope_sums.config)
+    finding = check(Settings(), scope_sums=Found(4, 1, config))[0]
+    assert finding.severity == "error"
+    assert finding.remedy.startswith("stop all workers, set AUDIENCE_PARTITIONS=8, then")
 
 
 def test_other_partitions_of_the_source_are_the_source_s_and_its_changelog_s():

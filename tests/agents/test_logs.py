@@ -46,6 +46,34 @@ def test_libraries_are_written_in_the_same_way():
     )
 
 
+def test_what_a_kafka_client_repeats_is_written_seldom(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(logs.time, "monotonic", lambda: clock[0])
+    stream = configured()
+    client = logging.getLogger("aiokafka")
+    for clock[0] in (100.0, 100.1, 129.9):
+        client.error("Unable connect to node with id %s", 1)
+        logging.getLogger("streams.exact").error("Unable connect to node with id %s", 1)
+    client.error("Unable connect to node with id %s", 2)
+    clock[0] = 130.0
+    client.error("Unable connect to node with id %s", 1)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["event"][-1] for line in lines if line["logger"] == "streams.exact"] == ["1"] * 3
+    assert [
+        (line["event"][-1], line.get("left_out")) for line in lines if line["logger"] == "aiokafka"
+    ] == [("1", None), ("2", None), ("1", 2)]
+
+
+def test_lines_that_are_all_different_are_forgotten(monkeypatch):
+    monkeypatch.setattr(logs, "_LINES", 10)
+    stream = configured()
+    for number in range(100):
+        logging.getLogger("aiokafka").error("odd %s", number)
+    assert len(stream.getvalue().splitlines()) == 100
+    (handler,) = logging.getLogger().handlers
+    assert len(handler.filters[0]._left_out) <= 10
+
+
 def test_pretty_on_a_terminal():
     stream = configured(Terminal())
     structlog.get_logger("agents.x").info("restored", partition=3)

@@ -27,10 +27,20 @@ def test_each_partition_that_is_missing_is_named_with_the_reason():
         }
     )
     assert reason == (
-        "partition 1 of words is failing for 30 s (since 2027-01-15T08:00:00Z, 1 times): no "
+        "partitions 1, 4 of words are failing for 30 s (since 2027-01-15T08:00:00Z, 1 times): no "
         "leader; no fetch of partition 2 of words was answered for 7 s: what waits there is not "
-        "known; partition 4 of words is failing for 30 s (since 2027-01-15T08:00:00Z, 1 times): "
-        "no leader; partitions of words not at work yet: {3: 'restoring'}"
+        "known; partitions of words not at work yet: {3: 'restoring'}"
+    )
+
+
+def test_what_is_the_same_of_several_partitions_is_said_once():
+    backoff = Backoff(1.0, 3.0)
+    backoff.failed("odd {0} braces", 100.0, 1_800_000_000.0)
+    away = WORKS._replace(unanswered=7.0)
+    assert told({0: away, 1: WORKS._replace(failure=backoff.failure), 2: away, 3: away}) == (
+        "partition 1 of words is failing for 30 s (since 2027-01-15T08:00:00Z, 1 times): odd {0} "
+        "braces; no fetch of partitions 0, 2, 3 of words was answered for 7 s: what waits there "
+        "is not known"
     )
 
 
