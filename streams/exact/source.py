@@ -286,6 +286,15 @@ class Source(mode.Service):
         if consumer._fetcher._fetch_task.done():  # noqa: SLF001  # shown nowhere else
             raise SessionLost("aiokafka's task that fetches records has ended")
         now = time.monotonic()
+        self._look_at_fetches(now)
+        self._look_at_membership(now)
+        # (What is only begun has a deadline of its own, and fails by that, with its reason.)
+        failures = [p.failure.reason for p in self.partitions.values() if p.failure is not None]
+        if failures:
+            self._require_progress(failures[-1])
+
+    def _look_at_fetches(self, now: float) -> None:
+        """See whether fetches are answered: where none is, the session ends, else the partition."""
         limit = self._settings.deadline
         for partition in self.partitions.values():
             partition.look(now)
@@ -296,6 +305,10 @@ class Source(mode.Service):
             raise SessionLost(f"{self.topic}: {told}")
         for partition in silent:
             partition.interrupt(SessionLost(told))
+
+    def _look_at_membership(self, now: float) -> None:
+        """See whether the group's coordinator is heard of."""
+        limit = self._settings.deadline
         if not self.is_member:
             limit += self._settings.rebalance_timeout
             if now - self._member_since > limit:
@@ -304,10 +317,6 @@ class Source(mode.Service):
             if self._membership.unanswered(now) > limit:
                 raise SessionLost(f"the group's coordinator has not answered for over {limit:g} s")
             self.went_on()
-        # (What is only begun has a deadline of its own, and fails by that, with its reason.)
-        failures = [p.failure.reason for p in self.partitions.values() if p.failure is not None]
-        if failures:
-            self._require_progress(failures[-1])
 
     async def is_confirmed(self) -> bool:
         """Say whether the group counts this worker as a member of its current generation.

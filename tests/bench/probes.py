@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from rounds import Stage
 from subject import Subject
 
+from streams.names import Names
 from streams.routing import partition_for
 
 _SCRAPES = 5
@@ -31,7 +32,7 @@ Shown = Callable[[str, int, int], None]
 @asynccontextmanager
 async def committed(stage: Stage, group: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     """Give what says how many events are durable: the offsets are in the rows' transactions."""
-    name = f"{stage.prefix}{group}"
+    name = Names.of(stage.settings(group)).broadcasts_group
     client = AIOKafkaAdminClient(bootstrap_servers=stage.brokers)
     await client.start()
     try:

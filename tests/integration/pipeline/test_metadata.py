@@ -29,14 +29,15 @@ async def test_a_worker_asks_for_its_own_topics_and_the_nearest_records(brokers,
         await system.send(events("started", "ended"))  # of three partitions nothing is written
         await system.done(2)
         for partition in range(4):
-            for topic in ("viewer-events", "live-audience-scope-sums"):
+            for topic in (system.topics.events, system.topics.scope_sums):
                 # A refresh of each producer, of which most have not written anything.
-                await worker.says(f"ledger-{topic_prefix}{topic}-{partition} [")
-        await worker.says(f"source-{topic_prefix}viewer-events [")
+                await worker.says(f"ledger-{topic.name}-{partition} [")
+        await worker.says(f"source-{system.topics.events.name} [")
         assert await worker.stop() == 0, worker.tail()
         fetched = {line for line in worker.lines if line.startswith("fetched by")}
-        assert {line.partition("in rack")[2] for line in fetched} == {" zone-a"}
-        assert any("-source-" in line for line in fetched)
+        ours = {line for line in fetched if "-source-" in line or "-restore-" in line}
+        assert {line.partition("in rack")[2] for line in ours} == {" zone-a"}
+        assert any("-source-" in line for line in ours)
         asked = [line for line in worker.lines if line.startswith("asked for")]
         assert len(asked) > 20
         assert not [line for line in asked if line.endswith(("ALL", "TO MAKE"))]
