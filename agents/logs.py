@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import orjson
 import structlog
 
+from streams.errors import LiveAudienceError
+
 if TYPE_CHECKING:
     from structlog.types import EventDict, Processor, WrappedLogger
 
@@ -73,6 +75,7 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
         )
     )
     handler.addFilter(_Seldom())
+    handler.addFilter(_without_needless_trace)
     level = _LEVELS[settings.log_level]
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -113,6 +116,17 @@ class _Seldom(logging.Filter):
         if known is not None and known[1]:
             record.left_out = int(known[1])
         return True
+
+
+def _without_needless_trace(record: logging.LogRecord) -> bool:
+    """Let a line through, without a stack trace where its error is expected and says all there is.
+
+    Faust logs whatever ends one of its services as if that were a defect.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, LiveAudienceError) or getattr(error, "is_expected", False):
+        record.exc_info = record.exc_text = None
+    return True
 
 
 def _pretty(*, colors: bool) -> list[Processor]:

@@ -6,7 +6,13 @@ class ExactError(Exception):
 
 
 class Refusal(ExactError):
-    """Going on would lie: the process ends, and the message says what to do."""
+    """Going on would lie: the process ends, and the message says what to do.
+
+    Attributes:
+        is_expected: It is no defect of the program: whoever logs it needs no stack trace.
+    """
+
+    is_expected = True
 
 
 class SessionLost(ExactError):

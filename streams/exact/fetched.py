@@ -245,6 +245,8 @@ class Fetched:
         largest: Records of more bytes are told of as unreadable.
         suspects: Where batches begin whose checksum was wrong when they were first fetched. They
             are fetched once more, for the network or one replica's disk may be the cause.
+        highwater: The offset behind the last record that the partition held by then, None if that
+            is not known: no position lies behind it, whatever a damaged batch says.
 
     Attributes:
         end: The offset behind what was taken so far; once all is, that behind the response, past
@@ -258,6 +260,7 @@ class Fetched:
         response: PartitionRecords,
         largest: int = LARGEST_RECORD,
         suspects: dict[TopicPartition, int] | None = None,
+        highwater: int | None = None,
     ) -> None:
         self.end: int = response.next_fetch_offset
         self.next_fetch_offset: int = response.next_fetch_offset
@@ -266,6 +269,7 @@ class Fetched:
         self._response: PartitionRecords | None = response
         self._largest = largest
         self._suspects = {} if suspects is None else suspects
+        self._highwater = highwater
         self._readers: deque[_Run | BatchReader | LegacyReader | Unreadable] = deque()
 
     # -- for aiokafka ------------------------------------------------------------------------------
@@ -372,7 +376,10 @@ class Fetched:
 
     def _end_of_damaged(self, view: memoryview, kind: int) -> int:
         offset = self._readers[-1].offset  # type: ignore[union-attr]  # it was just put there
-        return max(offset + 1, read_header(view).next_offset if kind >= _FORMAT_2 else 0)
+        said = read_header(view).next_offset if kind >= _FORMAT_2 else 0
+        if self._highwater is not None:
+            said = min(said, self._highwater)
+        return max(offset + 1, said)
 
     # -- for us ------------------------------------------------------------------------------------
 
@@ -456,5 +463,6 @@ class _Responses(OrderedDict[Any, Any]):
                 result._partition_records,  # noqa: SLF001
                 self._largest,
                 self._suspects,
+                result._assignment.state_value(source).highwater,  # noqa: SLF001
             )
         super().__setitem__(source, result)

@@ -7,6 +7,8 @@ import pytest
 import structlog
 
 from agents import logs
+from streams.errors import TopicsError
+from streams.exact import Refusal
 from streams.settings import Settings
 
 
@@ -119,6 +121,15 @@ def test_stack_trace_is_in_the_one_line():
         structlog.get_logger("agents.x").exception("failed")
     (line,) = stream.getvalue().splitlines()
     assert "ZeroDivisionError" in json.loads(line)["exception"]
+
+
+@pytest.mark.parametrize("error", [Refusal("the topic is gone: make it"), TopicsError("as well")])
+def test_an_expected_error_has_no_stack_trace(error):
+    stream = configured()
+    logging.getLogger("mode.services").error("[x]: Crashed reason=%r", error, exc_info=error)
+    line = json.loads(stream.getvalue())
+    assert str(error) in line["event"]
+    assert "exception" not in line
 
 
 def test_what_json_cannot_hold_is_written_all_the_same():

@@ -74,6 +74,15 @@ def test_what_has_a_wrong_checksum_is_fetched_once_more_and_then_told_of():
     assert [r.offset for r in all_of(mended, 10)[0]] == [3, 4]
 
 
+def test_no_position_lies_behind_the_last_record_whatever_a_damaged_batch_says():
+    damaged = bytearray(batch(3, 2, codec=1))
+    damaged[23:27] = (1_000_000).to_bytes(4, "big")  # its last offset delta
+    fetched = next(Fetched(response(bytes(damaged), begin=3), suspects={SOURCE: 3}, highwater=5))
+    _, (found,) = all_of(fetched, 10)
+    assert (found.offset, found.records) == (3, 2)
+    assert fetched.end == fetched.next_fetch_offset == 5
+
+
 def test_bytes_that_are_no_batch_are_an_error_that_names_the_place():
     content = bytearray(batch(0, 3))
     content[8:12] = (5).to_bytes(4, "big")
