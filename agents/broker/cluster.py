@@ -7,13 +7,12 @@ in a folder of its own, broker and controller in one process.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from agents.broker import folder
+from agents.broker.block import Block
 from agents.broker.errors import BrokerDiedError, EmbeddedBrokerError
 from agents.broker.jars import class_path, no_progress
 from agents.broker.properties import Member
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 _CLUSTER: Final = "cluster-id"
 
 
-class Cluster:
+class Cluster(Block):
     """Some nodes of Apache Kafka in KRaft mode on 127.0.0.1, whose data outlives them.
 
     `with Cluster(folder) as cluster:` and `async with Cluster(folder) as cluster:` start and stop
@@ -62,6 +61,7 @@ class Cluster:
         progress: Progress = no_progress,
         timeout: float = 120.0,
     ) -> None:
+        super().__init__()
         self.data = data.absolute()
         self.nodes: list[Broker] = []
         self._count = nodes
@@ -72,7 +72,6 @@ class Cluster:
         self._progress = progress
         self._timeout = timeout
         self._lock: int | None = None
-        self._abandoned = threading.Event()
 
     @property
     def bootstrap(self) -> str:
@@ -183,27 +182,3 @@ class Cluster:
         if self._lock is not None:
             folder.unlock(self._lock)
             self._lock = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    async def __aenter__(self) -> Self:
-        starting = asyncio.ensure_future(asyncio.to_thread(self.start))
-        try:
-            await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            # The thread goes on by itself: wait until nothing is left running.
-            self._abandoned.set()
-            with contextlib.suppress(EmbeddedBrokerError):
-                await starting
-            await asyncio.to_thread(self.stop)
-            self._abandoned.clear()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await asyncio.shield(asyncio.to_thread(self.stop))

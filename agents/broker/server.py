@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import os
 import subprocess
-import threading
 import time
 import uuid
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from agents.broker import folder, jars, runtime
+from agents.broker.block import Block
 from agents.broker.errors import BrokerDiedError, EmbeddedBrokerError
 from agents.broker.guard import Guard
 from agents.broker.properties import STORAGE, Listener, Member, properties
@@ -41,7 +40,7 @@ _JVM: Final = (
 )
 
 
-class Broker:
+class Broker(Block):
     """One Apache Kafka in KRaft mode on 127.0.0.1, whose data outlives it.
 
     `with Broker(folder) as broker:` and `async with Broker(folder) as broker:` start it and stop
@@ -74,6 +73,7 @@ class Broker:
         progress: Progress = jars.no_progress,
         timeout: float = 60.0,
     ) -> None:
+        super().__init__()
         self.data = data.absolute()
         self.log = self.data / "broker.log"
         self._port = port
@@ -87,7 +87,6 @@ class Broker:
         self._guard: Guard | None = None
         self._lock: int | None = None
         self._log_start = 0
-        self._abandoned = threading.Event()
 
     @property
     def port(self) -> int:
@@ -267,30 +266,6 @@ class Broker:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    async def __aenter__(self) -> Self:
-        starting = asyncio.ensure_future(asyncio.to_thread(self.start))
-        try:
-            await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            # The thread goes on by itself: wait until nothing is left running.
-            self._abandoned.set()
-            with contextlib.suppress(EmbeddedBrokerError):
-                await starting
-            await asyncio.to_thread(self.stop)
-            self._abandoned.clear()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await asyncio.shield(asyncio.to_thread(self.stop))
 
 
 def cluster_id() -> str:
