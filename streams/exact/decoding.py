@@ -8,13 +8,13 @@ as `Unreadable`. Nothing in here raises because of what a batch holds.
 
 from __future__ import annotations
 
-import struct
 import time
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.record.default_records import DefaultRecordBatch
 
+from streams.exact.batch_header import HEADER_BYTES, Header, read_header
 from streams.exact.compression import CompressionError, open_reader
 from streams.exact.parsing import (
     KEPT_BYTES,
@@ -33,11 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from streams.exact.compression import Reader
-
-#: base offset, length, leader epoch, magic, CRC, attributes, last offset delta, first and largest
-#: timestamp, producer id and epoch, base sequence, number of records.
-_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
-HEADER_BYTES: Final = _HEADER.size
 
 #: What is compressed or long is read in pieces of this size.
 PIECE_BYTES: Final = 1 << 19
@@ -59,44 +54,6 @@ _SLOW_SECONDS: Final = 0.02
 
 #: What the C decoder may look at behind the end of a batch that is damaged.
 _PAD: Final = bytes(32)
-
-
-class Header(NamedTuple):
-    """What a batch of format 2 says of itself, as Kafka's protocol names it."""
-
-    base_offset: int
-    length: int
-    leader_epoch: int
-    magic: int
-    crc: int
-    attributes: int
-    last_offset_delta: int
-    first_timestamp: int
-    max_timestamp: int
-    producer_id: int
-    producer_epoch: int
-    base_sequence: int
-    record_count: int
-
-    @property
-    def next_offset(self) -> int:
-        """The offset behind the batch."""
-        return self.base_offset + max(0, self.last_offset_delta) + 1
-
-    @property
-    def is_dense(self) -> bool:
-        """Whether it has all records that it was produced with: compaction takes some."""
-        return self.record_count == self.last_offset_delta + 1
-
-    @property
-    def records(self) -> int:
-        """How many records it may hold at most, at least 1."""
-        return max(1, min(self.record_count, self.last_offset_delta + 1))
-
-
-def read_header(view: memoryview) -> Header:
-    """Read the header of a batch of at least `HEADER_BYTES`."""
-    return Header(*_HEADER.unpack_from(view))
 
 
 def padded(view: memoryview) -> memoryview:
@@ -338,7 +295,7 @@ class BatchReader:
     def _begin_piece(self, content: bytes, count: int) -> None:
         header = self._header
         head = header._replace(attributes=header.attributes & ~_CODEC_MASK, record_count=count)
-        whole = memoryview(b"".join((_HEADER.pack(*head), content, _PAD)))[: -len(_PAD)]
+        whole = memoryview(b"".join((head.pack(), content, _PAD)))[: -len(_PAD)]
         self._piece = whole[HEADER_BYTES:]
         self._count = count
         self._iterator = chain(DefaultRecordBatch(whole))

@@ -28,12 +28,11 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
 
+from streams.exact.batch_header import HEADER_BYTES, read_header
 from streams.exact.decoding import (
-    HEADER_BYTES,
     LARGEST_RECORD,
     BatchReader,
     padded,
-    read_header,
     unreadable_batch,
 )
 from streams.exact.legacy import LegacyReader

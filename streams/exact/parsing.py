@@ -13,7 +13,7 @@ from aiokafka.record.default_records import DefaultRecord
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from streams.exact.decoding import Header
+    from streams.exact.batch_header import Header
 
     _Bytes = bytes | memoryview
 
