@@ -1,4 +1,7 @@
-"""One secured cluster for all tests here: it takes a quarter of a minute to start."""
+"""One secured cluster for all tests here: it takes a quarter of a minute to start.
+
+They are one group, so that one process has them all when tests run side by side.
+"""
 
 import sys
 from pathlib import Path
@@ -9,14 +12,6 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2] / "streams" / "audience"))
 
 from integration.security.secured import Secured  # found by the line above
-
-
-def pytest_collection_modifyitems(items):
-    """Let tests that run side by side leave all of these to one process: three nodes are enough."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.xdist_group("security"))
 
 
 @pytest.fixture(scope="session")
