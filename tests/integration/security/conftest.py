@@ -1,6 +1,6 @@
 """One secured cluster for all tests here: it takes a quarter of a minute to start.
 
-They are one group, so that one process has them all when tests run side by side.
+They are marked as one group, for one process to have them all when tests run side by side.
 """
 
 import sys
