@@ -150,17 +150,7 @@ class Drain:
             ExactError: It could not be done; run again, it goes on where it was.
         """
         exact = self._exact
-        consumer = AIOKafkaConsumer(
-            **exact.client,
-            client_id=f"{exact.client_id}-drain-{self._stage.source}",
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            isolation_level="read_committed",
-            fetch_max_bytes=4 * exact.fetch_bytes,
-            max_partition_fetch_bytes=exact.fetch_bytes,
-            fetch_max_wait_ms=100,
-        )
+        consumer = AIOKafkaConsumer(**exact.reader(f"drain-{self._stage.source}"), group_id=None)
         sources = [TopicPartition(self._stage.source, number) for number in range(self._count)]
         tasks: list[asyncio.Task[None]] = []
         try:

@@ -69,16 +69,7 @@ async def restore(
         NewerFormat: A newer version of the program wrote the position.
     """
     consumer = AIOKafkaConsumer(
-        **settings.client,
-        client_id=f"{settings.client_id}-restore-{changelog.topic}-{changelog.partition}",
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        isolation_level="read_committed",
-        fetch_max_bytes=4 * settings.fetch_bytes,
-        max_partition_fetch_bytes=settings.fetch_bytes,
-        fetch_max_wait_ms=100,
-        client_rack=settings.rack,
+        **settings.reader(f"restore-{changelog.topic}-{changelog.partition}"), group_id=None
     )
     what = f"reading {changelog.topic}/{changelog.partition}"
     try:

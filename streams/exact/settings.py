@@ -85,3 +85,21 @@ class ExactSettings:
     def transactional_id(self, topic: str, partition: int) -> str:
         """Return the id that one partition's writers share, so that a new one fences the old."""
         return f"{self.transactional_id_prefix or f'{self.group}-{topic}-'}{partition}"
+
+    def reader(self, name: str) -> dict[str, Any]:
+        """Return what all consumers here have in common, as arguments for aiokafka's.
+
+        Args:
+            name: What it is for: the end of its client id.
+        """
+        return {
+            **self.client,
+            "client_id": f"{self.client_id}-{name}",
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",  # never jump: what is missing is refused (see `resume.py`)
+            "isolation_level": "read_committed",
+            "fetch_max_bytes": 4 * self.fetch_bytes,
+            "max_partition_fetch_bytes": self.fetch_bytes,
+            "fetch_max_wait_ms": 100,
+            "client_rack": self.rack,
+        }

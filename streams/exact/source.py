@@ -341,22 +341,14 @@ class Source(mode.Service):
     def _new_consumer(self) -> AIOKafkaConsumer:
         settings = self._settings
         return AIOKafkaConsumer(
-            **settings.client,
-            client_id=f"{settings.client_id}-source-{self.topic}",
+            **settings.reader(f"source-{self.topic}"),
             group_id=settings.group,
             group_instance_id=settings.instance,
-            enable_auto_commit=False,
-            auto_offset_reset="none",  # never jump: what is missing is refused (see Partition)
-            isolation_level="read_committed",
             partition_assignment_strategy=[self._assignor],
             session_timeout_ms=int(settings.session_timeout * 1000),
             heartbeat_interval_ms=int(settings.session_timeout * 1000 / 3),
             rebalance_timeout_ms=int(settings.rebalance_timeout * 1000),
             max_poll_interval_ms=10**12,  # neither a long restore nor having no partition is idle
-            fetch_max_bytes=4 * settings.fetch_bytes,
-            max_partition_fetch_bytes=settings.fetch_bytes,
-            fetch_max_wait_ms=100,
-            client_rack=settings.rack,
             metadata_max_age_ms=60_000,
         )
 
