@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 from aiokafka import TopicPartition
 
-from streams.exact import Rows
+from streams.exact import ExactSettings, Rows
 from streams.exact.errors import SessionLost
 from streams.exact.restore import restore
 
 CHANGELOG = TopicPartition("counts", 0)
-SETTINGS = SimpleNamespace(client={}, client_id="test", fetch_bytes=1, rack=None, deadline=0.05)
+SETTINGS = ExactSettings(client={}, group="test", deadline=0.05)
 
 
 class Silent:
