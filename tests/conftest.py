@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from xdist.scheduler import LoadGroupScheduling
 
 from agents.broker import Broker
 
@@ -18,6 +19,21 @@ from agents.broker import Broker
 sys.path.append(str(Path(__file__).parent))
 
 from kafka_tools import admin_client  # found by the line above
+
+#: Tests that share what takes long to start: one process runs all of such a part.
+TOGETHER = ("tests/integration/security/", "tests/deploy/test_image.py")
+
+
+class _Together(LoadGroupScheduling):
+    """Groups tests by where they are: xdist 3.8 writes its marks where pytest 9.2 reads no more."""
+
+    def _split_scope(self, nodeid):
+        return next((part for part in TOGETHER if nodeid.startswith(part)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Choose how tests are given to processes, under `--dist loadgroup`."""
+    return _Together(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from agents.admin import check_topics
 from streams.errors import AccessError
 from streams.settings import Settings
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("security"), pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
 KINDS = {"topic": "topic", "group": "group", "transactional-id": "transactional_id"}
 OPERATIONS = {
     "Read": "READ",

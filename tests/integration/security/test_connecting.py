@@ -7,7 +7,7 @@ from agents import kafka
 from streams.errors import BrokerUnreachableError
 from streams.settings import Settings
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("security")]
+pytestmark = [pytest.mark.kafka]
 USER, PASSWORD = "connecting", "connecting-canary-8d1e"
 
 

@@ -9,7 +9,7 @@ from integration.pipeline.oracle import Oracle
 from integration.pipeline.system import System
 from kafka_tools import admin_client
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("security"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 PARTITIONS = 3
 RECORDS = 6_000
 LOGIN = "leaders"

@@ -14,7 +14,7 @@ from integration.pipeline.system import System
 from agents import kafka
 from streams.settings import Settings
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("security"), pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
 PARTITIONS = 2
 RECORDS = 3_000
 PARTS = 12

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 from integration.pipeline.system import System
 from processes import Process
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("security")]
+pytestmark = [pytest.mark.kafka]
 PASSWORD = "plain-canary-1f9c"  # the user `plain` of the cluster has it
 KEY_PASSWORD = "key-canary-0b7e"
 # As it stands, and as it would in what is sent to the broker.
