@@ -21,16 +21,16 @@ import mode
 import structlog
 
 from agents import logs
-from agents.broadcasts import Broadcasts, broadcasts
-from agents.following import Following
 from agents.kafka import client_options
-from agents.live import LiveBroadcasts, LiveScopes
-from agents.metrics import Metrics
-from agents.owner import OutputOwnership
-from agents.remedies import REMEDIES
-from agents.scopes import BATCH_RECORDS, HOT_ROWS, Scopes, ScopesFollowing, scopes
-from agents.topic_watch import TopicWatch
-from agents.web import HttpServer, Limits
+from agents.pipeline.broadcasts.agent import Broadcasts, broadcasts
+from agents.pipeline.listeners import Following
+from agents.pipeline.scopes.agent import BATCH_RECORDS, HOT_ROWS, Scopes, ScopesFollowing, scopes
+from agents.serving.live import LiveBroadcasts, LiveScopes
+from agents.serving.metrics import Metrics
+from agents.serving.web import HttpServer, Limits
+from agents.topics.owner import OutputOwnership
+from agents.topics.remedies import REMEDIES
+from agents.topics.watch import TopicWatch
 from streams import audience
 from streams.audience.scope_codec import decode_scope, encode_scope
 from streams.clock import Clock, SystemClock

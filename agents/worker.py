@@ -14,10 +14,10 @@ import faust
 import structlog
 
 from agents import logs
-from agents.access import require_rights
-from agents.admin import check_topics
 from agents.app import create_app
-from agents.web import check_address, raise_file_limit
+from agents.serving.web import check_address, raise_file_limit
+from agents.topics.access import require_rights
+from agents.topics.admin import check_topics
 from streams.errors import LiveAudienceError, PackagesMissingError, TopicsError
 from streams.exact.compression import missing_packages
 

@@ -12,7 +12,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from streams import rfc3339, strict_json
-from streams.refusals import Reason, Refused
+from streams.rejections import Reason, Refused
 from streams.viewer_event import (
     LARGEST_JOINS,
     LARGEST_REVISION,

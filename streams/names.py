@@ -2,7 +2,7 @@
 
 A deployment is a topic prefix and a group. Whatever these are, the names of two deployments never
 meet, but for the viewer events, which groups on one prefix share, and for the outputs, which
-belong to one of them (see `agents.owner`).
+belong to one of them (see `agents.topics.owner`).
 
 What is a deployment's own is `{topic prefix}audience.{group}.{what}`. Neither a group nor `what`
 has a dot, so the name can be taken apart from its end: a prefix `a.` with the group `b` is never

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final, Literal, get_args
 
 from streams.murmur2 import murmur2, murmur2_of
-from streams.refusals import Reason, Refused
+from streams.rejections import Reason, Refused
 
 Partitioner = Literal["murmur2", "crc32", "any"]
 """`murmur2`: Java clients, aiokafka, kafka-python, franz-go, KafkaJS. `crc32`: librdkafka's default

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agents.access import commands
-from agents.cli.helping import Command
+from agents.cli.help import Command
 from agents.cli.settings import with_settings
+from agents.topics.access import commands
 
 if TYPE_CHECKING:
     from streams.settings import Settings

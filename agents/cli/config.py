@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agents.cli.helping import Command
+from agents.cli.help import Command
 from agents.cli.settings import loaded, set_option
 from streams.settings import Loaded, Settings
 from streams.settings.allowed import allowed
+from streams.settings.display import outside_name, shown
 from streams.settings.loading import DEFAULT, is_secret
-from streams.settings.showing import outside_name, shown
 
 # Columns of a terminal that has room for what is allowed, too; --env tells it everywhere.
 _WIDE: Final = 140

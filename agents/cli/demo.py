@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agents.cli.helping import Command
+from agents.cli.help import Command
 from agents.cli.settings import with_settings
 
 if TYPE_CHECKING:

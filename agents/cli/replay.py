@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from agents.cli.feed import Feed, Options
-from agents.cli.helping import Command
+from agents.cli.help import Command
 from agents.cli.progress import Steps
+from agents.cli.replayer import Feed, Options
 from agents.cli.resend import resend
 from agents.cli.settings import with_settings
 from streams import rfc3339
 from streams.errors import InputError
-from streams.refusals import Reason
+from streams.rejections import Reason
 
 if TYPE_CHECKING:
     from streams.settings import Settings

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agents import kafka
-from agents.admin import partitions_of
-from agents.cli.reading import read_to_end
-from agents.cli.sending import BATCH_BYTES, Sender
+from agents.topics.admin import partitions_of
+from agents.topics.reading import read_to_end
+from agents.topics.sending import BATCH_BYTES, Sender
 from streams.routing import partition_for
 from streams.topics import Topics
 

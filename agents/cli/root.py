@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from agents.cli.helping import Group
+from agents.cli.help import Group
 from agents.cli.settings import set_option
 from streams.errors import LiveAudienceError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agents.cli.helping import Command, Group
+from agents.cli.help import Command, Group
 from agents.cli.progress import Steps
 from agents.cli.settings import with_settings
 from streams.errors import MisuseError

@@ -14,11 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from agents import kafka
-from agents.admin import partitions_of
-from agents.cli.helping import Command
+from agents.cli.help import Command
 from agents.cli.progress import Steps
-from agents.cli.reading import read_to_end
 from agents.cli.settings import with_settings
+from agents.topics.admin import partitions_of
+from agents.topics.reading import read_to_end
 from streams.summaries import (
     BroadcastSummary,
     ScopeSummary,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agents.admin import check_topics, create_topics
-from agents.cli.helping import Command, Group
+from agents.cli.help import Command, Group
 from agents.cli.settings import with_settings
+from agents.topics.admin import check_topics, create_topics
 from streams.errors import TopicsError
 
 if TYPE_CHECKING:
-    from agents.findings import Finding
+    from agents.topics.findings import Finding
     from streams.settings import Settings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agents.cli.helping import Command
+from agents.cli.help import Command
 from agents.cli.settings import loaded, set_option
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from agents import kafka
-from agents.cli.sending import BATCH_BYTES, Sender
+from agents.topics.sending import BATCH_BYTES, Sender
 from streams.routing import partition_for
 from streams.topics import Topics
 

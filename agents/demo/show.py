@@ -6,16 +6,16 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from agents.demo import tables
+from agents.demo.base import PATIENCE, Show
 from agents.demo.compare import compare
 from agents.demo.errors import DemoError
 from agents.demo.input import accepted, events, refused, right
-from agents.demo.performance import PATIENCE, Show
 from agents.demo.results import reading
 from agents.demo.sending import send
 
 if TYPE_CHECKING:
+    from agents.demo.console import Screen
     from agents.demo.results import Results
-    from agents.demo.screen import Screen
     from agents.demo.worker import Worker
     from streams.settings import Settings
 

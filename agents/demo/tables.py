@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agents.demo.compare import Comparison
+    from agents.demo.console import Screen
     from agents.demo.results import Results
-    from agents.demo.screen import Screen
     from streams.summaries import BroadcastSummary
 
 _NONE: Final = "-"

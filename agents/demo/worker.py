@@ -20,7 +20,7 @@ import agents
 from agents.demo.errors import DemoError
 from agents.demo.guarded import guarded
 from streams.settings import PREFIX
-from streams.settings.showing import outside_name, shown
+from streams.settings.display import outside_name, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agents import kafka
-from agents.groups import fence, members_of
 from agents.state.operation import StateError
+from agents.topics.groups import fence, members_of
 from streams.errors import BrokerUnreachableError, LiveAudienceError
 from streams.exact import ExactError
 from streams.exact.errors import SessionLost

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents import kafka
-from agents.broadcasts import Broadcasts
-from agents.scopes import HOT_ROWS, Scopes
+from agents.pipeline.broadcasts.agent import Broadcasts
+from agents.pipeline.scopes.agent import HOT_ROWS, Scopes
 from agents.state.operation import StateError
 from streams import audience
 from streams.audience.scope_codec import decode_scope, encode_scope

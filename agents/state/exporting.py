@@ -14,8 +14,7 @@ from aiokafka import TopicPartition
 
 from agents import kafka
 from agents.kafka import unreachable
-from agents.remedies import GROWN
-from agents.scope_rows import require_change
+from agents.pipeline.scopes.rows import require_change
 from agents.state.access import exclusive, told_in_words
 from agents.state.archive import SECTIONS, Entry, Header
 from agents.state.jsonl import JsonlArchive, JsonlSink
@@ -23,6 +22,7 @@ from agents.state.operation import StateError
 from agents.state.parquet import ParquetArchive, ParquetSink
 from agents.state.partitions import facts_of
 from agents.state.stages import read_state, stages
+from agents.topics.remedies import GROWN
 from streams.errors import InputError, MisuseError
 from streams.exact.position import MOVING, encode_position
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka.admin import NewPartitions
 
-from agents import groups, kafka
-from agents.admin import partitions_of
+from agents import kafka
 from agents.state.operation import StateError
+from agents.topics import groups
+from agents.topics.admin import partitions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

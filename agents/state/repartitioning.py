@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Protocol
 from aiokafka import TopicPartition
 
 from agents import kafka
-from agents.owner import read_owner, refuse_other
 from agents.state.access import (
     Record,
     exclusive,
@@ -38,6 +37,7 @@ from agents.state.operation import (
 )
 from agents.state.partitions import facts_of, grow
 from agents.state.stages import Stage, read_state, stages
+from agents.topics.owner import read_owner, refuse_other
 from streams.exact.position import MOVING, OPERATION_KEY, POSITION_KEY, Position, encode_position
 from streams.topics import Topics
 

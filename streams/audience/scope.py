@@ -352,7 +352,7 @@ def scope_summary(name: str, head: Head) -> ScopeSummary:
     kind, _, name = name.partition(":")
     peak = head.peak()
     return ScopeSummary(
-        scope=kind,  # type: ignore[arg-type]  # the kinds are those that agents.sums writes
+        scope=kind,  # type: ignore[arg-type]  # the kinds are those that agents.pipeline.broadcasts.deltas writes
         name=name,
         minute=_minute_text(head.newest),
         audience=head.audience,

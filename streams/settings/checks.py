@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from streams.settings.model import Settings
+    from streams.settings.fields import Fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,17 @@ class CrossCheckError(ValueError):
         super().__init__("; ".join(conflict.text for conflict in conflicts))
 
 
-def conflicts(settings: Settings) -> list[Conflict]:
+def conflicts(settings: Fields) -> list[Conflict]:
     """What cannot work."""
     return [*_time_conflicts(settings), *_security_conflicts(settings)]
 
 
-def doubts(settings: Settings) -> list[Conflict]:
+def doubts(settings: Fields) -> list[Conflict]:
     """What works, but seldom as it was meant."""
     return [*_time_doubts(settings), *_security_doubts(settings)]
 
 
-def _time_conflicts(settings: Settings) -> Iterator[Conflict]:
+def _time_conflicts(settings: Fields) -> Iterator[Conflict]:
     if settings.rebalance_timeout <= settings.session_timeout:
         yield Conflict(
             ("rebalance_timeout", "session_timeout"),
@@ -77,7 +77,7 @@ def _time_conflicts(settings: Settings) -> Iterator[Conflict]:
         )
 
 
-def _security_conflicts(settings: Settings) -> Iterator[Conflict]:
+def _security_conflicts(settings: Fields) -> Iterator[Conflict]:
     if settings.security.startswith("SASL"):
         yield from _LOGIN_CONFLICTS.get(settings.security_mechanism, _password_conflicts)(settings)
     for name in ("security_password", "security_key_password"):
@@ -106,7 +106,7 @@ def _security_conflicts(settings: Settings) -> Iterator[Conflict]:
             )
 
 
-def _password_conflicts(settings: Settings) -> Iterator[Conflict]:
+def _password_conflicts(settings: Fields) -> Iterator[Conflict]:
     if not settings.security_user:
         yield Conflict(
             ("security_user", "security"),
@@ -122,7 +122,7 @@ def _password_conflicts(settings: Settings) -> Iterator[Conflict]:
         )
 
 
-def _token_conflicts(settings: Settings) -> Iterator[Conflict]:
+def _token_conflicts(settings: Fields) -> Iterator[Conflict]:
     names = ("security_token_file", "security_token_command", "security_mechanism")
     if settings.security_token_file is None and not settings.security_token_command:
         yield Conflict(
@@ -144,7 +144,7 @@ def _token_conflicts(settings: Settings) -> Iterator[Conflict]:
             yield Conflict(names[1:], "AUDIENCE_SECURITY_TOKEN_COMMAND: names no command")
 
 
-def _msk_conflicts(settings: Settings) -> Iterator[Conflict]:
+def _msk_conflicts(settings: Fields) -> Iterator[Conflict]:
     if settings.security != "SASL_SSL":
         yield Conflict(
             ("security", "security_mechanism"),
@@ -159,13 +159,13 @@ def _msk_conflicts(settings: Settings) -> Iterator[Conflict]:
         )
 
 
-_LOGIN_CONFLICTS: Final[Mapping[str, Callable[[Settings], Iterator[Conflict]]]] = {
+_LOGIN_CONFLICTS: Final[Mapping[str, Callable[[Fields], Iterator[Conflict]]]] = {
     "OAUTHBEARER": _token_conflicts,
     "AWS_MSK_IAM": _msk_conflicts,
 }
 
 
-def _time_doubts(settings: Settings) -> Iterator[Conflict]:
+def _time_doubts(settings: Fields) -> Iterator[Conflict]:
     if settings.scope_history <= settings.retention:
         yield Conflict(
             ("scope_history", "retention"),
@@ -189,7 +189,7 @@ def _time_doubts(settings: Settings) -> Iterator[Conflict]:
         )
 
 
-def _security_doubts(settings: Settings) -> Iterator[Conflict]:
+def _security_doubts(settings: Fields) -> Iterator[Conflict]:
     encrypted = settings.security.endswith("SSL")
     clear = {"PLAIN": "password", "OAUTHBEARER": "token"}.get(settings.security_mechanism)
     if settings.security == "SASL_PLAINTEXT" and clear:

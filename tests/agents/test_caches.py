@@ -5,8 +5,8 @@ import sys
 import pytest
 from prometheus_client import CollectorRegistry
 
-from agents.broadcasts import Broadcasts
-from agents.metrics.pipeline import MOST_PLATFORMS, Pipeline
+from agents.pipeline.broadcasts.agent import Broadcasts
+from agents.serving.metrics.pipeline import MOST_PLATFORMS, Pipeline
 from streams import events, rfc3339
 from streams.clock import ManualClock
 from streams.settings import Settings

@@ -5,7 +5,7 @@ import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from agents.web import Limits
+from agents.serving.web import Limits
 
 SHORT = Limits(connections=100, head=0.6, idle=0.6, unread=0.6, answer=1.5)
 HEAD = b"GET %b HTTP/1.1\r\nHost: x\r\n"

@@ -8,9 +8,9 @@ import json
 import aiohttp
 import jsonschema
 
-from agents.live import LiveBroadcasts, LiveScopes
-from agents.metrics import Metrics
-from agents.web import HttpServer
+from agents.serving.live import LiveBroadcasts, LiveScopes
+from agents.serving.metrics import Metrics
+from agents.serving.web import HttpServer
 from streams.audience import Row, Rules, decode, encode
 from streams.audience.scope import Head
 from streams.audience.scope_codec import decode_scope, encode_scope

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from meters import Usage, spent, usage
 
-from agents.admin import create_topics
+from agents.topics.admin import create_topics
 from streams import audience
 from streams.names import Names
 from streams.settings import Settings

@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anyw
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from agents.live import LiveScopes
-from agents.scopes import BATCH_RECORDS, HOT_ROWS, Scopes
+from agents.pipeline.scopes.agent import BATCH_RECORDS, HOT_ROWS, Scopes
+from agents.serving.live import LiveScopes
 from agents.worker import tune_gc
 from streams.audience.scope import Change
 from streams.audience.scope_codec import decode_scope, encode_change, encode_scope

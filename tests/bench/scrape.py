@@ -23,9 +23,9 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
 
-from agents.live import LiveBroadcasts, LiveScopes
-from agents.metrics import Metrics
-from agents.web import HttpServer
+from agents.serving.live import LiveBroadcasts, LiveScopes
+from agents.serving.metrics import Metrics
+from agents.serving.web import HttpServer
 from agents.worker import tune_gc
 from streams.audience import Row, Rules, decode, encode
 from streams.events import ViewerEvent

@@ -8,9 +8,9 @@ the agent of theirs has nothing to do.
 
 from collections.abc import Iterator
 
-import agents.outcome
+import agents.pipeline.broadcasts.outcome
 from agents.cli import main
-from agents.sums import Sums
+from agents.pipeline.broadcasts.deltas import Sums
 from streams.audience import Difference
 
 
@@ -36,5 +36,5 @@ class _NoSums(Sums):
         return iter(())
 
 
-agents.outcome.Sums = _NoSums
+agents.pipeline.broadcasts.outcome.Sums = _NoSums
 main()

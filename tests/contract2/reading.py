@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams import events
-from streams.refusals import Reason, Refused
+from streams.rejections import Reason, Refused
 from streams.routing import Router
 from streams.viewer_event import LONGEST_TITLE, ViewerEvent
 

@@ -7,7 +7,7 @@ from contract2.reading import Record, read
 from contract2.telling import at, ms
 from contract2.twin import Twin
 
-from streams.refusals import Refused
+from streams.rejections import Refused
 from streams.routing import Router
 
 NOON = ms("12:00:00")

@@ -19,7 +19,7 @@ from contract2.rules import Settings
 from contract2.run import MINUTE, Run
 
 from streams import rfc3339
-from streams.refusals import Reason, Refused
+from streams.rejections import Reason, Refused
 from streams.routing import Router
 
 MINUTES = ("peak_at", "first_audience_at", "run")

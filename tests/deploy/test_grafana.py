@@ -10,7 +10,7 @@ import pytest
 import yaml
 from grafana_panels import BOARDS, GRAFANA, PANELS, SOME, annotations, filled, used, variables
 
-from agents.metrics import catalogue
+from agents.serving.metrics import catalogue
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 BROADCAST = {"platform", "broadcast", "venue"}

@@ -18,7 +18,7 @@ from deploy.prometheus_tools import (
 
 from agents import alerts
 from agents.alerts.__main__ import main
-from agents.metrics import catalogue
+from agents.serving.metrics import catalogue
 
 RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
 TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))

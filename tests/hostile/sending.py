@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from hostile import batches, slow, values
 from streams.events import read
-from streams.refusals import Reason, Refused
+from streams.rejections import Reason, Refused
 from streams.routing import LONGEST_KEY
 
 CHUNK = 400

@@ -147,7 +147,7 @@ def search(read, rng, most_seconds, kept=24):
 def reading():
     """`streams.events.read`, refusals and all."""
     from streams.events import read  # noqa: PLC0415  # run as a script, the path comes first
-    from streams.refusals import Refused  # noqa: PLC0415  # as above
+    from streams.rejections import Refused  # noqa: PLC0415  # as above
 
     def read_or_refuse(value):
         with contextlib.suppress(Refused):

@@ -145,7 +145,8 @@ def test_the_events_are_those_that_are_told_of():
 def test_samples_are_put_under_the_work_they_were_for():
     loop = "<module> (agents/cli/__main__.py:5);run_forever (asyncio/base_events.py:600);"
     stacks = (
-        f"{loop}Broadcasts._apply (agents/broadcasts.py:180);read (streams/events.py:70) 7\n"
+        f"{loop}Broadcasts._apply (agents/pipeline/broadcasts/agent.py:180);"
+        "read (streams/events.py:70) 7\n"
         f"{loop}append_rows (streams/exact/ledger.py:60) 2\n"
         "<module> (agents/cli/__main__.py:5);_find_and_load (<frozen importlib._bootstrap>:1) 9"
     )

@@ -11,9 +11,9 @@ from integration.pipeline.system import System
 from kafka_tools import consume_all, create_topic
 from processes import Process
 
-from agents import owner as owner_module
-from agents.admin import check_topics, create_topics, look_at_topics
-from agents.owner import NotOwnerError, OutputOwnership, claim, read_owner
+from agents.topics import owner as owner_module
+from agents.topics.admin import check_topics, create_topics, look_at_topics
+from agents.topics.owner import NotOwnerError, OutputOwnership, claim, read_owner
 from streams.errors import TopicsError
 from streams.exact.errors import Refusal
 from streams.settings import Settings

@@ -17,8 +17,8 @@ from click.testing import CliRunner
 from kafka_tools import consume_all, produce_all
 
 import agents
-from agents.admin import create_topics
 from agents.cli import main
+from agents.topics.admin import create_topics
 from streams.events import read
 from streams.routing import partition_for
 from streams.settings import Settings

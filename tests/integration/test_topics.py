@@ -7,7 +7,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka_tools import admin_client, alter_topic, consume_all, create_topic
 
-from agents.admin import check_topics, create_topics, partitions_of
+from agents.topics.admin import check_topics, create_topics, partitions_of
 from streams.errors import BrokerUnreachableError, TopicsError
 from streams.settings import Settings
 from streams.topics import Topics

@@ -8,7 +8,7 @@ import pytest
 
 from streams import events, rfc3339, strict_json
 from streams.events import ViewerEvent, read
-from streams.refusals import Reason, Refused
+from streams.rejections import Reason, Refused
 
 RIGHT: dict[str, Any] = {
     "platform": "fliggy",

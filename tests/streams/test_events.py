@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from streams import events
 from streams.events import read, read_alike
-from streams.refusals import Reason, Refused
+from streams.rejections import Reason, Refused
 
 # --- the reference -------------------------------------------------------------------------------
 

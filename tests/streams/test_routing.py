@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.murmur2 import murmur2
-from streams.refusals import Reason, Refused
+from streams.rejections import Reason, Refused
 from streams.routing import LONGEST_KEY, Router, check_length, partition_for
 from streams.viewer_event import LONGEST_BROADCAST, LONGEST_PLATFORM
 

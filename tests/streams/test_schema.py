@@ -15,7 +15,7 @@ from jsonschema.validators import extend
 
 from streams import schema
 from streams.events import read
-from streams.refusals import Refused
+from streams.rejections import Refused
 from streams.summaries import BroadcastSummary, ScopeSummary, encode, minute_text, time_text
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "schema"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from streams.errors import SettingsError
 from streams.settings import Settings, format_duration, load, parse_duration
 from streams.settings.allowed import allowed
-from streams.settings.showing import outside_name, shown
+from streams.settings.display import outside_name, shown
 
 
 @pytest.fixture(autouse=True)

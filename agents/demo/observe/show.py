@@ -10,19 +10,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from agents.demo.base import PATIENCE, Show
 from agents.demo.museums import museums
 from agents.demo.observe import programs
-from agents.demo.observe.evening import Evening, send, silent_one
-from agents.demo.observe.plan import SCALE, Plan
-from agents.demo.observe.telling import follow, receiving
-from agents.demo.performance import PATIENCE, Show
+from agents.demo.observe.notifications import follow, receiving
+from agents.demo.observe.scenario import Evening, send, silent_one
+from agents.demo.observe.timeline import SCALE, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from agents.demo.console import Screen
     from agents.demo.observe.programs import Found, Program
-    from agents.demo.screen import Screen
     from agents.demo.worker import Worker
     from streams.settings import Settings
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiokafka.admin import AIOKafkaAdminClient
 
     from agents.demo.record import Sent
-    from agents.season import Season
+    from agents.demo.season.generator import Season
     from streams.settings import Settings
 
 #: The pace is that of the last so many seconds.

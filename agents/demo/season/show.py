@@ -8,18 +8,18 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from agents.demo.base import PATIENCE, Show
 from agents.demo.compare import compare
 from agents.demo.errors import DemoError
-from agents.demo.performance import PATIENCE, Show
 from agents.demo.season import tables
 from agents.demo.season.feed import Feed, following
+from agents.demo.season.generator import Season
 from agents.demo.season.results import WORLD, reading
 from agents.demo.season.totals import totals
 from agents.demo.tables import published as published_figures
-from agents.season import Season
 
 if TYPE_CHECKING:
-    from agents.demo.screen import Screen, Tell
+    from agents.demo.console import Screen, Tell
     from agents.demo.season.feed import Progress
     from agents.demo.season.results import Results
     from agents.demo.worker import Worker
@@ -149,7 +149,7 @@ class SeasonShow(Show):
             published_figures(published, self.screen),
         ):
             say(table)
-        say("All else is made up to fit (agents/season/README.md says how).")
+        say("All else is made up to fit (agents/demo/season/generator/README.md says how).")
         say()
         kept = sum(results.refused.values())
         mark = self.screen.wrong if kept else self.screen.right

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from agents.demo.screen import Screen
+    from agents.demo.console import Screen
     from agents.demo.season.totals import Total
     from streams.summaries import BroadcastSummary, ScopeSummary
 

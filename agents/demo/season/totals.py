@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from agents.season import Season
+    from agents.demo.season.generator import Season
     from streams.summaries import ScopeSummary
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import agents
 from agents.cli import main
 from streams.settings import Settings
-from streams.settings.showing import outside_name
+from streams.settings.display import outside_name
 
 _MAIN = "from agents.cli import main; main(prog_name='live-audience')"
 

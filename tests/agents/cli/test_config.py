@@ -1,7 +1,7 @@
 import json
 
 from streams.settings import Settings, load
-from streams.settings.showing import outside_name
+from streams.settings.display import outside_name
 
 
 def test_lines_say_value_and_origin(call, monkeypatch):

@@ -7,7 +7,7 @@ from agents.demo.input import accepted, events
 from agents.demo.museums import museums
 from streams.audience import Row, Rules, figures
 from streams.events import read
-from streams.refusals import Refused
+from streams.rejections import Refused
 
 RULES = Rules(lateness=15, carry=2)
 AHEAD = 4_000_000_000_000_000  # a time after any of the museums', before the mistyped year

@@ -14,13 +14,13 @@ from rich.console import Console
 
 from agents.alerts import Timing
 from agents.cli import main
+from agents.demo.console import Screen
 from agents.demo.errors import DemoError
 from agents.demo.museums import museums
 from agents.demo.observe import run
-from agents.demo.observe.evening import Evening, silent_one
-from agents.demo.observe.plan import SCALE, Plan
+from agents.demo.observe.scenario import Evening, silent_one
 from agents.demo.observe.show import Observed
-from agents.demo.screen import Screen
+from agents.demo.observe.timeline import SCALE, Plan
 from streams.events import read
 from streams.settings import Settings
 

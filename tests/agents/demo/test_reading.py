@@ -7,7 +7,7 @@ from agents.demo.input import right
 from agents.demo.mistakes import mistakes
 from agents.demo.museums import museums
 from streams.events import read
-from streams.refusals import Refused
+from streams.rejections import Refused
 from streams.routing import Router, partition_for
 
 PARTITIONS = 8

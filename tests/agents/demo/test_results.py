@@ -9,10 +9,10 @@ from rich.console import Console
 
 from agents.demo import tables
 from agents.demo.compare import compare
+from agents.demo.console import Screen
 from agents.demo.input import accepted, refused
 from agents.demo.museums import museums
 from agents.demo.results import Results
-from agents.demo.screen import Screen
 from streams.settings import Settings
 from streams.summaries import BroadcastSummary, encode
 from streams.topics import Topics

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from agents.demo.screen import Screen
+from agents.demo.console import Screen
 
 
 def plain(encoding="utf-8"):
@@ -38,7 +38,7 @@ def test_an_output_that_has_no_marks_gets_words():
 
 
 def test_a_long_step_tells_its_quarters_once(monkeypatch):
-    monkeypatch.setattr("agents.demo.screen._SOON", -1)
+    monkeypatch.setattr("agents.demo.console._SOON", -1)
     screen, raw = plain()
     with screen.step("counting") as tell:
         for done in range(1001):
@@ -62,11 +62,11 @@ def test_lines_are_never_folded_narrower_than_the_tables_where_there_is_no_termi
 
 
 def test_details_are_told_at_times(monkeypatch):
-    monkeypatch.setattr("agents.demo.screen._EVERY", -1)
+    monkeypatch.setattr("agents.demo.console._EVERY", -1)
     screen, raw = plain()
     with screen.step("replaying") as tell:
         tell(1, 36_000, "2020-02-01, 7/s")
-        monkeypatch.setattr("agents.demo.screen._EVERY", 1_000)
+        monkeypatch.setattr("agents.demo.console._EVERY", 1_000)
         tell(2, 36_000, "2020-02-02, 8/s")
     lines = raw.getvalue().decode().splitlines()[1:-1]
     assert lines == ["    1 of 36,000; 2020-02-01, 7/s"]

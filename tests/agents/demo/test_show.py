@@ -14,8 +14,8 @@ from processes import processes_in
 from rich.console import Console
 
 from agents.demo import run
+from agents.demo.console import Screen
 from agents.demo.errors import DemoError
-from agents.demo.screen import Screen
 from streams.settings import Settings
 
 pytestmark = pytest.mark.kafka

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from agents.demo.stage import settings_for
+from agents.demo.setup import settings_for
 from streams.errors import MisuseError
 from streams.settings import Settings
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from agents.demo.errors import DemoError
-from agents.demo.stage import settings_for
+from agents.demo.setup import settings_for
 from agents.demo.worker import environment, free_port, running
 from streams.settings import Settings
 

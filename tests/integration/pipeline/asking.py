@@ -7,8 +7,9 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.fetch import FetchRequest, FetchRequest_v11
 from aiokafka.protocol.metadata import MetadataRequest, MetadataRequest_v5
 
-from agents import logs, topic_watch
+from agents import logs
 from agents.app import create_app
+from agents.topics import watch as topic_watch
 from agents.worker import Worker
 from streams.settings import load
 

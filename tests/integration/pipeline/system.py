@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from kafka_tools import admin_client, alter_topic, consume_all
 from processes import Process
 
-from agents.admin import create_topics
+from agents.topics.admin import create_topics
 from streams import audience
 from streams.settings import Settings
 from streams.topics import Topics

@@ -15,7 +15,7 @@ from integration.pipeline.hard_log import Record
 from integration.pipeline.observing import Alertmanager, Server
 from integration.pipeline.system import System
 
-from agents.demo.observe.telling import receiving
+from agents.demo.observe.notifications import receiving
 from agents.demo.worker import free_port
 from streams.routing import partition_for
 

@@ -12,7 +12,7 @@ from integration.pipeline.test_life import events
 from kafka_tools import admin_client
 from processes import Process
 
-from agents.admin import check_topics, create_topics, partitions_of
+from agents.topics.admin import check_topics, create_topics, partitions_of
 from streams.settings import Settings
 from streams.topics import Topics
 

@@ -13,10 +13,10 @@ from integration.pipeline.test_scopes import KEPT
 from integration.pipeline.test_scopes import compare as compare_scopes
 from processes import Process
 
-from agents.admin import check_topics
 from agents.state import access
 from agents.state.operation import StateError
 from agents.state.repartitioning import repartition
+from agents.topics.admin import check_topics
 from streams.errors import LiveAudienceError
 from streams.settings import Settings
 from streams.topics import Topics

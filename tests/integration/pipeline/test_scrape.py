@@ -14,10 +14,10 @@ from kafka_tools import alter_topic
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents.live import LiveBroadcasts, Selection
-from agents.metrics import catalogue
-from agents.metrics.worker import Worker
-from agents.topic_watch import TopicWatch
+from agents.serving.live import LiveBroadcasts, Selection
+from agents.serving.metrics import catalogue
+from agents.serving.metrics.worker import Worker
+from agents.topics.watch import TopicWatch
 from streams.routing import partition_for
 from streams.settings import Settings
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from scope_oracle import scopes
 from twin import Twin
 
-from agents.demo.screen import Screen
+from agents.demo.console import Screen
 from agents.demo.season import run
-from agents.season import Season
+from agents.demo.season.generator import Season
 from streams.events import read
 from streams.settings import Settings
 

@@ -13,11 +13,11 @@ from integration.pipeline.test_scopes import KEPT, heads
 from processes import Process
 from scope_oracle import scopes
 
-from agents.admin import create_topics
 from agents.state import access
 from agents.state.exporting import export_state, open_archive
 from agents.state.importing import import_state
 from agents.state.operation import StateError
+from agents.topics.admin import create_topics
 from streams.audience.scope import scope_summary
 from streams.errors import LiveAudienceError
 from streams.settings import Settings

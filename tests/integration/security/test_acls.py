@@ -11,8 +11,8 @@ from kafka_tools import produce_all
 from processes import Process
 
 from agents import worker
-from agents.access import require_rights, useful_rights, worker_rights
-from agents.admin import check_topics
+from agents.topics.access import require_rights, useful_rights, worker_rights
+from agents.topics.admin import check_topics
 from streams.errors import AccessError
 from streams.settings import Settings
 

@@ -7,13 +7,13 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from agents.demo.console import Screen
 from agents.demo.museums import museums
-from agents.demo.screen import Screen
 from agents.demo.season import tables
+from agents.demo.season.generator import Season
 from agents.demo.season.results import Results, Sums, scope_sums
 from agents.demo.season.show import Pace, SeasonShow
 from agents.demo.season.totals import totals
-from agents.season import Season
 from streams.settings import Settings
 from streams.summaries import BroadcastSummary, ScopeSummary, encode
 from streams.topics import Topics

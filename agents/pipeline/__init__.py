@@ -1,0 +1,1 @@
+"""The two stages: viewer events to broadcasts, deltas of broadcasts to scopes."""

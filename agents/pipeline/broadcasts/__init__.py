@@ -1,0 +1,1 @@
+"""Stage one: the agent that keeps broadcasts, and what it says of them."""

@@ -1,0 +1,418 @@
+"""The agent `broadcasts`: viewer events to rows, summaries and refused records, batch by batch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from agents.pipeline.broadcasts.lifecycle import Lifecycle
+from agents.pipeline.broadcasts.outcome import Outcome
+from agents.pipeline.broadcasts.retry import Careful
+from streams.audience import Row, Tombstone, standing, summary
+from streams.errors import LiveAudienceError
+from streams.events import read, read_alike
+from streams.rejections import Reason, Refused
+from streams.routing import LONGEST_KEY, Router, check_length
+from streams.summaries import encode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterator, Mapping
+
+    from streams.audience import Rules
+    from streams.audience.broadcast import Told
+    from streams.events import ViewerEvent
+    from streams.exact import Batch, Rows
+    from streams.settings import Settings
+    from streams.topics import Topics
+
+log = structlog.get_logger(__name__)
+
+#: So many records of one broadcast, and so many broadcasts, are taken between two breaths at most.
+_RECORDS_A_STEP: Final = 16
+_KEYS_A_STEP: Final = 8
+
+#: How many rows one batch finalises at most, so that a hundred thousand do not stop the rest.
+_FINAL_AT_ONCE = 5_000
+
+_FINAL = "the broadcast is final (AUDIENCE_SILENCE, AUDIENCE_FINAL_MARGIN)"
+
+_NEW: Final = standing(None)
+
+State = Row | Tombstone
+
+
+class Broadcasts:
+    """Works off batches of viewer events.
+
+    Nothing in here awaits, sends or reads a clock, though others may have a turn between the steps
+    of a batch: what comes of a batch depends on its records,
+    the rows and the time at which it was read, and goes out in one transaction.
+
+    Args:
+        settings: The settings in force.
+        topics: Where to send what.
+
+    Attributes:
+        lifecycles: The timers of each partition that is followed.
+        refused_before: By partition, the offset before which former owners of the outputs have
+            refused what was to be refused: it is counted, but not sent a second time.
+    """
+
+    def __init__(self, settings: Settings, topics: Topics) -> None:
+        self._rejected = topics.rejected.name
+        self._summaries = topics.broadcast_summaries.name
+        self._sums = topics.scope_sums.name
+        self._router = Router(settings.partitioner, settings.partitions)
+        self._future = int(settings.future.total_seconds() * 1_000_000)
+        self._margin = settings.final_margin.total_seconds()
+        self._tombstone = int(settings.tombstone.total_seconds() * 1000)
+        self._settings = settings
+        self._rules: dict[str, Rules] = {}
+        self._silence: dict[str, float] = {}
+        shortest = min(
+            [settings.lateness, *settings.lateness_by_platform.values()]
+            + ([settings.silence] if settings.silence is not None else [])
+        )
+        self._first_wait = shortest.total_seconds() + self._margin
+        self.lifecycles: dict[int, Lifecycle] = {}
+        self.refused_before: Mapping[int, int] = {}
+
+    # -- following the partitions ----------------------------------------------------------------
+
+    def restored(
+        self, partition: int, rows: Rows[State], now: float, partitions: int | None = None
+    ) -> None:
+        """Begin to follow a partition's broadcasts.
+
+        Args:
+            partition: Its number.
+            rows: All of its rows.
+            now: A monotonic clock's time, that of `Batch.monotonic`, in seconds.
+            partitions: How many partitions the viewer events really have, if that is known.
+        """
+        if partitions is not None and partitions != self._router.partitions:
+            self._router = Router(self._settings.partitioner, partitions)
+        lifecycle = Lifecycle(self._wait, self._first_wait)
+        lifecycle.restored(rows.committed, now)
+        self.lifecycles[partition] = lifecycle
+
+    def committed(self, batch: Batch[State]) -> None:
+        """Take note of a durable batch."""
+        lifecycle = self.lifecycles.get(batch.partition)
+        if lifecycle is not None:
+            lifecycle.committed(batch.changed, batch.notes.read, batch.monotonic)
+            if batch.caught_up:
+                lifecycle.tidy(batch.monotonic, batch.read_at)
+
+    def lost(self, partition: int) -> None:
+        """Stop following a partition."""
+        self.lifecycles.pop(partition, None)
+
+    def _wait(self, row: Row) -> float:
+        """Return the seconds without a record after which a row is final."""
+        if row.ended_at is not None:
+            return row.lateness * 60 + self._margin
+        if self._settings.silence is not None:
+            return self._settings.silence.total_seconds() + self._margin
+        return max(15, row.lateness) * 60 + self._margin
+
+    # -- batches ---------------------------------------------------------------------------------
+
+    def work_off(self, batch: Batch[State]) -> None:
+        """Judge and apply a batch's records, finalise what is due, tell the scopes of it."""
+        for _ in self.steps(batch):
+            pass
+
+    def steps(self, batch: Batch[State]) -> Iterator[None]:
+        """Do the same, step by step: others may have a turn after each.
+
+        None takes longer than a few records or broadcasts do.
+        """
+        outcome = Outcome(batch)
+        try:
+            yield from self._steps(outcome, None)
+        except LiveAudienceError:
+            raise  # a newer version's rows: no defect of ours, and no going on
+        except Exception:  # our own defect must not stop the rest
+            log.exception(
+                "our own code failed on a batch: it is worked off again, record by record where it "
+                "failed",
+                source=f"{batch.topic}/{batch.partition}",
+                records=len(batch.records),
+            )
+            batch.reset()
+            outcome = Outcome(batch)
+            yield from self._steps(outcome, Careful(self))
+        batch.notes = outcome.notes
+
+    def _steps(self, outcome: Outcome, careful: Careful | None) -> Iterator[None]:
+        batch = outcome.batch
+        by_key: defaultdict[bytes, list[Any]] = defaultdict(list)
+        for record in batch.records:
+            by_key[record.key].append(record)
+        # A key that has a row was found to be in its place when that began.
+        known = batch.rows.committed
+        outcome.misplaced = self._router.misplaced(
+            batch.partition, [key for key in by_key if key not in known and key is not None]
+        )
+        for unreadable in batch.unreadable:
+            refused = Refused(Reason.MALFORMED, unreadable.detail)
+            outcome.refuse(unreadable, "", refused, unreadable.records)
+        # Before anything else, and of what is misplaced alone: in most batches nothing is.
+        for key in outcome.misplaced:
+            if len(key) > LONGEST_KEY:
+                self._refuse_key(outcome, by_key.pop(key))
+        yield from self._apply_all(outcome, by_key, careful)
+        outcome.notes.read = list(batch.changed)
+        if batch.caught_up and (lifecycle := self.lifecycles.get(batch.partition)) is not None:
+            yield from self._finalise_due(outcome, lifecycle, careful)
+        refused_before = self.refused_before.get(batch.partition, 0)
+        yield from outcome.send(self._rejected, self._sums, refused_before)
+
+    def _apply_all(
+        self, outcome: Outcome, by_key: dict[bytes, list[Any]], careful: Careful | None
+    ) -> Iterator[None]:
+        for count, (key, records) in enumerate(by_key.items()):
+            if careful is not None:
+                yield from careful.apply(outcome, key, records)
+            elif len(records) > _RECORDS_A_STEP:
+                yield from self.apply_many(outcome, key, records)
+            else:
+                self.apply(outcome, key, records)
+                if not count % _KEYS_A_STEP:
+                    yield
+
+    def _finalise_due(
+        self, outcome: Outcome, lifecycle: Lifecycle, careful: Careful | None
+    ) -> Iterator[None]:
+        batch = outcome.batch
+        finalise = self.finalise if careful is None else careful.finalise
+        due = list(lifecycle.due(batch.monotonic, batch.read_at, _FINAL_AT_ONCE))
+        batch.more = len(due) == _FINAL_AT_ONCE
+        for count, key in enumerate(due):
+            if key not in batch.changed:  # else it was read just now, and is looked at again
+                finalise(outcome, lifecycle, key)
+            if not count % _KEYS_A_STEP:
+                yield
+
+    @staticmethod
+    def _refuse_key(outcome: Outcome, records: list[Any]) -> None:
+        """Refuse the records of a key that is too long to be right, whatever they say."""
+        try:
+            check_length(records[0].key)
+        except Refused as refused:
+            for record in records:
+                outcome.refuse(record, refused.platform, refused)
+
+    def apply(self, outcome: Outcome, key: bytes, records: list[Any]) -> None:
+        """Judge and take in the records of one key, which are those of one broadcast."""
+        if len(records) > 1 and (told := self._alike(outcome, key, records)) is not None:
+            self._take(outcome, key, told, records, alike=True)
+            return
+        told, records = self.judge(outcome, key, records)
+        if told:
+            self._take(outcome, key, told, records)
+
+    def apply_many(self, outcome: Outcome, key: bytes, records: list[Any]) -> Iterator[None]:
+        """Do the same with many records of one key, step by step."""
+        if (told := self._alike(outcome, key, records)) is not None:
+            self._take(outcome, key, told, records, alike=True)
+            yield
+            return
+        told, kept = [], []
+        for begin in range(0, len(records), _RECORDS_A_STEP):
+            events, theirs = self.judge(outcome, key, records[begin : begin + _RECORDS_A_STEP])
+            told += events
+            kept += theirs
+            yield
+        if told:
+            self._take(outcome, key, told, kept)
+
+    def _alike(self, outcome: Outcome, key: bytes, records: list[Any]) -> list[Told] | None:
+        """Judge the records of one key at once; None if one by one is how it must be done."""
+        found = read_alike([record.value for record in records])
+        if found is None or key in outcome.misplaced:
+            return None
+        events, ats = found
+        if key != f"{events[0].platform}:{events[0].broadcast}".encode():
+            return None
+        told = list(zip(events, ats, [record.timestamp or 0 for record in records], strict=True))
+        lead = max([at - timestamp * 1000 for _, at, timestamp in told])
+        if lead > self._future:
+            return None
+        outcome.ahead = max(outcome.ahead, lead)
+        return told
+
+    def judge(
+        self, outcome: Outcome, key: bytes, records: list[Any]
+    ) -> tuple[list[Told], list[Any]]:
+        """Refuse what cannot be taken whatever its broadcast's row says; return the rest."""
+        told: list[Told] = []
+        kept = records
+        platform = broadcast = ""
+        future, ahead = self._future, outcome.ahead
+        for record in records:
+            given = ""
+            try:
+                event, at = read(record.value)
+                if event.platform != platform or event.broadcast != broadcast:
+                    given = event.platform
+                    if key != f"{given}:{event.broadcast}".encode() or key in outcome.misplaced:
+                        self._router.check(key, outcome.batch.partition, given, event.broadcast)
+                    platform, broadcast = given, event.broadcast
+                timestamp = record.timestamp or 0  # a record may have none
+                lead = at - timestamp * 1000
+                if lead > ahead:
+                    if lead > future:
+                        given = platform
+                        raise Refused(  # noqa: TRY301  # as all other refusals come
+                            Reason.FUTURE,
+                            f"at: {lead / 1e6:.3f} s after the record's Kafka timestamp, over the "
+                            f"{future / 1e6:g} s of AUDIENCE_FUTURE",
+                        )
+                    ahead = lead
+            except Refused as refused:
+                if kept is records:
+                    kept = records[: len(told)]
+                outcome.refuse(record, given or refused.platform, refused)
+            else:
+                told.append((event, at, timestamp))
+                if kept is not records:
+                    kept.append(record)
+        outcome.ahead = ahead
+        return told, kept
+
+    def _take(
+        self,
+        outcome: Outcome,
+        key: bytes,
+        told: list[Told],
+        records: list[Any],
+        *,
+        alike: bool = False,
+    ) -> None:
+        """Take events of one broadcast into its row, tell the scopes of it and fold what is sealed.
+
+        Args:
+            outcome: What becomes of the batch.
+            key: The broadcast's key.
+            told: The events.
+            records: Their records.
+            alike: Whether all name the same venue and programme.
+        """
+        batch, notes = outcome.batch, outcome.notes
+        platform = told[0][0].platform
+        row = batch.rows.get(key)
+        if type(row) is Row:
+            before = standing(row)
+            batch.changed[key] = row
+            late = row.accept_all(told, before)
+            if (not alike and len(told) > 1) or _labels(told[0][0]) != (row.venue, row.programme):
+                notes.relabelled += _relabelled(row, told, late)
+        elif type(row) is Tombstone and row.expires > int(batch.read_at * 1000):
+            for record in records:
+                outcome.refuse(record, platform, Refused(Reason.LATE, _FINAL))
+            return
+        else:
+            before = _NEW
+            rules = self._rules.get(platform) or self.rules_of(platform)
+            row = batch.changed[key] = Row.new(*told[0], rules)
+            late = []
+            notes.cut += self._is_cut(batch, row)
+            if len(told) > 1:
+                late = [1 + place for place in row.accept_all(told[1:])]
+                notes.relabelled += 0 if alike else _relabelled(row, told, late)
+        for place in late:
+            outcome.refuse(records[place], platform, _late(told[place][0], row))
+        if accepted := len(told) - len(late):
+            notes.accepted[platform] = notes.accepted.get(platform, 0) + accepted
+        outcome.sums.of(platform, row).take(before, row)
+        # Many rows of a batch have nothing to fold and no end: they are passed by here.
+        if row.newest - row.lateness > row.folded or row.ended is not None:
+            self._finish(batch, key, row, was_ended=before.ended_at is not None)
+
+    def _finish(self, batch: Batch[State], key: bytes, row: Row, *, was_ended: bool) -> None:
+        """Fold what is sealed, and publish a row that ended, changed after its end, or resumed."""
+        row.settle()
+        if row.ended_at is not None:
+            self._publish(batch, key, row, "ended")
+        elif was_ended:
+            self._publish(batch, key, row, "live")
+
+    def rules_of(self, platform: str) -> Rules:
+        """How a new broadcast of a platform is to be taken."""
+        rules = self._rules.get(platform)
+        if rules is None:
+            if len(self._rules) > 10_000:  # noqa: PLR2004  # a bound on what producers may name
+                self._rules.clear()
+            rules = self._rules[platform] = self._settings.rules(platform)
+        return rules
+
+    def _is_cut(self, batch: Batch[State], row: Row) -> bool:
+        """Whether the topic may have lost this broadcast's beginning before the rows were built.
+
+        One that had records there was heard of again before it would have been final, so it is in
+        the topic from then on: whoever began later than that, by the time of the events, was not.
+        """
+        if not batch.since:
+            return False
+        ended = row.lateness * 60
+        silent = max(15, row.lateness) * 60
+        if self._settings.silence is not None:
+            silent = int(self._settings.silence.total_seconds())
+        reach = int((max(ended, silent) + self._margin) * 1_000_000) + self._future
+        return row.earliest_at < batch.since * 1000 + reach
+
+    def _publish(self, batch: Batch[State], key: bytes, row: Row, status: Any) -> None:
+        if self._is_cut(batch, row):
+            return  # of what is left of it the figures would be wrong
+        platform, _, broadcast = key.decode().partition(":")
+        value = encode(summary(platform, broadcast, row, status))
+        batch.send(self._summaries, key, value)
+
+    def finalise(self, outcome: Outcome, lifecycle: Lifecycle, key: bytes) -> None:
+        """Look at a row whose time may have come."""
+        batch, now = outcome.batch, outcome.batch.read_at
+        row = batch.rows.read(key)  # not for keeps: most are only looked at
+        if isinstance(row, Row):
+            if lifecycle.is_final(key, row, batch.monotonic):
+                self._publish(batch, key, row, "final")
+                outcome.sums.of(key.decode().partition(":")[0], row).retire(row)
+                batch.changed[key] = Tombstone(expires=int(now * 1000) + self._tombstone)
+                outcome.notes.finalised += 1
+        elif row is not None and lifecycle.is_expired(key, row, now):
+            batch.changed[key] = None
+
+
+def _relabelled(row: Row, told: list[Told], late: list[int]) -> int:
+    """How many of the accepted events name another venue or programme than the row has."""
+    venue, programme, were_late = row.venue, row.programme, set(late)
+    return sum(
+        (event.venue is not None and event.venue != venue)
+        or (event.programme is not None and event.programme != programme)
+        for place, (event, _, _) in enumerate(told)
+        if place not in were_late
+    )
+
+
+def _labels(event: ViewerEvent) -> tuple[str | None, str | None]:
+    return event.venue, event.programme
+
+
+def _late(event: ViewerEvent, row: Row) -> Refused:
+    return Refused(
+        Reason.LATE,
+        f"at: {event.at} is {row.lateness} min or more before the broadcast's newest minute "
+        "(AUDIENCE_LATENESS)",
+    )
+
+
+async def broadcasts(batches: AsyncIterable[Batch[State]], work: Broadcasts) -> None:
+    """Work off batches as they come: the body of the Faust agent."""
+    async for batch in batches:
+        with batch:
+            batch.require()
+            for _ in work.steps(batch):
+                await batch.breathe()

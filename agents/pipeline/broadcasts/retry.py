@@ -1,0 +1,156 @@
+"""What is left of a batch when our own code fails on part of it.
+
+The agent takes a batch quickly, and minds no defect of its own. Should one show, nothing that was
+done stays, and the batch is worked off again by this: each broadcast apart, its records tried one
+by one on a copy of its row. What fails is refused as `error`, with its row as it was; the rest
+counts as if that had never come.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from streams import audience
+from streams.audience import Row
+from streams.errors import LiveAudienceError
+from streams.rejections import Reason, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Protocol
+
+    from agents.pipeline.broadcasts.lifecycle import Lifecycle
+    from agents.pipeline.broadcasts.outcome import Outcome
+    from streams.audience import Rules
+    from streams.audience.broadcast import Told
+
+    class Steps(Protocol):
+        """The agent's steps that are used here."""
+
+        def apply_many(self, outcome: Outcome, key: bytes, records: list[Any]) -> Iterator[None]:
+            """Judge and take in the records of one key, step by step."""
+
+        def judge(
+            self, outcome: Outcome, key: bytes, records: list[Any]
+        ) -> tuple[list[Told], list[Any]]:
+            """Refuse what cannot be taken whatever its broadcast's row says; return the rest."""
+
+        def finalise(self, outcome: Outcome, lifecycle: Lifecycle, key: bytes) -> None:
+            """Look at a row whose time may have come."""
+
+        def rules_of(self, platform: str) -> Rules:
+            """How a new broadcast of a platform is to be taken."""
+
+
+log = structlog.get_logger(__name__)
+
+#: So many defects of a batch are logged with all that is known of them, the rest counted.
+_LOGGED = 5
+
+#: Characters of an error's own words that a refused record says.
+_LONGEST_DETAIL = 500
+
+
+class Careful:
+    """Works off one batch so that a defect of our own costs only what it concerns.
+
+    Args:
+        work: The agent's part, of which this uses the steps.
+    """
+
+    def __init__(self, work: Steps) -> None:
+        self._work = work
+        self._defects = 0
+
+    def apply(self, outcome: Outcome, key: bytes, records: list[Any]) -> Iterator[None]:
+        """Judge and take in the records of one key, but for those that fail, step by step."""
+        good = []
+        for record in self._tried(outcome, key, records):
+            if record is not None:
+                good.append(record)
+            yield
+        part, sent = outcome.part(), len(outcome.batch.outputs)
+        try:
+            yield from self._work.apply_many(part, key, good)
+        except LiveAudienceError:
+            raise
+        except Exception as error:  # noqa: BLE001  # our own defect: what it concerns is refused
+            # Each went well alone, so it cannot be told which of them it was.
+            self._take_back(outcome, key, sent)
+            self._log("a broadcast's records failed together: they are refused", error, key=key)
+            part = outcome.part()
+            told, kept = self._work.judge(part, key, good)
+            for (event, _, _), record in zip(told, kept, strict=True):
+                part.refuse(record, event.platform, _error(error))
+        outcome.add(part)
+
+    def finalise(self, outcome: Outcome, lifecycle: Lifecycle, key: bytes) -> None:
+        """Look at a row whose time may have come; one that fails stays, and is tried again."""
+        part, sent = outcome.part(), len(outcome.batch.outputs)
+        try:
+            self._work.finalise(part, lifecycle, key)
+        except LiveAudienceError:
+            raise
+        except Exception as error:  # noqa: BLE001  # as above
+            self._take_back(outcome, key, sent)
+            self._log("a broadcast could not be made final: tried again later", error, key=key)
+            lifecycle.put_off(key, outcome.batch.monotonic)
+        else:
+            outcome.add(part)
+
+    def _tried(self, outcome: Outcome, key: bytes, records: list[Any]) -> Iterator[Any]:
+        """Give the records that do not fail when tried one by one; refuse the others, give None."""
+        batch = outcome.batch
+        row: Any = None
+        is_read = False
+        for record in records:
+            platform = ""
+            try:
+                if not is_read:
+                    row, is_read = batch.rows.read(key), True
+                told, _ = self._work.judge(outcome.part(), key, [record])
+                if told:
+                    platform = told[0][0].platform
+                    row = self._with(row, told)
+            except LiveAudienceError:
+                raise
+            except Exception as error:  # noqa: BLE001  # as above
+                self._log("a record failed: it is refused", error, offset=record.offset)
+                outcome.refuse(record, platform, _error(error))
+                yield None
+            else:
+                yield record
+
+    def _with(self, row: Any, told: list[Told]) -> Row:
+        """A row with one more event, the row itself left as it is."""
+        if type(row) is Row:
+            copy = audience.decode(audience.encode(row))
+            assert type(copy) is Row
+            copy.accept_all(told)
+        else:
+            copy = Row.new(*told[0], self._work.rules_of(told[0][0].platform))
+        copy.settle()
+        return copy
+
+    @staticmethod
+    def _take_back(outcome: Outcome, key: bytes, sent: int) -> None:
+        """Leave nothing of what was done for a key; `sent` is how much had been sent before."""
+        batch = outcome.batch
+        batch.changed.pop(key, None)
+        batch.rows.forget(key)
+        del batch.outputs[sent:]
+
+    def _log(self, what: str, error: Exception, **where: Any) -> None:
+        self._defects += 1
+        if self._defects <= _LOGGED:
+            log.error("a defect of our own", what=what, exc_info=error, **where)
+        elif self._defects == _LOGGED + 1:
+            log.error("more of this batch failed, which is not logged one by one")
+
+
+def _error(error: Exception) -> Refused:
+    # What an error says may hold what the record holds: lone surrogates, 64 KiB of it.
+    said = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
+    return Refused(Reason.ERROR, said.encode("ascii", "backslashreplace").decode())

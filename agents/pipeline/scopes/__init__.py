@@ -1,0 +1,1 @@
+"""Stage two: the agent that adds up what broadcasts change in their scopes."""

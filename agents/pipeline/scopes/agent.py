@@ -1,0 +1,292 @@
+"""The agent `scopes`: adds up what batches of viewer events changed, and publishes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from agents.pipeline.listeners import CountsLostSessions
+from agents.pipeline.scopes.retry import MALFORMED, CarefulScopes
+from agents.pipeline.scopes.rows import State, chunk_key, heads, scope_of
+from streams.audience.scope import Head, Scope, scope_summary
+from streams.audience.scope_codec import decode_change
+from streams.errors import LiveAudienceError
+from streams.settings.durations import minutes
+from streams.summaries import encode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable, Iterator
+    from typing import Protocol
+
+    from agents.pipeline.listeners import SessionMeter
+    from agents.serving.live import LiveScopes
+    from streams.exact import Batch, Rows
+    from streams.settings import Settings
+    from streams.topics import Topics
+
+    class Meter(SessionMeter, Protocol):
+        """What is counted of the scopes."""
+
+        def scope_closed(self, minutes: int) -> None:
+            """Count changes that came for minutes already closed."""
+
+        def scope_skipped(self, reason: str, changes: int) -> None:
+            """Count changes that were skipped."""
+
+
+log = structlog.get_logger(__name__)
+
+#: A scope is published at most once in so many milliseconds.
+INTERVAL: Final = 1_000
+
+#: How many scopes one batch publishes at most, so that ten thousand do not stop the rest.
+_PUBLISH_AT_ONCE: Final = 500
+
+#: How many changes a batch takes at most: each may rewrite two rows.
+BATCH_RECORDS: Final = 5_000
+
+#: So many changes that a batch skips are logged one by one, the rest counted.
+_LOGGED: Final = 5
+
+#: How many decoded rows a partition keeps: a chunk takes ten times the memory of its bytes.
+HOT_ROWS: Final = 500
+
+
+class Scopes:
+    """Works off batches of changes.
+
+    Nothing in here awaits, sends or reads a clock.
+
+    Args:
+        settings: The settings in force.
+        topics: Where to send what.
+    """
+
+    def __init__(self, settings: Settings, topics: Topics) -> None:
+        self._summaries = topics.scope_summaries.name
+        self.history = minutes(settings.scope_history)
+        # By partition: the scopes that are due, longest first, and when they were last published.
+        self._due: dict[int, dict[bytes, int]] = {}
+        # Scopes that could not be published: not tried again before they change.
+        self._failed: set[bytes] = set()
+
+    # -- following the partitions ----------------------------------------------------------------
+
+    def restored(self, partition: int, rows: Rows[State]) -> None:
+        """Begin to follow a partition's scopes.
+
+        Args:
+            partition: Its number.
+            rows: All of its rows.
+        """
+        self._due[partition] = {
+            key: head.published for key, head in heads(rows.committed, partition) if head.due
+        }
+
+    def committed(self, batch: Batch[State]) -> None:
+        """Take note of a durable batch."""
+        due = self._due.get(batch.partition, {})
+        for key, row in batch.changed.items():
+            if isinstance(row, Head):
+                if row.due:
+                    due[key] = row.published
+                else:
+                    due.pop(key, None)
+
+    def lost(self, partition: int) -> None:
+        """Stop following a partition."""
+        self._due.pop(partition, None)
+
+    # -- batches ---------------------------------------------------------------------------------
+
+    def work_off(self, batch: Batch[State]) -> None:
+        """Add up a batch's changes, then publish what is due."""
+        for _ in self.steps(batch):
+            pass
+
+    def steps(self, batch: Batch[State]) -> Iterator[None]:
+        """Do the same, step by step: others may have a turn after each."""
+        batch.notes = Notes()
+        for unreadable in batch.unreadable:
+            self.skip(batch, unreadable.offset, unreadable.detail, changes=unreadable.records)
+        try:
+            yield from self.process(batch, batch.records)
+            for key in self.ready(batch):
+                self.publish(batch, key)
+                yield
+        except LiveAudienceError:
+            raise  # a newer version's records: no defect of ours, and no going on
+        except Exception:  # one record, or our own defect, must not stop the rest
+            log.exception(
+                "a batch of changes could not be added up: it is worked off again, scope by scope "
+                "where it failed",
+                source=f"{batch.topic}/{batch.partition}",
+                records=len(batch.records),
+            )
+            yield from CarefulScopes(self).steps(batch)
+
+    def process(self, batch: Batch[State], records: Iterable[Any]) -> Iterator[None]:
+        """Add up changes, step by step.
+
+        Raises:
+            NewerFormat: A newer version wrote a change or a row.
+            msgspec.DecodeError: One cannot be read.
+            ValueError: A key is no scope's name.
+        """
+        notes = batch.notes
+        scopes: dict[bytes, Scope] = {}
+        for record in records:
+            key = record.key
+            scope = scopes.get(key)
+            if scope is None:
+                scope = scopes[key] = scope_of(batch, key)
+            notes.closed += scope.add(decode_change(record.value), self.history)
+            yield
+        for key, scope in scopes.items():
+            has_changed = scope.settle()
+            for number, chunk in scope.changed.items():
+                if chunk is None:
+                    batch.changed[chunk_key(key, number)] = None
+            # The first records of a very long change tell of no newest minute yet.
+            if has_changed and scope.head.newest >= 0:
+                scope.head.due = True
+                self._failed.discard(key)
+            yield
+
+    def ready(self, batch: Batch[State]) -> list[bytes]:
+        """The scopes that are due, unless they were published less than the interval ago."""
+        now = int(batch.read_at * 1000)
+        waiting = self._due.get(batch.partition, {})
+        ready = [
+            key
+            for key, published in waiting.items()
+            if _is_over(published, now) and key not in self._failed
+        ]
+        ready += [
+            key
+            for key, row in batch.changed.items()
+            if isinstance(row, Head)
+            and row.due
+            and key not in waiting
+            and _is_over(row.published, now)
+        ]
+        batch.more = len(ready) > _PUBLISH_AT_ONCE
+        return ready[:_PUBLISH_AT_ONCE]
+
+    def publish(self, batch: Batch[State], key: bytes) -> None:
+        """Publish a scope; one that fails is left as it was."""
+        now = int(batch.read_at * 1000)
+        head = batch.rows.get(key) if key not in batch.changed else batch.changed[key]
+        assert isinstance(head, Head)
+        value = encode(scope_summary(key.decode(), head))
+        batch.changed[key] = head
+        head.due, head.published = False, now
+        batch.send(self._summaries, key, value, timestamp=now)
+
+    def put_off(self, key: bytes) -> None:
+        """Publish a scope no sooner than when it has changed."""
+        self._failed.add(key)
+
+    @staticmethod
+    def skip(
+        batch: Batch[State], offset: int, detail: str, reason: str = MALFORMED, changes: int = 1
+    ) -> None:
+        """Skip a change: what it would have added is missing in its scope from here on.
+
+        Args:
+            batch: The batch it came with.
+            offset: Where it lies.
+            detail: Why, for people.
+            reason: `malformed` or `error`.
+            changes: How many lie there.
+        """
+        notes, skipped = batch.notes, batch.notes.skipped
+        skipped[reason] = skipped.get(reason, 0) + changes
+        notes.logged += 1
+        if notes.logged <= _LOGGED:
+            log.error(
+                "a change of a scope was skipped: its sums lack it",
+                source=f"{batch.topic}/{batch.partition}/{offset}",
+                reason=reason,
+                changes=changes,
+                detail=detail,
+            )
+        elif notes.logged == _LOGGED + 1:
+            log.error("more changes of this batch were skipped, which is not logged one by one")
+
+
+class Notes:
+    """What a batch did, for the metrics; told only once it is durable.
+
+    Attributes:
+        closed: How many minutes were to be changed that were closed.
+        skipped: How many changes were skipped, by reason.
+        logged: How many times some were, for the log.
+    """
+
+    __slots__ = ("closed", "logged", "skipped")
+
+    def __init__(self) -> None:
+        self.closed = 0
+        self.skipped: dict[str, int] = {}
+        self.logged = 0
+
+
+def _is_over(published: int, now: int) -> bool:
+    """Whether a scope may be published again; also where a clock was ahead, and was set back."""
+    return not -INTERVAL < now - published < INTERVAL
+
+
+class ScopesFollowing(CountsLostSessions):
+    """Follows the source of the scopes.
+
+    Args:
+        work: The agent's part, which knows what is due.
+        live: What readers see.
+        meter: What is counted.
+        topic: What the source reads.
+    """
+
+    def __init__(self, work: Scopes, live: LiveScopes, meter: Meter, topic: str) -> None:
+        super().__init__(meter, topic)
+        self._work = work
+        self._live = live
+        self._closed = meter.scope_closed
+        self._skipped = meter.scope_skipped
+
+    def restoring(self, partition: int, done: int, total: int) -> None:
+        """Tell how far a long restore is."""
+        log.info("restoring scopes", partition=partition, done=done, total=total)
+
+    def restored(self, partition: int, rows: Rows[Any], seconds: float) -> None:
+        """Begin to follow a partition."""
+        log.info("scopes are back", partition=partition, rows=len(rows), seconds=round(seconds, 3))
+        self._work.restored(partition, rows)
+        self._live.restored(partition, rows)
+
+    def committed(self, batch: Batch[Any], work_seconds: float, commit_seconds: float) -> None:
+        """Take over what a batch has made durable."""
+        del work_seconds, commit_seconds
+        if batch.is_empty:
+            return
+        self._work.committed(batch)
+        self._live.committed(batch.partition, batch.changed)
+        if batch.notes.closed:
+            self._closed(batch.notes.closed)
+        for reason, changes in batch.notes.skipped.items():
+            self._skipped(reason, changes)
+
+    def lost(self, partition: int) -> None:
+        """Let go of a partition."""
+        self._work.lost(partition)
+        self._live.lost(partition)
+
+
+async def scopes(batches: AsyncIterable[Batch[State]], work: Scopes) -> None:
+    """Work off batches as they come: the body of the Faust agent."""
+    async for batch in batches:
+        with batch:
+            batch.require()
+            for _ in work.steps(batch):
+                await batch.breathe()

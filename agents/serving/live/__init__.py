@@ -1,0 +1,20 @@
+"""What this worker owns, as those who read it see it: the metrics and the HTTP API."""
+
+from __future__ import annotations
+
+from agents.serving.live.broadcasts import LiveBroadcasts
+from agents.serving.live.scopes import LiveScopes, is_always_exported
+from agents.serving.live.selection import Selection
+from agents.serving.live.slices import Turns
+from agents.serving.live.store import Found, Owned, viewers_of
+
+__all__ = [
+    "Found",
+    "LiveBroadcasts",
+    "LiveScopes",
+    "Owned",
+    "Selection",
+    "Turns",
+    "is_always_exported",
+    "viewers_of",
+]

@@ -1,0 +1,76 @@
+"""The live broadcasts of the partitions that this worker owns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agents.serving.live.store import Owned, Partition
+from streams.audience import Row, Tombstone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.exact import Rows
+
+State = Row | Tombstone
+
+
+class LiveBroadcasts(Owned[State, Row]):
+    """What readers may know of the broadcasts that are not final yet; `find` knows final ones too.
+
+    The number that is kept of each is the viewers (0 if unknown), or for an ended broadcast their
+    complement, which is negative. A million broadcasts take some 75 bytes each.
+    """
+
+    _partitions: dict[int, _Broadcasts]  # type: ignore[assignment]  # `_partition` makes only such
+
+    def __init__(self) -> None:
+        super().__init__(Row)
+
+    def _partition(self, number: int, rows: Rows[State]) -> _Broadcasts:
+        return _Broadcasts(number, rows)
+
+    def live(self, partition: int) -> int:
+        """How many broadcasts of a partition go on; ended ones do not."""
+        owned = self._partitions.get(partition)
+        return 0 if owned is None else owned.live
+
+
+class _Broadcasts(Partition[State]):
+    """The broadcasts of one partition.
+
+    Attributes:
+        live: How many numbers are not negative.
+    """
+
+    __slots__ = ("live",)
+
+    def __init__(self, number: int, rows: Rows[State]) -> None:
+        super().__init__(number, rows)
+        self.live = 0
+
+    def update(self, changed: Mapping[bytes, State | None]) -> None:
+        """Take over the numbers of changed rows: once for every row of a batch."""
+        index, live = self.index, self.live
+        get = index.get
+        for key, row in changed.items():
+            old = get(key)
+            if type(row) is Row:
+                # What `viewers` does where the newest minute was observed, without the call.
+                cell = row.cells.get(row.newest)
+                new = row.viewers if cell is None or cell.audience is None else cell.audience
+                if new is None:
+                    new = 0
+                if row.ended is not None and row.ended_at is not None:
+                    new = ~new
+                if new == old:
+                    continue
+                index[key] = new
+                live += new >= 0
+            elif old is not None:
+                del index[key]
+            else:
+                continue
+            if old is not None and old >= 0:
+                live -= 1
+        self.live = live

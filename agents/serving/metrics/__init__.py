@@ -1,0 +1,89 @@
+"""The metrics of a worker (contract, section 5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from agents.serving.live import Selection, is_always_exported
+from agents.serving.metrics.broadcasts import BroadcastMetrics
+from agents.serving.metrics.exposition import Exposition
+from agents.serving.metrics.pipeline import Pipeline
+from agents.serving.metrics.scopes import ScopeMetrics
+from agents.serving.metrics.worker import Worker, no_stages
+from streams.clock import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from agents.serving.live import LiveBroadcasts, LiveScopes
+    from agents.serving.metrics.worker import Lags, Stage
+    from streams.clock import Clock
+
+__all__ = ["Exposition", "Metrics", "Pipeline"]
+
+
+class Metrics:
+    """All metrics of one worker, in a registry of their own.
+
+    Args:
+        live: The broadcasts that it owns.
+        scopes: The scopes that it owns.
+        top: How many of the broadcasts are exported one by one.
+        top_scopes: How many of the scopes are.
+        stale: Age of the newest record of something live from which its viewers are no longer
+            shown, in seconds.
+        assigned: How many partitions the group has given to the worker.
+        lags: For each partition, how many records wait and how old the oldest is.
+        scope_lags: The same of the scopes' stage.
+        why_not_ready: What is missing before the worker is ready; None if it is.
+        stages: The sources, by the topics they read.
+        clock: The wall clock.
+
+    Attributes:
+        pipeline: To be told what batches did.
+        worker: To be told of restores.
+        exposition: What a scrape gets.
+    """
+
+    def __init__(
+        self,
+        live: LiveBroadcasts,
+        scopes: LiveScopes,
+        *,
+        top: int,
+        top_scopes: int,
+        stale: float,
+        assigned: Callable[[], int],
+        lags: Callable[[], Lags],
+        scope_lags: Callable[[], Lags],
+        why_not_ready: Callable[[], str | None],
+        stages: Callable[[], Mapping[str, Stage]] = no_stages,
+        clock: Clock | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
+        registry = CollectorRegistry()
+        selection = Selection(live, top)
+        self.pipeline = Pipeline(registry, clock)
+        self.worker = Worker(
+            registry,
+            live,
+            selection,
+            assigned=assigned,
+            lags=lags,
+            scope_lags=scope_lags,
+            why_not_ready=why_not_ready,
+            stages=stages,
+        )
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        scope_selection = Selection(scopes, top_scopes, is_always_exported)
+        self.exposition = Exposition(
+            registry,
+            [
+                BroadcastMetrics(live, selection, stale, clock),
+                ScopeMetrics(scopes, scope_selection, stale, clock),
+            ],
+        )

@@ -1,0 +1,53 @@
+"""The exposition of single scopes: the world, the platforms and the largest of the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agents.serving.metrics import catalogue
+from agents.serving.metrics.blocks import Block, BlockMetrics, escaped
+from streams.audience.scope import Head
+
+if TYPE_CHECKING:
+    from agents.serving.live import LiveScopes, Selection
+    from streams.clock import Clock
+
+_NAMES: Final = [metric.name for metric in catalogue.SCOPE_METRICS]
+
+
+class ScopeMetrics(BlockMetrics[Head]):
+    """Writes the metrics of the selected scopes; as `BlockMetrics`."""
+
+    def __init__(self, live: LiveScopes, selection: Selection, stale: float, clock: Clock) -> None:
+        super().__init__(catalogue.SCOPE_METRICS, live, selection, stale, clock)
+
+    def _render(self, key: bytes, encoded: bytes, row: Head) -> Block:
+        return render(key, encoded, row, self._stale)
+
+
+def render(key: bytes, encoded: bytes, head: Head, stale: int) -> Block:
+    """Write the lines of one scope.
+
+    Args:
+        key: `world`, or its kind and name: `venue:louvre`.
+        encoded: The head's bytes, to know it by.
+        head: All its figures.
+        stale: Age of its newest record from which its viewers are no longer shown, milliseconds.
+    """
+    scope, _, name = key.decode().partition(":")
+    labels = f'{{scope="{escaped(scope)}",name="{escaped(name)}"}}'
+    peak = head.peak()
+    values = (
+        head.audience,
+        None if peak is None else peak[0],
+        head.viewer_minutes * 60,
+        head.joins,
+        head.views,
+        head.broadcasts,
+        head.live,
+    )
+    lines = [
+        b"" if value is None else f"{metric}{labels} {value}\n".encode()
+        for metric, value in zip(_NAMES, values, strict=True)
+    ]
+    return Block(encoded, head.timestamp + stale if head.live else 0, tuple(lines))

@@ -1,0 +1,81 @@
+"""`/healthz` and `/readyz`: how the worker is, for whoever restarts it or sends it traffic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+import msgspec
+
+from agents.serving.web.operations import Answer, Operation
+from agents.serving.web.responses import Problem, answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from aiohttp import web
+
+
+class Health(Protocol):
+    """What knows how the worker is."""
+
+    def why_not_healthy(self) -> str | None:
+        """What is broken beyond mending but by a restart; None if nothing is."""
+        ...
+
+    def why_not_ready(self) -> str | None:
+        """What is missing: membership of the group, state that is being restored; None if ready."""
+        ...
+
+
+class Status(msgspec.Struct, gc=False):
+    """All is well."""
+
+    status: Literal["ok"] = "ok"
+
+
+_UNWELL: Final = Answer("It is not: `detail` says why.", Problem)
+
+
+class HealthApi:
+    """The two answers.
+
+    Args:
+        health: Who knows.
+    """
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def operations(self) -> Iterable[Operation]:
+        """The paths that this answers, and how."""
+        return (
+            Operation(
+                "/healthz",
+                self.healthz,
+                "Whether the worker works, or had better be restarted.",
+                {200: Answer("It works.", Status), 503: _UNWELL},
+            ),
+            Operation(
+                "/readyz",
+                self.readyz,
+                "Whether the worker is a member of the group with all its state restored.",
+                {200: Answer("It is ready.", Status), 503: _UNWELL},
+            ),
+        )
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        """Answer `/healthz`."""
+        del request
+        return _told("Not healthy", self._health.why_not_healthy)
+
+    async def readyz(self, request: web.Request) -> web.Response:
+        """Answer `/readyz`."""
+        del request
+        return _told("Not ready", self._health.why_not_ready)
+
+
+def _told(title: str, why_not: Callable[[], str | None]) -> web.Response:
+    reason = why_not()
+    if reason is None:
+        return answer(Status())
+    return answer(Problem(title=title, status=503, detail=reason))

@@ -1,0 +1,85 @@
+"""The OpenAPI document, made from what the paths say of themselves and from their structs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from agents.serving.web.responses import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from agents.serving.web.operations import Answer, Operation
+
+VERSION: Final = "3.1.0"
+_REFERENCE: Final = "#/components/schemas/{name}"
+
+
+def document(operations: Iterable[Operation]) -> dict[str, Any]:
+    """The document for these operations."""
+    operations = list(operations)
+    structs = {
+        answer.body
+        for operation in operations
+        for answer in operation.answers.values()
+        if answer.body is not None
+    }
+    _, schemas = msgspec.json.schema_components(
+        sorted({*structs, Problem}, key=lambda struct: struct.__name__), ref_template=_REFERENCE
+    )
+    return {
+        "openapi": VERSION,
+        "info": {
+            "title": "live-audience",
+            "version": "1",
+            "summary": "How many people are watching the live broadcasts of this worker.",
+            "description": "Each worker answers for the partitions it owns. Everything is read-"
+            "only. Times are RFC 3339 in UTC. Errors are problems (RFC 9457).",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {operation.path: {"get": _operation(operation)} for operation in operations},
+        "components": {"schemas": schemas},
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "summary": operation.summary,
+        "operationId": operation.path.strip("/").replace("/", "-").translate(_BARE) or "root",
+        "responses": {
+            **{str(status): _answer(status, told) for status, told in operation.answers.items()},
+            "default": {
+                "description": "Something else went wrong.",
+                "content": {"application/problem+json": {"schema": _reference(Problem)}},
+            },
+        },
+    }
+    if operation.parameters:
+        described["parameters"] = [
+            {
+                "name": parameter.name,
+                "in": parameter.within,
+                "required": parameter.within == "path",
+                "description": parameter.description,
+                "schema": dict(parameter.schema),
+            }
+            for parameter in operation.parameters
+        ]
+    return described
+
+
+def _answer(status: int, told: Answer) -> dict[str, Any]:
+    content: dict[str, Any] = {media: {} for media in told.media}
+    if told.body is not None:
+        media = "application/json" if status < 400 else "application/problem+json"  # noqa: PLR2004  # HTTP's errors begin there
+        content[media] = {"schema": _reference(told.body)}
+    return {"description": told.description, "content": content}
+
+
+def _reference(struct: type[msgspec.Struct]) -> Mapping[str, str]:
+    return {"$ref": _REFERENCE.format(name=struct.__name__)}
+
+
+_BARE: Final = str.maketrans("", "", "{}.")

@@ -1,0 +1,1 @@
+"""Topics, groups and rights in Kafka: created, checked, watched, owned."""

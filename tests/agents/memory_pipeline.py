@@ -1,0 +1,149 @@
+"""Both stages over partitions in memory: batches as Kafka's transactions would have them."""
+
+from collections import defaultdict
+
+import orjson
+from aiokafka.partitioner import murmur2
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from agents.pipeline.broadcasts.agent import Broadcasts
+from agents.pipeline.scopes.agent import Scopes, heads
+from streams import audience
+from streams.audience.scope_codec import decode_scope, encode_scope
+from streams.exact import Batch, Rows
+from streams.settings import Settings
+from streams.topics import Topics
+
+
+def place(key, partitions):
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+class Stage:
+    """One agent over its partitions: reads a topic, keeps rows, hands on what it sends."""
+
+    def __init__(self, line, topic, make, restored, decode, encode):
+        self.line, self.topic, self.make, self.restored = line, topic, make, restored
+        self.decode, self.encode = decode, encode
+        self.position = defaultdict(int)
+        self.rows = {n: Rows(decode, encode, hot=5) for n in range(line.partitions)}
+        self.start()
+
+    def start(self):
+        """Begin as a new process does: all that is left is what Kafka holds."""
+        self.work = self.make()
+        for number, rows in self.rows.items():
+            self.rows[number] = Rows(self.decode, self.encode, hot=5)
+            self.rows[number].committed.update(rows.committed)
+            self.restored(self.work, number, self.rows[number])
+
+    def waiting(self, partition):
+        return len(self.line.log[self.topic, partition]) - self.position[partition]
+
+    def batch(self, partition, most, *, lost=False, caught_up=False):
+        """Work off one batch; if `lost`, nothing of it becomes durable."""
+        start = self.position[partition]
+        records = self.line.log[self.topic, partition][start : start + most]
+        rows = self.rows[partition]
+        batch = Batch(
+            TopicPartition(self.topic, partition),
+            records,
+            rows,
+            caught_up=caught_up,
+            read_at=self.line.now,
+        )
+        with batch:
+            self.work.work_off(batch)
+        assert batch._done.exception() is None, batch._done.exception()
+        if lost:
+            rows.rollback(batch.changed)
+            return batch
+        encoded = {
+            key: None if row is None else self.encode(row) for key, row in batch.changed.items()
+        }
+        rows.commit(batch.changed, encoded)
+        self.position[partition] += len(records)
+        for output in batch.outputs:
+            self.line.append(
+                output.topic,
+                place(output.key, self.line.partitions) if output.key else 0,
+                output.key,
+                output.value,
+                output.timestamp or int(self.line.now * 1000),
+            )
+        self.work.committed(batch)
+        return batch
+
+
+class Line:
+    """The pipeline.
+
+    Attributes:
+        now: The clock, in seconds.
+        log: What each topic's partitions hold.
+    """
+
+    def __init__(self, partitions, **settings):
+        self.partitions = partitions
+        self.now = 1_000.0
+        self.settings = Settings(partitions=partitions, **settings)
+        self.topics = Topics.of(self.settings)
+        self.log = defaultdict(list)
+        self.broadcasts = Stage(
+            self,
+            self.topics.events.name,
+            lambda: Broadcasts(self.settings, self.topics),
+            lambda work, number, rows: work.restored(number, rows, self.now, partitions),
+            audience.decode,
+            audience.encode,
+        )
+        self.scopes = Stage(
+            self,
+            self.topics.scope_sums.name,
+            lambda: Scopes(self.settings, self.topics),
+            lambda work, number, rows: work.restored(number, rows),
+            decode_scope,
+            encode_scope,
+        )
+
+    def append(self, topic, partition, key, value, timestamp):
+        log = self.log[topic, partition]
+        log.append(
+            ConsumerRecord(topic, partition, len(log), timestamp, 0, key, value, None, 0, 0, ())
+        )
+
+    def send(self, records):
+        for record in records:
+            self.append(
+                self.topics.events.name,
+                record.partition,
+                record.key,
+                record.value,
+                record.timestamp,
+            )
+
+    def drain(self, most=1_000):
+        """Work off all that waits, and publish all that is due."""
+        for stage in (self.broadcasts, self.scopes):
+            for number in range(self.partitions):
+                while stage.waiting(number):
+                    stage.batch(number, most)
+        for _ in range(2):
+            self.now += 1
+            for number in range(self.partitions):
+                self.scopes.batch(number, most)
+
+    def heads(self):
+        return {
+            key.decode(): head
+            for rows in self.scopes.rows.values()
+            for key, head in heads(rows.committed)
+        }
+
+    def published(self):
+        """All summaries of scopes by their key, in the order in which they were published."""
+        told = defaultdict(list)
+        for number in range(self.partitions):
+            for record in self.log[self.topics.scope_summaries.name, number]:
+                told[record.key.decode()].append((record.timestamp, orjson.loads(record.value)))
+        return told

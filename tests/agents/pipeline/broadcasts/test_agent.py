@@ -1,0 +1,395 @@
+"""Batches of viewer events, worked off without Kafka."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from agents.pipeline.broadcasts import agent as module
+from agents.pipeline.broadcasts.agent import Broadcasts
+from streams import audience
+from streams.audience import Row, Tombstone
+from streams.exact import Batch, Rows
+from streams.settings import Settings
+from streams.topics import Topics
+
+T0 = 1_600_000_000  # a whole minute is 20 s later
+
+
+def event(minute=0, *, broadcast="louvre-1", at=None, **fields):
+    at = T0 + 20 + 60 * minute if at is None else at
+    text = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"platform": "fliggy", "broadcast": broadcast, "at": text, **fields}
+
+
+SOURCE = TopicPartition("viewer-events", 0)
+
+
+class Bench:
+    """One partition and its agent."""
+
+    def __init__(self, **settings):
+        self.settings = Settings(partitions=1, **settings)
+        self.topics = Topics.of(self.settings)
+        self.work = Broadcasts(self.settings, self.topics)
+        self.rows = Rows(audience.decode, audience.encode)
+        self.work.restored(0, self.rows, 0.0, 1)
+        self.offset = 0
+
+    def record(self, value, *, key=None, timestamp=None):
+        if isinstance(value, dict):
+            key = f"{value['platform']}:{value['broadcast']}".encode() if key is None else key
+            value = orjson.dumps(value)
+        timestamp = (T0 + 10**6) * 1000 if timestamp is None else timestamp
+        self.offset += 1
+        return ConsumerRecord(
+            "viewer-events", 0, self.offset - 1, timestamp, 0, key, value, None, 0, 0, ()
+        )
+
+    def batch(self, *values, now=1_000.0, caught_up=False):
+        records = [v if isinstance(v, ConsumerRecord) else self.record(v) for v in values]
+        batch = Batch(SOURCE, records, self.rows, caught_up=caught_up, read_at=now)
+        with batch:
+            self.work.work_off(batch)
+        assert batch._done.exception() is None
+        encoded = {k: None if r is None else audience.encode(r) for k, r in batch.changed.items()}
+        self.rows.commit(batch.changed, encoded)
+        self.work.committed(batch)
+        return batch
+
+    def summaries(self, batch):
+        return [
+            orjson.loads(output.value)
+            for output in batch.outputs
+            if output.topic == self.topics.broadcast_summaries.name
+        ]
+
+    def refused(self, batch):
+        return [
+            (dict(output.headers)["reason"].decode(), dict(output.headers)["source"].decode())
+            for output in batch.outputs
+            if output.topic == self.topics.rejected.name
+        ]
+
+
+KEY = b"fliggy:louvre-1"
+
+
+@pytest.fixture
+async def bench():
+    return Bench()
+
+
+async def test_counts_by_platform_and_reason(bench):
+    batch = bench.batch(
+        event(30, viewers=5), event(1, viewers=5), b"{", event(31, viewers=True), {**event(32)}
+    )
+    notes = batch.notes
+    assert notes.accepted == {"fliggy": 2}
+    assert notes.late == {"fliggy": 1}
+    assert notes.rejected == {"": 1, "fliggy": 1}
+    assert notes.reasons == {"late": 1, "malformed": 1, "invalid": 1}
+    assert bench.refused(batch) == [
+        ("late", "viewer-events/0/1"),
+        ("malformed", "viewer-events/0/2"),
+        ("invalid", "viewer-events/0/3"),
+    ]
+
+
+async def test_a_future_event_is_refused_by_its_kafka_timestamp(bench):
+    at_seconds = T0 + 20
+    good = bench.record(event(0), timestamp=(at_seconds - 120) * 1000)
+    bad = bench.record(event(0), timestamp=(at_seconds - 120) * 1000 - 1)
+    batch = bench.batch(good, bad)
+    assert bench.refused(batch) == [("future", "viewer-events/0/1")]
+    assert batch.notes.ahead == 120.0
+    assert "AUDIENCE_FUTURE" in dict(batch.outputs[0].headers)["detail"].decode()
+
+
+async def test_a_refused_record_is_handed_on_as_it_came(bench):
+    batch = bench.batch(bench.record(b"x" * 600_000, key=b"key"), bench.record(None, key=None))
+    long, empty = batch.outputs
+    assert long.key == b"key"
+    assert long.value == b"x" * 512 * 1024
+    assert dict(long.headers)["truncated"] == b"600000"
+    assert (empty.key, empty.value) == (None, None)
+    assert "truncated" not in dict(empty.headers)
+
+
+async def test_published_when_it_ends_changes_after_its_end_and_resumes(bench):
+    assert bench.summaries(bench.batch(event(0, viewers=5))) == []
+    ended = bench.batch(event(10, kind="ended"))
+    assert [s["status"] for s in bench.summaries(ended)] == ["ended"]
+    after = bench.batch(event(9, viewers=50))
+    assert [(s["status"], s["peak"]) for s in bench.summaries(after)] == [("ended", 50)]
+    assert [s["late"] for s in bench.summaries(bench.batch(event(-30)))] == [1]
+    resumed = bench.batch(event(20, viewers=7))
+    assert [(s["status"], s["ended_at"]) for s in bench.summaries(resumed)] == [("live", None)]
+    assert bench.summaries(bench.batch(event(21, viewers=7))) == []
+
+
+async def test_ended_then_final_then_late_then_new(bench):
+    bench.batch(event(0, viewers=5), event(1, kind="ended"), now=1_000.0)
+    wait = 16 * 60  # lateness and margin
+    early = bench.batch(now=1_000.0 + wait - 1, caught_up=True)
+    assert early.is_empty
+    behind = bench.batch(now=1_000.0 + wait + 10, caught_up=False)
+    assert behind.is_empty
+    final = bench.batch(now=1_000.0 + wait + 10, caught_up=True)
+    assert [s["status"] for s in bench.summaries(final)] == ["final"]
+    assert final.notes.finalised == 1
+    assert isinstance(bench.rows.get(KEY), Tombstone)
+    late = bench.batch(event(2), now=1_000.0 + wait + 20)
+    assert bench.refused(late) == [("late", "viewer-events/0/2")]
+    assert not late.changed
+    week = 8 * 86_400
+    gone = bench.batch(now=1_000.0 + wait + 30 + week, caught_up=True)
+    assert gone.changed == {KEY: None}
+    assert bench.rows.committed == {}
+    new = bench.batch(event(5), now=1_000.0 + wait + 40 + week)
+    assert new.notes.accepted == {"fliggy": 1}
+
+
+async def test_an_expired_tombstone_gives_way_at_once(bench):
+    bench.rows.load(KEY, audience.encode(Tombstone(expires=999_999)))
+    batch = bench.batch(event(0), now=1_000.0)
+    assert batch.notes.accepted == {"fliggy": 1}
+    assert isinstance(bench.rows.get(KEY), Row)
+
+
+async def test_a_silent_one_is_final_without_an_end(bench):
+    bench.batch(event(0, viewers=5), now=1_000.0)
+    final = bench.batch(now=1_000.0 + 16 * 60 + 10, caught_up=True)
+    assert [(s["status"], s["ended_at"]) for s in bench.summaries(final)] == [("final", None)]
+
+
+async def test_what_was_read_just_now_is_not_finalised(bench):
+    bench.batch(event(0, viewers=5), now=1_000.0)
+    batch = bench.batch(event(1, viewers=6), now=1_000.0 + 2_000, caught_up=True)
+    assert batch.notes.finalised == 0
+
+
+async def test_silence_by_setting():
+    bench = Bench(silence="1m", final_margin="0s")
+    bench.batch(event(0, viewers=5), now=1_000.0)
+    assert bench.batch(now=1_059.0, caught_up=True).is_empty
+    assert bench.batch(now=1_066.0, caught_up=True).notes.finalised == 1
+
+
+async def test_many_at_once_are_finalised_bit_by_bit(bench):
+    count = module._FINAL_AT_ONCE * 2 + 100
+    bench.batch(*[event(0, broadcast=f"b{n}", kind="ended") for n in range(count)], now=0.0)
+    done = []
+    while (batch := bench.batch(now=2_000.0, caught_up=True)).notes.finalised:
+        done.append(batch.notes.finalised)
+    assert done == [module._FINAL_AT_ONCE, module._FINAL_AT_ONCE, 100]
+
+
+async def test_relabelled_ones_count_and_change_nothing(bench):
+    batch = bench.batch(
+        event(0, venue="louvre"),
+        event(1, venue="prado"),
+        event(2),
+        event(3, venue="louvre", programme="night"),
+    )
+    assert batch.notes.relabelled == 2
+    assert bench.rows.get(KEY).venue == "louvre"
+
+
+async def test_lateness_is_the_platforms_own():
+    bench = Bench(lateness_by_platform="fliggy=2m")
+    assert bench.batch(event(10), event(8)).notes.late == {"fliggy": 1}
+
+
+@pytest.mark.parametrize("value", [b"x", b"x" * 70_000, None, event(0, viewers=1)])
+@pytest.mark.parametrize("partitioner", ["murmur2", "crc32", "any"])
+async def test_a_key_that_is_too_long_is_refused_before_anything_else(value, partitioner):
+    bench = Bench(partitioner=partitioner)
+    long = [bench.record(value, key=b"k" * 1_025) for _ in range(2)]
+    batch = bench.batch(event(0, viewers=1), *long, event(1, viewers=2))
+    assert batch.notes.accepted == {"fliggy": 2}
+    assert batch.notes.rejected == {"": 2}
+    assert bench.refused(batch) == [
+        ("misrouted", "viewer-events/0/0"),
+        ("misrouted", "viewer-events/0/1"),
+    ]
+    details = [dict(output.headers)["detail"] for output in batch.outputs if output.headers]
+    assert all(b"the key has 1025 bytes, over the 1024 allowed" in detail for detail in details)
+
+
+class TestOurOwnDefects:
+    """A record that our code fails on is refused as `error`; its row stays as it was."""
+
+    @pytest.fixture
+    def failing(self, monkeypatch):
+        accept = Row.accept_all
+
+        def fail(row, told, before=None):
+            late = accept(row, told, before)
+            if any(given.viewers == 666 for given, _, _ in told):
+                row.peak = 10**9  # half of its work done
+                raise ZeroDivisionError("a defect")
+            return late
+
+        monkeypatch.setattr(Row, "accept_all", fail)
+
+    async def test_in_the_middle_of_a_batch(self, bench, failing):
+        bench.batch(event(0, viewers=1))
+        batch = bench.batch(
+            event(1, viewers=2), event(2, viewers=666), event(3, viewers=4), event(-60), b"x"
+        )
+        assert bench.refused(batch)[0] == ("error", "viewer-events/0/2")
+        assert batch.notes.accepted == {"fliggy": 2}
+        assert batch.notes.reasons == {"error": 1, "late": 1, "malformed": 1}
+        twin = Bench()
+        twin.batch(event(0, viewers=1))
+        twin.batch(event(1, viewers=2), event(3, viewers=4), event(-60))
+        assert bench.rows.committed == twin.rows.committed
+
+    async def test_as_the_first_of_a_batch(self, bench, failing):
+        bench.batch(event(0, viewers=1))
+        before = dict(bench.rows.committed)
+        batch = bench.batch(event(2, viewers=666))
+        assert not batch.changed
+        assert bench.rows.committed == before
+        assert audience.encode(bench.rows.get(KEY)) == before[KEY]
+
+    async def test_twice_and_between_others(self, bench, failing):
+        batch = bench.batch(
+            event(0, viewers=1),
+            event(1, viewers=666),
+            event(1, broadcast="other", viewers=1),
+            event(2, viewers=666),
+            event(3, viewers=3),
+        )
+        assert batch.notes.reasons == {"error": 2}
+        twin = Bench()
+        twin.batch(event(0, viewers=1), event(1, broadcast="other", viewers=1), event(3, viewers=3))
+        assert bench.rows.committed == twin.rows.committed
+
+    async def test_when_a_row_is_finished(self, bench, monkeypatch):
+        bench.batch(event(0, viewers=1), event(0, broadcast="other", viewers=1))
+        before = dict(bench.rows.committed)
+        settle = Row.settle
+
+        def fail(row):
+            settle(row)
+            if row.events == 2 and row.newest_at // 1_000_000 == T0 + 20 + 60 * 100:
+                raise ZeroDivisionError("a defect")
+
+        monkeypatch.setattr(Row, "settle", fail)
+        batch = bench.batch(event(100, viewers=1), b"x", event(30, broadcast="other", viewers=2))
+        assert sorted(bench.refused(batch)) == [
+            ("error", "viewer-events/0/2"),
+            ("malformed", "viewer-events/0/3"),
+        ]
+        assert batch.notes.accepted == {"fliggy": 1}
+        assert bench.rows.committed[KEY] == before[KEY]
+        assert bench.rows.committed[b"fliggy:other"] != before[b"fliggy:other"]
+
+    async def test_in_half_of_a_large_batch(self, bench, failing, logged):
+        begun = [event(0, broadcast=f"b{b}") for b in range(40)]
+        bench.batch(*begun)
+        good = [event(n, broadcast=f"b{b}", viewers=n + b) for n in range(10) for b in range(30)]
+        bad = [event(n, broadcast=f"b{b}", viewers=666) for n in range(10) for b in range(0, 40, 2)]
+        mixed = [told for pair in zip(good, bad + bad, strict=False) for told in pair]
+        batch = bench.batch(*mixed)
+        assert batch.notes.reasons == {"error": len(mixed) - len(good)}
+        assert batch.notes.accepted == {"fliggy": len(good)}
+        offsets = [int(source.rpartition("/")[2]) for _, source in bench.refused(batch)]
+        assert offsets == sorted(offsets)
+        twin = Bench()
+        twin.batch(*begun)
+        twin.batch(*good)
+        assert bench.rows.committed == twin.rows.committed
+        told = [entry["event"] for entry in logged]
+        assert told.count("a defect of our own") == 5
+        assert told.count("more of this batch failed, which is not logged one by one") == 1
+
+    async def test_when_one_becomes_final(self, bench, monkeypatch, logged):
+        ended = [event(0, broadcast=name, viewers=5, kind="ended") for name in ("a", "b", "c")]
+        bench.batch(*ended, now=0.0)
+        summary = module.summary
+
+        def fail(platform, broadcast, row, status):
+            if (broadcast, status) == ("b", "final"):
+                raise ZeroDivisionError("a defect")
+            return summary(platform, broadcast, row, status)
+
+        monkeypatch.setattr(module, "summary", fail)
+        batch = bench.batch(now=2_000.0, caught_up=True)
+        assert [s["broadcast"] for s in bench.summaries(batch)] == ["a", "c"]
+        assert batch.notes.finalised == 2
+        assert isinstance(bench.rows.get(b"fliggy:b"), Row)
+        assert bench.batch(now=2_001.0, caught_up=True).is_empty, "it would fail with every tick"
+        monkeypatch.setattr(module, "summary", summary)
+        later = bench.batch(now=4_000.0, caught_up=True)
+        assert [s["broadcast"] for s in bench.summaries(later)] == ["b"]
+
+    async def test_when_a_row_cannot_be_read(self, bench, logged):
+        bench.batch(event(0, viewers=1), event(0, broadcast="other", viewers=1))
+        bench.rows.committed[KEY] = b"damaged"
+        bench.rows.forget(KEY)
+        batch = bench.batch(event(1, viewers=1), event(1, broadcast="other", viewers=2), b"{")
+        assert bench.refused(batch) == [
+            ("error", "viewer-events/0/2"),
+            ("malformed", "viewer-events/0/4"),
+        ]
+        assert bench.rows.committed[KEY] == b"damaged"
+        assert batch.notes.accepted == {"fliggy": 1}
+
+
+async def test_the_agent_works_off_what_comes():
+    bench = Bench()
+    first = Batch(SOURCE, [bench.record(event(0))], bench.rows, caught_up=False, read_at=0.0)
+
+    async def batches():
+        yield first
+
+    await module.broadcasts(batches(), bench.work)
+    await asyncio.wait_for(first.worked_off(), 1)
+    assert first.notes.accepted == {"fliggy": 1}
+
+
+class Cut(Bench):
+    """The topic had lost its beginning, up to a moment, when the rows were built."""
+
+    since = (T0 + 600) * 1000
+
+    def batch(self, *values, now=1_000.0, caught_up=False):
+        records = [v if isinstance(v, ConsumerRecord) else self.record(v) for v in values]
+        batch = Batch(
+            SOURCE, records, self.rows, caught_up=caught_up, read_at=now, since=self.since
+        )
+        with batch:
+            self.work.work_off(batch)
+        assert batch._done.exception() is None
+        encoded = {k: None if r is None else audience.encode(r) for k, r in batch.changed.items()}
+        self.rows.commit(batch.changed, encoded)
+        self.work.committed(batch)
+        return batch
+
+
+# 10 minutes, 15 of lateness and silence, 1 of margin, 2 of future.
+@pytest.mark.parametrize(("minute", "is_cut"), [(0, True), (27, True), (28, False), (60, False)])
+async def test_what_may_have_begun_before_the_topic_does_is_counted_and_not_published(
+    minute, is_cut
+):
+    bench = Cut()
+    batch = bench.batch(event(minute, viewers=5))
+    assert batch.notes.cut == is_cut
+    batch = bench.batch(event(minute + 1, kind="ended"))
+    assert batch.notes.cut == 0
+    assert len(bench.summaries(batch)) == (not is_cut)
+    final = bench.batch(now=1_000_000.0, caught_up=True)
+    assert final.notes.finalised == 1
+    assert len(bench.summaries(final)) == (not is_cut)
+
+
+async def test_what_another_group_has_refused_is_counted_and_not_sent_again(bench):
+    bench.work.refused_before = {0: 2}
+    batch = bench.batch(b"{", b"{", b"{", event(0, viewers=1))
+    assert batch.notes.reasons == {"malformed": 3}
+    assert bench.refused(batch) == [("malformed", "viewer-events/0/2")]

@@ -1,0 +1,274 @@
+"""What the process counts, and how the worker stands."""
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from agents.serving.live import LiveBroadcasts, Selection
+from agents.serving.metrics import catalogue
+from agents.serving.metrics.pipeline import MOST_PLATFORMS, Greatest, Pipeline
+from agents.serving.metrics.worker import Worker
+from streams.audience import decode, encode
+from streams.clock import ManualClock
+from streams.exact import Lag, Rows
+from streams.rejections import Reason
+
+
+@pytest.fixture
+def clock():
+    return ManualClock(1_000.0)
+
+
+@pytest.fixture
+def registry():
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def pipeline(registry, clock):
+    return Pipeline(registry, clock)
+
+
+def batch(**counts):
+    return {"accepted": {}, "late": {}, "rejected": {}, "reasons": {}, **counts}
+
+
+def test_counts_what_a_batch_did(pipeline, registry):
+    for _ in range(2):
+        pipeline.batch(
+            accepted={"kick": 5, "ivs": 1},
+            late={"kick": 2},
+            rejected={"": 3, "kick": 1},
+            reasons={Reason.LATE: 2, Reason.MALFORMED: 3, "future": 1},
+            relabelled=4,
+            finalised=6,
+        )
+    value = registry.get_sample_value
+    events = {
+        (platform, outcome): value(
+            "audience_events_total", {"platform": platform, "outcome": outcome}
+        )
+        for platform in ("kick", "ivs", "")
+        for outcome in ("accepted", "late", "rejected")
+    }
+    assert {key: count for key, count in events.items() if count is not None} == {
+        ("kick", "accepted"): 10,
+        ("ivs", "accepted"): 2,
+        ("kick", "late"): 4,
+        ("kick", "rejected"): 2,
+        ("", "rejected"): 6,
+    }
+    assert value("audience_rejected_total", {"reason": "late"}) == 4
+    assert value("audience_rejected_total", {"reason": "malformed"}) == 6
+    assert value("audience_rejected_total", {"reason": "future"}) == 2
+    assert value("audience_relabelled_total") == 8
+    assert value("audience_finalised_total") == 12
+
+
+def test_every_reason_stands_at_nought_from_the_start(pipeline, registry):
+    for reason in Reason:
+        assert registry.get_sample_value("audience_rejected_total", {"reason": reason.value}) == 0
+
+
+def test_an_unknown_reason_never_becomes_a_label(pipeline):
+    with pytest.raises(ValueError, match="mood"):
+        pipeline.batch(**batch(reasons={"mood": 1}))
+
+
+def test_past_a_hundred_platforms_it_is_other_and_what_is_refused_takes_no_place(
+    pipeline, registry
+):
+    def count(platform, outcome):
+        return registry.get_sample_value(
+            "audience_events_total", {"platform": platform, "outcome": outcome}
+        )
+
+    pipeline.batch(**batch(accepted={"kick": 1}, rejected={f"x{n}": 1 for n in range(200)}))
+    pipeline.batch(**batch(accepted={"kick": 1, "ivs": 1}, rejected={"": 1}))
+    assert count("kick", "accepted") == 2  # known before the flood
+    assert count("x98", "rejected") == 1
+    assert count("x99", "rejected") is None
+    assert count("other", "rejected") == 200 - (MOST_PLATFORMS - 1)
+    assert count("other", "accepted") == 1  # ivs came too late
+    assert count("", "rejected") == 1
+
+
+def test_counts_transactions_and_lost_sessions(pipeline, registry):
+    pipeline.transaction(records=400, work_seconds=0.25, commit_seconds=0.5)
+    pipeline.session_lost(fenced=True, in_transaction=True)
+    pipeline.session_lost(fenced=False, in_transaction=False)
+    value = registry.get_sample_value
+    assert value("audience_transactions_total", {"outcome": "committed"}) == 1
+    assert value("audience_transactions_total", {"outcome": "failed"}) == 1
+    assert value("audience_fenced_total") == 1
+    assert value("audience_sessions_lost_total") == 2
+    assert value("audience_batch_seconds_sum") == 0.75
+    assert value("audience_changelog_seconds_sum") == 0.5
+    assert value("audience_batch_records_sum") == 400
+    assert value("audience_batch_records_bucket", {"le": "500.0"}) == 1
+    assert value("audience_batch_records_bucket", {"le": "100.0"}) == 0
+
+
+def test_the_clock_skew_of_producers_is_the_greatest_lately(pipeline, registry, clock):
+    def skew():
+        return registry.get_sample_value("audience_producer_clock_skew_seconds")
+
+    pipeline.batch(**batch(ahead=30.0))
+    pipeline.batch(**batch(ahead=2.0))
+    clock.advance(59)
+    assert skew() == 30
+    clock.advance(2)
+    pipeline.batch(**batch(ahead=3.0))
+    assert skew() == 30
+    clock.advance(60)
+    assert skew() == 3
+    clock.advance(60)
+    assert skew() == 0
+
+
+def test_the_greatest_is_forgotten_after_a_long_silence_or_a_step_back_of_the_clock(clock):
+    greatest = Greatest(clock, 60)
+    greatest.note(5)
+    clock.advance(1_000)
+    assert greatest.get() == 0
+    greatest.note(5)
+    clock.advance(-500)
+    assert greatest.get() == 0
+
+
+async def test_only_partitions_that_the_worker_has_are_there(registry):
+    live = LiveBroadcasts()
+    lags = {1: Lag(7, 2.5), 0: Lag(0, 0.0)}
+    missing = "state of partition 1 is being restored"
+    worker = Worker(
+        registry,
+        live,
+        Selection(live, 10),
+        assigned=lambda: 2,
+        lags=lambda: lags,
+        scope_lags=dict,
+        why_not_ready=lambda: missing,
+    )
+
+    def partitions(name):
+        return {
+            sample.labels["partition"]: sample.value
+            for family in registry.collect()
+            for sample in family.samples
+            if sample.name == name
+        }
+
+    for number in (0, 1):
+        live.restored(number, Rows(decode, encode))
+        worker.restored(number, 1.5 + number)
+    await live.indexed()
+    assert partitions("audience_live_broadcasts") == {"0": 0, "1": 0}
+    assert partitions("audience_exported_broadcasts") == {"0": 0, "1": 0}
+    assert partitions("audience_source_lag_records") == {"0": 0, "1": 7}
+    assert partitions("audience_source_lag_seconds") == {"0": 0, "1": 2.5}
+    assert partitions("audience_recovery_seconds") == {"0": 1.5, "1": 2.5}
+    assert registry.get_sample_value("audience_partitions_assigned") == 2
+    assert registry.get_sample_value("audience_worker_ready") == 0
+
+    live.lost(1)
+    worker.lost(1)
+    worker.lost(1)
+    del lags[1]
+    missing = None
+    for name in (
+        "audience_live_broadcasts",
+        "audience_exported_broadcasts",
+        "audience_source_lag_records",
+        "audience_source_lag_seconds",
+        "audience_recovery_seconds",
+    ):
+        assert partitions(name).keys() == {"0"}
+    assert registry.get_sample_value("audience_worker_ready") == 1
+
+
+class Stage:
+    """A stage with one partition that fails and one that is restoring."""
+
+    def failing(self):
+        return {1: 12.5, 0: 0.0}
+
+    def restored_ratios(self):
+        return {1: 1.0, 0: 0.25}
+
+
+def test_an_unknown_lag_is_absent_as_a_number_and_there_as_an_age(registry):
+    live = LiveBroadcasts()
+    Worker(
+        registry,
+        live,
+        Selection(live, 10),
+        assigned=lambda: 2,
+        lags=lambda: {0: Lag(3, 1.0), 1: Lag(None, 70.0)},
+        scope_lags=lambda: {0: Lag(None, 2.0)},
+        why_not_ready=lambda: None,
+        stages=lambda: {"viewer-events": Stage()},
+    )
+
+    def value(name, **labels):
+        return registry.get_sample_value(name, labels)
+
+    assert value("audience_source_lag_records", partition="0") == 3
+    assert value("audience_source_lag_records", partition="1") is None
+    assert value("audience_source_lag_seconds", partition="1") == 70
+    assert value("audience_scopes_lag_records", partition="0") is None
+    assert value("audience_scopes_lag_seconds", partition="0") == 2
+    events = {"topic": "viewer-events"}
+    assert value("audience_partition_failing_seconds", partition="0", **events) == 0
+    assert value("audience_partition_failing_seconds", partition="1", **events) == 12.5
+    assert value("audience_restore_progress_ratio", partition="0", **events) == 0.25
+
+
+def test_failures_of_partitions_and_rebalances_are_counted_by_topic(pipeline, registry):
+    pipeline.follow("viewer-events")
+
+    def value(name, **labels):
+        return registry.get_sample_value(name, labels)
+
+    assert value("audience_rebalances_total", topic="viewer-events") == 0
+    assert value("audience_partition_failures_total", topic="viewer-events") == 0
+    pipeline.rebalanced("viewer-events")
+    pipeline.partition_failed("viewer-events", fenced=True, in_transaction=True)
+    pipeline.partition_failed("viewer-events", fenced=False, in_transaction=False)
+    assert value("audience_rebalances_total", topic="viewer-events") == 1
+    assert value("audience_partition_failures_total", topic="viewer-events") == 2
+    assert value("audience_fenced_total") == 1
+    assert value("audience_transactions_total", outcome="failed") == 1
+    assert value("audience_sessions_lost_total") == 0
+
+
+def test_registering_asks_nobody(registry):
+    def unasked():
+        raise AssertionError
+
+    live = LiveBroadcasts()
+    Worker(
+        registry,
+        live,
+        Selection(live, 10),
+        assigned=unasked,
+        lags=unasked,
+        scope_lags=unasked,
+        why_not_ready=unasked,
+    )
+
+
+def test_nothing_is_exported_that_the_catalogue_does_not_know(pipeline, registry):
+    live = LiveBroadcasts()
+    Worker(
+        registry,
+        live,
+        Selection(live, 10),
+        assigned=lambda: 0,
+        lags=dict,
+        scope_lags=dict,
+        why_not_ready=lambda: None,
+    )
+    exported = {(family.name, family.documentation, family.type) for family in registry.collect()}
+    assert exported == {
+        (metric.family, metric.help, metric.kind)
+        for metric in catalogue.PIPELINE_METRICS + catalogue.WORKER_METRICS
+    }
