@@ -22,9 +22,15 @@ import structlog
 
 from agents import logs
 from agents.kafka import client_options
-from agents.pipeline.broadcasts.agent import Broadcasts, broadcasts
-from agents.pipeline.listeners import Following
-from agents.pipeline.scopes.agent import BATCH_RECORDS, HOT_ROWS, Scopes, ScopesFollowing, scopes
+from agents.pipeline.broadcasts.agent import BroadcastProcessor, broadcasts
+from agents.pipeline.listeners import BroadcastsListener
+from agents.pipeline.scopes.agent import (
+    BATCH_RECORDS,
+    HOT_ROWS,
+    ScopeProcessor,
+    ScopesListener,
+    scopes,
+)
 from agents.serving.live import LiveBroadcasts, LiveScopes
 from agents.serving.metrics import Metrics
 from agents.serving.web import HttpServer, Limits
@@ -68,8 +74,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
     live = LiveBroadcasts()
     live_scopes = LiveScopes()
     ownership = OutputOwnership(settings)
-    work = Broadcasts(settings, topics)
-    scopes_work = Scopes(settings, topics)
+    work = BroadcastProcessor(settings, topics)
+    scopes_work = ScopeProcessor(settings, topics)
     metrics = Metrics(
         live,
         live_scopes,
@@ -79,11 +85,11 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         assigned=lambda: len(source.partitions),
         lags=lambda: source.lags(),  # noqa: PLW0108  # the source comes after, and needs these
         scope_lags=lambda: scopes_source.lags(),  # noqa: PLW0108  # as above
-        why_not_ready=lambda: AppHealth(source, scopes_source).why_not_ready(),
+        not_ready_reason=lambda: AppHealth(source, scopes_source).not_ready_reason(),
         stages=lambda: {stage.topic: stage for stage in (source, scopes_source)},
         clock=clock,
     )
-    following = Following(work, live, metrics, clock, ownership, topics.events.name)
+    following = BroadcastsListener(work, live, metrics, clock, ownership, topics.events.name)
     source = Source(
         app,
         topics.events.name,
@@ -104,9 +110,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         outputs=[topics.scope_summaries.name],
         rows=lambda: Rows(decode_scope, encode_scope, hot=HOT_ROWS),
         settings=scopes_settings(settings),
-        listener=ScopesFollowing(
-            scopes_work, live_scopes, metrics.pipeline, topics.scope_sums.name
-        ),
+        listener=ScopesListener(scopes_work, live_scopes, metrics.pipeline, topics.scope_sums.name),
         clock=clock.time,
         guard=ownership.check,
         monotonic=clock.monotonic,
@@ -133,7 +137,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         )
     )
 
-    app.services.append(TopicWatch(settings, metrics.worker.topics_looked_at))
+    app.services.append(TopicWatch(settings, metrics.worker.set_topic_findings))
 
     @app.agent(source.channel, name="broadcasts")
     async def agent(batches: AsyncIterable[Batch[Any]]) -> None:
@@ -152,16 +156,16 @@ class AppHealth:
     def __init__(self, *sources: Source) -> None:
         self._sources = sources
 
-    def why_not_healthy(self) -> str | None:
+    def unhealthy_reason(self) -> str | None:
         """Return what only a restart mends, or None."""
         for source in self._sources:
             if source.crash_reason is not None:
                 return f"the worker is ending: {source.crash_reason}"
         return None
 
-    def why_not_ready(self) -> str | None:
+    def not_ready_reason(self) -> str | None:
         """Return what is missing, or None."""
-        reasons = (source.why_not_ready() for source in self._sources)
+        reasons = (source.not_ready_reason() for source in self._sources)
         return "; ".join(filter(None, reasons)) or None
 
 

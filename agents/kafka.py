@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger(__name__)
 CLIENT_ID: Final = "live-audience"
 # How long a command waits for a broker before it says that there is none.
-REACH_SECONDS: Final = 10.0
+CONNECT_TIMEOUT: Final = 10.0
 _UNREACHABLE: Final = (
     KafkaConnectionError,
     KafkaTimeoutError,
@@ -74,7 +74,7 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """
     # Its requests wait no longer than people do.
     client = AIOKafkaAdminClient(
-        **client_options(settings), request_timeout_ms=int(REACH_SECONDS * 1000)
+        **client_options(settings), request_timeout_ms=int(CONNECT_TIMEOUT * 1000)
     )
     async with _running(settings, client, client.close, looking=True):
         yield client
@@ -134,7 +134,7 @@ async def _running(
     *,
     looking: bool = False,
 ) -> AsyncIterator[None]:
-    with in_words(settings, reads, looking=looking):
+    with translated_errors(settings, reads, looking=looking):
         try:
             await _start(settings, client)
             yield
@@ -145,7 +145,7 @@ async def _running(
 async def _let_go(closing: Coroutine[Any, Any, None]) -> None:
     """Close a client, for a bounded time: one that began no transaction would wait for that."""
     task = asyncio.create_task(closing)
-    done, _ = await asyncio.wait({task}, timeout=REACH_SECONDS)
+    done, _ = await asyncio.wait({task}, timeout=CONNECT_TIMEOUT)
     if not done:
         task.cancel()
     elif error := task.exception():
@@ -155,9 +155,9 @@ async def _let_go(closing: Coroutine[Any, Any, None]) -> None:
 
 async def _start(settings: Settings, client: Any) -> None:
     started = time.monotonic()
-    with _listening() as heard:
+    with _captured_logs() as heard:
         try:
-            async with asyncio.timeout(REACH_SECONDS):
+            async with asyncio.timeout(CONNECT_TIMEOUT):
                 await client.start()
         except (*_UNREACHABLE, OSError) as error:
             # aiokafka logs why it could not connect and raises an error that does not say.
@@ -168,7 +168,7 @@ async def _start(settings: Settings, client: Any) -> None:
 def unreachable(settings: Settings, why: str = "") -> BrokerUnreachableError:
     """The error that no broker answers, naming the settings that say which."""
     brokers = ",".join(settings.brokers)
-    detail = f": {why}" if why else f" within {REACH_SECONDS:g} s"
+    detail = f": {why}" if why else f" within {CONNECT_TIMEOUT:g} s"
     if "request metadata" in why and not settings.security.startswith("SASL"):
         # Up to here a broker that wants a login answers as any other.
         detail += "; if the broker asks for a login here, set AUDIENCE_SECURITY to SASL_SSL"
@@ -179,7 +179,7 @@ def unreachable(settings: Settings, why: str = "") -> BrokerUnreachableError:
 
 
 @contextmanager
-def in_words(
+def translated_errors(
     settings: Settings, reads: Container[str] | None = None, *, looking: bool = False
 ) -> Iterator[None]:
     """Turn the errors of Kafka clients into such as are shown to people.
@@ -218,7 +218,7 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__} {error}".strip()
 
 
-class _Heard(logging.Handler):
+class _LogCapture(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.lines: list[str] = []
@@ -228,10 +228,10 @@ class _Heard(logging.Handler):
 
 
 @contextmanager
-def _listening() -> Iterator[list[str]]:
+def _captured_logs() -> Iterator[list[str]]:
     """Keep what aiokafka logs to itself, for the one line that is shown in its place."""
     logger = logging.getLogger("aiokafka")
-    heard = _Heard()
+    heard = _LogCapture()
     propagate, logger.propagate = logger.propagate, False
     logger.addHandler(heard)
     try:

@@ -39,10 +39,12 @@ def run(settings: Settings) -> None:
             as they must be.
     """
     logs.configure(settings)
-    asyncio.run(look_first(settings))
+    asyncio.run(check_topics_first(settings))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    Worker(create_app(settings), loop=loop, loglevel="INFO", looked=True).execute_from_commandline()
+    Worker(
+        create_app(settings), loop=loop, loglevel="INFO", topics_checked=True
+    ).execute_from_commandline()
 
 
 def _check_packages() -> None:
@@ -60,7 +62,7 @@ def _check_packages() -> None:
         )
 
 
-async def look_first(settings: Settings) -> None:
+async def check_topics_first(settings: Settings) -> None:
     """Say at once what cannot work, in words; the source would say it too, but later.
 
     What is only a warning is told by `TopicWatch`, which starts with the worker.
@@ -105,18 +107,18 @@ class Worker(faust.Worker):
         options: Faust's own.
     """
 
-    def __init__(self, app: Any, *args: Any, looked: bool = False, **options: Any) -> None:
+    def __init__(self, app: Any, *args: Any, topics_checked: bool = False, **options: Any) -> None:
         options.update(override_logging=False, redirect_stdouts=False)
         super().__init__(app, *args, **options)
         self.spinner = None
         self._limit = app.drain + _GRACE
-        self._looked = looked
+        self._looked = topics_checked
 
     def execute_from_commandline(self) -> NoReturn:
         """Run until a signal; first, look at the topics, if nobody has."""
         if not self._looked:
             try:
-                self.loop.run_until_complete(look_first(self.app.settings_in_force))
+                self.loop.run_until_complete(check_topics_first(self.app.settings_in_force))
             except LiveAudienceError as error:
                 # Faust would show where this was called from, at length.
                 raise SystemExit(f"Error: {error}") from None
@@ -130,21 +132,21 @@ class Worker(faust.Worker):
         await super().on_first_start()
 
     def _on_sigterm(self) -> None:
-        self._bound_the_stop()
+        self._arm_stop_timer()
         super()._on_sigterm()
 
     def _on_sigint(self) -> None:
-        self._bound_the_stop()
+        self._arm_stop_timer()
         super()._on_sigint()
 
-    def _bound_the_stop(self) -> None:
-        watch = threading.Timer(self._limit, _give_up, [self._limit])
+    def _arm_stop_timer(self) -> None:
+        watch = threading.Timer(self._limit, _force_exit, [self._limit])
         watch.daemon = True
         watch.start()
-        signal.signal(signal.SIGINT, lambda *_: _give_up(0.0))
+        signal.signal(signal.SIGINT, lambda *_: _force_exit(0.0))
 
 
-def _give_up(limit: float) -> None:
+def _force_exit(limit: float) -> None:
     log.error(
         "the stop was cut short; nothing is lost, the next worker reads on from the last commit",
         seconds=limit,

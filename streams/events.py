@@ -12,23 +12,23 @@ from typing import Any, Final, get_args
 import msgspec
 
 from streams import rfc3339, strict_json
-from streams.rejections import Reason, Refused
+from streams.rejections import Reason, Rejected
 from streams.viewer_event import (
-    LARGEST_JOINS,
-    LARGEST_REVISION,
-    LARGEST_VIEWERS,
-    LARGEST_VIEWS,
-    LONGEST_BROADCAST,
-    LONGEST_PLATFORM,
-    LONGEST_SLUG,
-    LONGEST_TITLE,
+    MAX_BROADCAST,
+    MAX_JOINS,
+    MAX_PLATFORM,
+    MAX_REVISION,
+    MAX_SLUG,
+    MAX_TITLE,
+    MAX_VIEWERS,
+    MAX_VIEWS,
     Kind,
     ViewerEvent,
 )
 
-__all__ = ["LARGEST_VALUE", "ViewerEvent", "read", "read_alike"]
+__all__ = ["MAX_VALUE_BYTES", "ViewerEvent", "parse_same_broadcast", "read"]
 
-LARGEST_VALUE: Final = 65_536
+MAX_VALUE_BYTES: Final = 65_536
 """Bytes that the value of a record may have at most."""
 
 _decode = msgspec.json.Decoder(ViewerEvent).decode
@@ -58,8 +58,8 @@ def read(value: bytes | None) -> tuple[ViewerEvent, int]:
     Raises:
         Refused: it is malformed or invalid; the detail says why and names the field.
     """
-    if value is None or len(value) > LARGEST_VALUE:
-        return _read_exactly(value)
+    if value is None or len(value) > MAX_VALUE_BYTES:
+        return _parse_strict(value)
     try:
         if not value.isascii():
             value.decode()  # msgspec lets bytes that are not UTF-8 pass in what it skips
@@ -68,19 +68,19 @@ def read(value: bytes | None) -> tuple[ViewerEvent, int]:
         minute, rest = _minute(at[:16]), _rest(at[16:])
         at_us = rfc3339.microseconds(at) if minute is None or rest is None else minute + rest
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return _read_exactly(value)
+        return _parse_strict(value)
     if not (
         event.platform in _platforms and event.venue in _slugs and event.programme in _slugs
-    ) and not _learn_slugs(event):
-        return _read_exactly(value)
+    ) and not _cache_slugs(event):
+        return _parse_strict(value)
     if not event.broadcast.isprintable():  # perhaps a control character, perhaps only a rare space
-        return _read_exactly(value)
+        return _parse_strict(value)
     if event.viewers == -1:
         event.viewers = None
     return event, at_us
 
 
-def read_alike(values: list[bytes]) -> tuple[list[ViewerEvent], list[int]] | None:
+def parse_same_broadcast(values: list[bytes]) -> tuple[list[ViewerEvent], list[int]] | None:
     """The events of one broadcast, as `read` gives them, where all are plainly right.
 
     What need be looked at once for all of them is: a third of the time of `read` is saved.
@@ -94,7 +94,7 @@ def read_alike(values: list[bytes]) -> tuple[list[ViewerEvent], list[int]] | Non
     """
     try:
         joined = b"".join(values)
-        if len(joined) > LARGEST_VALUE and max(map(len, values)) > LARGEST_VALUE:
+        if len(joined) > MAX_VALUE_BYTES and max(map(len, values)) > MAX_VALUE_BYTES:
             return None
         if not joined.isascii():
             for value in values:
@@ -105,7 +105,7 @@ def read_alike(values: list[bytes]) -> tuple[list[ViewerEvent], list[int]] | Non
         venue, programme = first.venue, first.programme
         if not broadcast.isprintable() or not (
             (platform in _platforms and venue in _slugs and programme in _slugs)
-            or _learn_slugs(first)
+            or _cache_slugs(first)
         ):
             return None
         ats: list[int] = []
@@ -129,12 +129,12 @@ def read_alike(values: list[bytes]) -> tuple[list[ViewerEvent], list[int]] | Non
     return events, ats
 
 
-def _learn_slugs(event: ViewerEvent) -> bool:
+def _cache_slugs(event: ViewerEvent) -> bool:
     """Whether all slugs of an event are right; remembers them if so."""
-    if not _is_slug(event.platform, LONGEST_PLATFORM):
+    if not _is_slug(event.platform, MAX_PLATFORM):
         return False
     for slug in (event.venue, event.programme):
-        if slug is not None and not _is_slug(slug, LONGEST_SLUG):
+        if slug is not None and not _is_slug(slug, MAX_SLUG):
             return False
     if len(_platforms) + len(_slugs) > _KEPT_SLUGS:
         _platforms.clear()
@@ -150,39 +150,40 @@ def _is_slug(text: str, longest: int) -> bool:
     return len(text) <= longest and _SLUG.fullmatch(text) is not None
 
 
-def _read_exactly(value: bytes | None) -> tuple[ViewerEvent, int]:
+def _parse_strict(value: bytes | None) -> tuple[ViewerEvent, int]:
     if value is None:
-        raise Refused(Reason.MALFORMED, "the value is null, must be a JSON object")
-    if len(value) > LARGEST_VALUE:
-        raise Refused(
-            Reason.MALFORMED, f"the value has {len(value)} bytes, over the {LARGEST_VALUE} allowed"
+        raise Rejected(Reason.MALFORMED, "the value is null, must be a JSON object")
+    if len(value) > MAX_VALUE_BYTES:
+        raise Rejected(
+            Reason.MALFORMED,
+            f"the value has {len(value)} bytes, over the {MAX_VALUE_BYTES} allowed",
         )
     try:
         document = strict_json.loads(value)
     except ValueError as error:
-        raise Refused(Reason.MALFORMED, str(error)) from None
+        raise Rejected(Reason.MALFORMED, str(error)) from None
     if not isinstance(document, dict):
-        raise Refused(Reason.MALFORMED, f"must be a JSON object, got {_shown(document)}")
+        raise Rejected(Reason.MALFORMED, f"must be a JSON object, got {_shown(document)}")
     # In the order of the contract's table: the first field that is wrong is the one named.
-    platform = _slug(document, "platform", LONGEST_PLATFORM)
+    platform = _slug(document, "platform", MAX_PLATFORM)
     if platform is None:
-        raise _wrong_slug(document, "platform", LONGEST_PLATFORM)
+        raise _wrong_slug(document, "platform", MAX_PLATFORM)
     broadcast = _broadcast(document)
     at, at_us = _at(document)
     kind = _kind(document)
-    viewers = _integer(document, "viewers", -1, LARGEST_VIEWERS)
+    viewers = _integer(document, "viewers", -1, MAX_VIEWERS)
     event = ViewerEvent(
         platform=platform,
         broadcast=broadcast,
         at=at,
         kind=kind,
         viewers=None if viewers == -1 else viewers,
-        joins=_integer(document, "joins", 0, LARGEST_JOINS),
-        views=_integer(document, "views", 0, LARGEST_VIEWS),
-        venue=_slug(document, "venue", LONGEST_SLUG),
-        programme=_slug(document, "programme", LONGEST_SLUG),
+        joins=_integer(document, "joins", 0, MAX_JOINS),
+        views=_integer(document, "views", 0, MAX_VIEWS),
+        venue=_slug(document, "venue", MAX_SLUG),
+        programme=_slug(document, "programme", MAX_SLUG),
         title=_title(document),
-        revision=_integer(document, "revision", 0, LARGEST_REVISION) or 0,
+        revision=_integer(document, "revision", 0, MAX_REVISION) or 0,
     )
     return event, at_us
 
@@ -194,7 +195,7 @@ def _slug(document: Mapping[str, Any], name: str, longest: int) -> str | None:
     raise _wrong_slug(document, name, longest)
 
 
-def _wrong_slug(document: Mapping[str, Any], name: str, longest: int) -> Refused:
+def _wrong_slug(document: Mapping[str, Any], name: str, longest: int) -> Rejected:
     return _invalid(
         document, name, f"must be 1 to {longest} of a-z, 0-9 and -, not beginning with -"
     )
@@ -202,13 +203,11 @@ def _wrong_slug(document: Mapping[str, Any], name: str, longest: int) -> Refused
 
 def _broadcast(document: Mapping[str, Any]) -> str:
     given = document.get("broadcast")
-    if isinstance(given, str) and 1 <= len(given) <= LONGEST_BROADCAST:
+    if isinstance(given, str) and 1 <= len(given) <= MAX_BROADCAST:
         if not _CONTROL.search(given):
             return given
         raise _invalid(document, "broadcast", "must hold no control characters")
-    raise _invalid(
-        document, "broadcast", f"must be a string of 1 to {LONGEST_BROADCAST} characters"
-    )
+    raise _invalid(document, "broadcast", f"must be a string of 1 to {MAX_BROADCAST} characters")
 
 
 def _at(document: Mapping[str, Any]) -> tuple[str, int]:
@@ -242,21 +241,21 @@ def _integer(document: Mapping[str, Any], name: str, least: int, most: int) -> i
 
 def _title(document: Mapping[str, Any]) -> str | None:
     given = document.get("title")
-    if given is None or (isinstance(given, str) and len(given) <= LONGEST_TITLE):
+    if given is None or (isinstance(given, str) and len(given) <= MAX_TITLE):
         return given
-    raise _invalid(document, "title", f"must be a string of up to {LONGEST_TITLE} characters")
+    raise _invalid(document, "title", f"must be a string of up to {MAX_TITLE} characters")
 
 
-def _invalid(document: Mapping[str, Any], name: str, rule: str) -> Refused:
+def _invalid(document: Mapping[str, Any], name: str, rule: str) -> Rejected:
     got = f"got {_shown(document[name])}" if name in document else "is missing"
     platform = document.get("platform")
-    if not (isinstance(platform, str) and _is_slug(platform, LONGEST_PLATFORM)):
+    if not (isinstance(platform, str) and _is_slug(platform, MAX_PLATFORM)):
         platform = ""
-    return Refused(Reason.INVALID, f"{name}: {rule}, {got}", platform)
+    return Rejected(Reason.INVALID, f"{name}: {rule}, {got}", platform)
 
 
-_LONGEST_SHOWN: Final = 60
-_LARGEST_SHOWN: Final = 2**53
+_MAX_SHOWN: Final = 60
+_MAX_SHOWN_BYTES: Final = 2**53
 
 
 def _shown(given: Any) -> str:
@@ -265,9 +264,9 @@ def _shown(given: Any) -> str:
         return "an object"
     if isinstance(given, list):
         return "an array"
-    if isinstance(given, float) and abs(given) >= _LARGEST_SHOWN:
+    if isinstance(given, float) and abs(given) >= _MAX_SHOWN_BYTES:
         return "a number beyond all bounds"  # its digits did not all survive
     shown = json.dumps(given).replace("\x7f", "\\u007f")
-    if len(shown) > _LONGEST_SHOWN:
-        shown = shown[:_LONGEST_SHOWN] + f"... ({len(given)} characters)"
+    if len(shown) > _MAX_SHOWN:
+        shown = shown[:_MAX_SHOWN] + f"... ({len(given)} characters)"
     return shown

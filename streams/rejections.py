@@ -23,7 +23,7 @@ class Reason(StrEnum):
     """Our own code failed on it: a defect of this system."""
 
 
-class Refused(Exception):
+class Rejected(Exception):
     """A record is refused.
 
     Args:

@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterable
 from typing import Final, Literal, get_args
 
-from streams.murmur2 import murmur2, murmur2_of
-from streams.rejections import Reason, Refused
+from streams.murmur2 import murmur2, murmur2_many
+from streams.rejections import Reason, Rejected
 
 Partitioner = Literal["murmur2", "crc32", "any"]
 """`murmur2`: Java clients, aiokafka, kafka-python, franz-go, KafkaJS. `crc32`: librdkafka's default
@@ -17,7 +17,7 @@ that a key stays in one partition."""
 
 SETTING: Final = "AUDIENCE_PARTITIONER"
 
-LONGEST_KEY: Final = 1_024
+MAX_KEY_BYTES: Final = 1_024
 """Bytes that a key may have: the longest that can be right, `platform:broadcast`, has 545."""
 
 
@@ -39,7 +39,7 @@ def partition_for(key: bytes, partitions: int, partitioner: Partitioner = "murmu
     raise ValueError(f"no partition follows from the partitioner {partitioner!r}")
 
 
-class Router:
+class PartitionChecker:
     """Checks that records of one topic have the right key and lie in the right partition.
 
     Args:
@@ -56,7 +56,7 @@ class Router:
         self.partitioner: Final = partitioner
         self.partitions: Final = partitions
 
-    def misplaced(self, partition: int, keys: Iterable[bytes]) -> set[bytes]:
+    def misrouted(self, partition: int, keys: Iterable[bytes]) -> set[bytes]:
         """Those of many keys that do not belong in a partition: all hashed at once.
 
         Keys that are too long to be right belong in none, and are not hashed.
@@ -67,13 +67,13 @@ class Router:
         """
         partitions = self.partitions
         keys = list(keys)
-        if max(map(len, keys), default=0) > LONGEST_KEY:
-            too_long = {key for key in keys if len(key) > LONGEST_KEY}
-            return too_long | self.misplaced(partition, [k for k in keys if k not in too_long])
+        if max(map(len, keys), default=0) > MAX_KEY_BYTES:
+            too_long = {key for key in keys if len(key) > MAX_KEY_BYTES}
+            return too_long | self.misrouted(partition, [k for k in keys if k not in too_long])
         if self.partitioner == "murmur2":
             return {
                 key
-                for key, hashed in murmur2_of(keys)
+                for key, hashed in murmur2_many(keys)
                 if (hashed & 0x7FFFFFFF) % partitions != partition
             }
         if self.partitioner == "crc32":
@@ -94,7 +94,7 @@ class Router:
         """
         wanted = f"{platform}:{broadcast}".encode()
         if key != wanted:
-            raise Refused(
+            raise Rejected(
                 Reason.MISROUTED,
                 f"the key must be {_shown(wanted)} (platform:broadcast), got {_shown(key)}",
             )
@@ -102,7 +102,7 @@ class Router:
             return
         expected = partition_for(key, self.partitions, self.partitioner)
         if partition != expected:
-            raise Refused(
+            raise Rejected(
                 Reason.MISROUTED,
                 f"the key {_shown(key)} must lie in partition {expected} of {self.partitions}, "
                 f"where {SETTING}={self.partitioner} puts it, got {partition}",
@@ -118,21 +118,21 @@ def check_length(key: bytes | None) -> None:
     Raises:
         Refused: it is misrouted; the detail says how long it is.
     """
-    if key is not None and len(key) > LONGEST_KEY:
-        raise Refused(
+    if key is not None and len(key) > MAX_KEY_BYTES:
+        raise Rejected(
             Reason.MISROUTED,
-            f"the key has {len(key)} bytes, over the {LONGEST_KEY} allowed: it must be "
+            f"the key has {len(key)} bytes, over the {MAX_KEY_BYTES} allowed: it must be "
             f"platform:broadcast, got {_shown(key)}",
         )
 
 
-_LONGEST_SHOWN: Final = 200
+_MAX_SHOWN: Final = 200
 
 
 def _shown(key: bytes | None) -> str:
     """A key for a detail: one line of printable ASCII, however it looks."""
     if key is None:
         return "none"
-    cut = key[:_LONGEST_SHOWN]
+    cut = key[:_MAX_SHOWN]
     shown = ascii(cut.decode(errors="backslashreplace"))
     return shown if cut == key else f"{shown}... ({len(key)} bytes)"

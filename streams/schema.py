@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.events import LARGEST_VALUE, ViewerEvent
+from streams.events import MAX_VALUE_BYTES, ViewerEvent
 from streams.summaries import BroadcastSummary, ScopeSummary
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 UNSAID: Final = (
     "What a schema cannot say, and the system is strict about: "
-    f"the text has at most {LARGEST_VALUE} bytes of UTF-8, without byte order mark, NaN or lone "
+    f"the text has at most {MAX_VALUE_BYTES} bytes of UTF-8, without byte order mark, NaN or lone "
     "surrogates; 1.0 and 1e3 are not integers; `at` is a day of the calendar, in UTC from 1970 to "
     "9999. Of a repeated field the last counts. Unknown fields are ignored."
 )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 
-DEEPEST: Final = 1024
+MAX_DEPTH: Final = 1024
 """How deep arrays and objects may lie in one another: orjson's own limit, whatever the machine."""
 
 # A number that no float can hold has at least 200 digits in a row, or an exponent of three or more.
@@ -34,7 +34,7 @@ def loads(value: bytes) -> Any:
         value: the document; no byte order mark, no NaN or Infinity, no lone surrogates.
 
     Raises:
-        ValueError: it is not UTF-8, not JSON, or nested deeper than `DEEPEST`.
+        ValueError: it is not UTF-8, not JSON, or nested deeper than `MAX_DEPTH`.
     """
     try:
         text = value.decode()

@@ -7,14 +7,14 @@ from msgspec import Meta
 
 from streams import rfc3339
 
-LARGEST_VIEWERS: Final = 10**10
-LARGEST_JOINS: Final = 10**10
-LARGEST_VIEWS: Final = 10**12
-LARGEST_REVISION: Final = 10**6
-LONGEST_BROADCAST: Final = 128
-LONGEST_TITLE: Final = 200
-LONGEST_PLATFORM: Final = 32
-LONGEST_SLUG: Final = 64
+MAX_VIEWERS: Final = 10**10
+MAX_JOINS: Final = 10**10
+MAX_VIEWS: Final = 10**12
+MAX_REVISION: Final = 10**6
+MAX_BROADCAST: Final = 128
+MAX_TITLE: Final = 200
+MAX_PLATFORM: Final = 32
+MAX_SLUG: Final = 64
 
 Kind = Literal["sample", "started", "ended"]
 
@@ -28,14 +28,14 @@ Platform = Annotated[
     str,
     Meta(
         description="Where it is shown: fliggy, kuaishou, twitch.",
-        extra_json_schema=_slug_schema(LONGEST_PLATFORM),
+        extra_json_schema=_slug_schema(MAX_PLATFORM),
     ),
 ]
 Broadcast = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=LONGEST_BROADCAST,
+        max_length=MAX_BROADCAST,
         description="The platform's id of this one broadcast; no control characters.",
         extra_json_schema={"pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"},
     ),
@@ -52,22 +52,22 @@ Venue = Annotated[
     str,
     Meta(
         description="Where it takes place: louvre, versailles; absent is unknown.",
-        extra_json_schema=_slug_schema(LONGEST_SLUG),
+        extra_json_schema=_slug_schema(MAX_SLUG),
     ),
 ]
 Programme = Annotated[
     str,
     Meta(
         description="Groups one show over several platforms (a simulcast).",
-        extra_json_schema=_slug_schema(LONGEST_SLUG),
+        extra_json_schema=_slug_schema(MAX_SLUG),
     ),
 ]
-Title = Annotated[str, Meta(max_length=LONGEST_TITLE, description="For people.")]
+Title = Annotated[str, Meta(max_length=MAX_TITLE, description="For people.")]
 Viewers = Annotated[
     int,
     Meta(
         ge=-1,
-        le=LARGEST_VIEWERS,
+        le=MAX_VIEWERS,
         description="Concurrent viewers at `at`. Null, absent or -1 means unknown, never 0.",
     ),
 ]
@@ -75,7 +75,7 @@ Joins = Annotated[
     int,
     Meta(
         ge=0,
-        le=LARGEST_JOINS,
+        le=MAX_JOINS,
         description="Viewers who have joined since this minute began: a later event of the minute "
         "restates it.",
     ),
@@ -84,7 +84,7 @@ Views = Annotated[
     int,
     Meta(
         ge=0,
-        le=LARGEST_VIEWS,
+        le=MAX_VIEWS,
         description="Views since the broadcast began, as the platform counts them.",
     ),
 ]
@@ -92,7 +92,7 @@ Revision = Annotated[
     int,
     Meta(
         ge=0,
-        le=LARGEST_REVISION,
+        le=MAX_REVISION,
         description="A correction restates a minute with a higher revision.",
     ),
 ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from agents.alerts import audience, pipeline, recording
 from agents.alerts.model import Alert, Group, Record, document
-from agents.alerts.timing import Hold, Timing, duration
+from agents.alerts.timing import AlertDelay, Timing, duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = [
     "RUNBOOKS",
     "Alert",
+    "AlertDelay",
     "Group",
-    "Hold",
     "Record",
     "Timing",
     "document",

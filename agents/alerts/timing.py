@@ -13,7 +13,7 @@ _SECOND, _MINUTE, _HOUR, _DAY = 1.0, 60.0, 3_600.0, 86_400.0
 _UNITS: Final = (("d", _DAY), ("h", _HOUR), ("m", _MINUTE), ("s", _SECOND))
 
 
-class Hold(NamedTuple):
+class AlertDelay(NamedTuple):
     """How long an alert waits, in seconds.
 
     Attributes:
@@ -27,29 +27,29 @@ class Hold(NamedTuple):
 
 # The waits before are longer than a rebalance with its restore; those after bridge a hand-over in
 # which a broadcast's series are away (10 s until a dead worker is noticed, and the restore).
-_HOLDS: Final[Mapping[str, Hold]] = MappingProxyType(
+_HOLDS: Final[Mapping[str, AlertDelay]] = MappingProxyType(
     {
-        "BroadcastSilent": Hold(_MINUTE, 2 * _MINUTE),
-        "BroadcastAudienceDropped": Hold(_MINUTE, 2 * _MINUTE),
-        "BroadcastAudienceSurged": Hold(_MINUTE, 2 * _MINUTE),
-        "BroadcastFirstMinuteLow": Hold(2 * _MINUTE, 5 * _MINUTE),
-        "AudienceRecord": Hold(2 * _MINUTE, 10 * _MINUTE),
-        "BroadcastCoverageLow": Hold(5 * _MINUTE, 5 * _MINUTE),
-        "SimulcastLegMissing": Hold(5 * _MINUTE, 2 * _MINUTE),
-        "WorkerDown": Hold(_MINUTE, _MINUTE),
-        "NoWorkerReady": Hold(_MINUTE, _MINUTE),
-        "LagGrowing": Hold(5 * _MINUTE, 2 * _MINUTE),
-        "FiguresStale": Hold(_MINUTE, 2 * _MINUTE),
-        "EventsRefused": Hold(2 * _MINUTE, 5 * _MINUTE),
-        "EventsFailed": Hold(0.0, 5 * _MINUTE),
-        "ScopeChangesSkipped": Hold(0.0, 5 * _MINUTE),
-        "EventsLate": Hold(10 * _MINUTE, 5 * _MINUTE),
-        "RestoreTooLong": Hold(3 * _MINUTE, _MINUTE),
-        "WorkersFencedRepeatedly": Hold(0.0, 5 * _MINUTE),
-        "TransactionsFailing": Hold(0.0, 5 * _MINUTE),
-        "BroadcastsNotExported": Hold(10 * _MINUTE, 5 * _MINUTE),
-        "ProducerClockSkewed": Hold(5 * _MINUTE, 5 * _MINUTE),
-        "TopicMisconfigured": Hold(_MINUTE, 5 * _MINUTE),
+        "BroadcastSilent": AlertDelay(_MINUTE, 2 * _MINUTE),
+        "BroadcastAudienceDropped": AlertDelay(_MINUTE, 2 * _MINUTE),
+        "BroadcastAudienceSurged": AlertDelay(_MINUTE, 2 * _MINUTE),
+        "BroadcastFirstMinuteLow": AlertDelay(2 * _MINUTE, 5 * _MINUTE),
+        "AudienceRecord": AlertDelay(2 * _MINUTE, 10 * _MINUTE),
+        "BroadcastCoverageLow": AlertDelay(5 * _MINUTE, 5 * _MINUTE),
+        "SimulcastLegMissing": AlertDelay(5 * _MINUTE, 2 * _MINUTE),
+        "WorkerDown": AlertDelay(_MINUTE, _MINUTE),
+        "NoWorkerReady": AlertDelay(_MINUTE, _MINUTE),
+        "LagGrowing": AlertDelay(5 * _MINUTE, 2 * _MINUTE),
+        "FiguresStale": AlertDelay(_MINUTE, 2 * _MINUTE),
+        "EventsRefused": AlertDelay(2 * _MINUTE, 5 * _MINUTE),
+        "EventsFailed": AlertDelay(0.0, 5 * _MINUTE),
+        "ScopeChangesSkipped": AlertDelay(0.0, 5 * _MINUTE),
+        "EventsLate": AlertDelay(10 * _MINUTE, 5 * _MINUTE),
+        "RestoreTooLong": AlertDelay(3 * _MINUTE, _MINUTE),
+        "WorkersFencedRepeatedly": AlertDelay(0.0, 5 * _MINUTE),
+        "TransactionsFailing": AlertDelay(0.0, 5 * _MINUTE),
+        "BroadcastsNotExported": AlertDelay(10 * _MINUTE, 5 * _MINUTE),
+        "ProducerClockSkewed": AlertDelay(5 * _MINUTE, 5 * _MINUTE),
+        "TopicMisconfigured": AlertDelay(_MINUTE, 5 * _MINUTE),
     }
 )
 
@@ -109,7 +109,7 @@ class Timing:
     lag_window: float = 5 * _MINUTE
     stale: float = 2 * _MINUTE
     skew: float = _MINUTE
-    holds: Mapping[str, Hold] = field(default_factory=lambda: _HOLDS)
+    holds: Mapping[str, AlertDelay] = field(default_factory=lambda: _HOLDS)
 
     def scaled(self, factor: float) -> Timing:
         """All durations times a factor, e.g. 0.1 for rules that are ten times as fast.
@@ -125,7 +125,7 @@ class Timing:
             if each.name != "holds"
         }
         holds = {
-            name: Hold(hold.before * factor, hold.after * factor)
+            name: AlertDelay(hold.before * factor, hold.after * factor)
             for name, hold in self.holds.items()
         }
         return Timing(**plain, holds=MappingProxyType(holds))

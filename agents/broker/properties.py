@@ -16,7 +16,7 @@ STORAGE: Final = "kafka"
 
 _MESSAGE_BYTES: Final = 8 * 1024 * 1024
 
-_MOST_COPIES: Final = 3
+_MAX_COPIES: Final = 3
 
 _DEFAULTS: Final = {
     # Fifty partitions each by default, all of which are made at the first use.
@@ -124,7 +124,7 @@ def properties(
 
 def _copies(nodes: int) -> dict[str, int]:
     """As many copies as there are nodes, three at most, of which all but one are waited for."""
-    copies = min(nodes, _MOST_COPIES)
+    copies = min(nodes, _MAX_COPIES)
     waited_for = max(1, copies - 1)
     return {
         "default.replication.factor": copies,

@@ -15,7 +15,7 @@ from agents.cli.help import Command
 from agents.cli.settings import loaded, set_option
 from streams.settings import Loaded, Settings
 from streams.settings.allowed import allowed
-from streams.settings.display import outside_name, shown
+from streams.settings.display import env_name, shown
 from streams.settings.loading import DEFAULT, is_secret
 
 # Columns of a terminal that has room for what is allowed, too; --env tells it everywhere.
@@ -50,14 +50,12 @@ def command(ctx: click.Context, form: str | None) -> None:
         console.print(_table(found, wide=console.width >= _WIDE))
     else:
         for field in Settings.model_fields:
-            click.echo(
-                f"{outside_name(field)}={shown(found.settings, field)} ({found.origins[field]})"
-            )
+            click.echo(f"{env_name(field)}={shown(found.settings, field)} ({found.origins[field]})")
 
 
 def _json(found: Loaded) -> str:
     values = {
-        outside_name(field): {"value": shown(found.settings, field), "from": found.origins[field]}
+        env_name(field): {"value": shown(found.settings, field), "from": found.origins[field]}
         for field in Settings.model_fields
     }
     return orjson.dumps(values, option=orjson.OPT_INDENT_2).decode()
@@ -70,7 +68,7 @@ def _env(found: Loaded) -> str:
         # What is hidden here must not end up as the value of a setting.
         mark = "# " if is_secret(field) and value else ""
         lines.extend(
-            [f"# {info.description}: {allowed(field)}", f"{mark}{outside_name(field)}={value}"]
+            [f"# {info.description}: {allowed(field)}", f"{mark}{env_name(field)}={value}"]
         )
     return "\n".join(lines)
 
@@ -87,7 +85,7 @@ def _table(found: Loaded, *, wide: bool) -> Table:
         origin = found.origins[field]
         style = "" if origin == DEFAULT else "bold"
         cells = [
-            Text(outside_name(field), style),
+            Text(env_name(field), style),
             Text(shown(found.settings, field), style),
             Text(origin, style),
             Text(info.description or ""),

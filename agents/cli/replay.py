@@ -12,7 +12,7 @@ import click
 
 from agents.cli.help import Command
 from agents.cli.progress import Steps
-from agents.cli.replayer import Feed, Options
+from agents.cli.replayer import Options, Replayer
 from agents.cli.resend import resend
 from agents.cli.settings import with_settings
 from streams import rfc3339
@@ -109,7 +109,7 @@ def _feed(settings: Settings, file: str, options: Options) -> None:
             at = f", up to {rfc3339.text(newest)}" if events else ""
             steps.show("sending", read, size, f"{events:,} events{at}")
 
-        feed = Feed(settings, options, on_bad, on_progress)
+        feed = Replayer(settings, options, on_bad, on_progress)
         began = time.monotonic()
         try:
             asyncio.run(feed.run(descriptor))

@@ -15,7 +15,7 @@ from agents.cli.lines import blocks_of_lines
 from agents.topics.admin import partitions_of
 from agents.topics.sending import BATCH_BYTES, Sender
 from streams import events, rfc3339
-from streams.rejections import Refused
+from streams.rejections import Rejected
 from streams.routing import partition_for
 from streams.topics import Topics
 
@@ -60,7 +60,7 @@ class Report:
 
 
 @dataclass(slots=True)
-class Feed:
+class Replayer:
     """Sends the lines of one file.
 
     Args:
@@ -115,7 +115,7 @@ class Feed:
         try:
             event, at = events.read(line)
             value, at = self._moved(line, at)
-        except (Refused, _UnmovableError) as error:
+        except (Rejected, _UnmovableError) as error:
             self.report.bad += 1
             self.on_bad(number, str(error))
             if self.options.raw:

@@ -26,7 +26,7 @@ _CUT = frozenset({"truncated", "key-bytes", "records"})
 
 
 @dataclass(slots=True)
-class Resent:
+class ResendResult:
     """What became of the refused records.
 
     Attributes:
@@ -42,7 +42,7 @@ class Resent:
 
 async def resend(
     settings: Settings, reasons: Collection[str], on_progress: Callable[[int], None]
-) -> Resent:
+) -> ResendResult:
     """Send refused records again, up to those that are there now.
 
     A record keeps its key and its bytes; its timestamp is the time of sending, so one that was
@@ -59,7 +59,7 @@ async def resend(
     topics = Topics.of(settings)
     rejected, events = topics.rejected.name, topics.events.name
     counts = await partitions_of(settings, [rejected, events])
-    result = Resent()
+    result = ResendResult()
     async with (
         kafka.reader(settings) as consumer,
         kafka.producer(settings, max_batch_size=BATCH_BYTES) as producer,

@@ -9,20 +9,20 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 from agents.demo import setup as stage
-from agents.demo.console import Screen
+from agents.demo.console import DemoConsole
 from agents.demo.stopping import stopping
 from agents.demo.worker import running
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agents.demo.worker import Worker
+    from agents.demo.worker import WorkerProcess
     from streams.settings import Settings
 
 PATIENCE: Final = 120.0
 
 
-class Show(ABC):
+class Demo(ABC):
     """One run of the demo.
 
     Args:
@@ -36,8 +36,8 @@ class Show(ABC):
     #: What its figures rest on, beside what those of each show do.
     fixed: Mapping[str, Any] = {}
 
-    def __init__(self, patience: float, screen: Screen | None) -> None:
-        self.screen = screen or Screen()
+    def __init__(self, patience: float, screen: DemoConsole | None) -> None:
+        self.screen = screen or DemoConsole()
         self.patience = patience
         self.code = 1
 
@@ -68,11 +68,11 @@ class Show(ABC):
         return self.code
 
     @abstractmethod
-    async def perform(self, settings: Settings, worker: Worker) -> None:
+    async def play(self, settings: Settings, worker: WorkerProcess) -> None:
         """Send, wait for what comes of it, print that, and set `code`."""
 
     @abstractmethod
-    def closing_words(self) -> tuple[str, ...]:
+    def closing_lines(self) -> tuple[str, ...]:
         """Return what becomes of the figures while it stays up, line by line."""
 
     async def _run(
@@ -92,7 +92,7 @@ class Show(ABC):
             worker = await stack.enter_async_context(running(mine, mine.data / "demo"))
             with self.screen.step("starting a worker"):
                 await worker.ready(self.patience)
-            await self.perform(mine, worker)
+            await self.play(mine, worker)
             self.screen.say(f"All of it took {time.monotonic() - began:.1f} s.")
             if once:
                 return
@@ -100,12 +100,12 @@ class Show(ABC):
             await worker.ended()
             worker.check()
 
-    def _tell_where(self, settings: Settings, worker: Worker) -> None:
+    def _tell_where(self, settings: Settings, worker: WorkerProcess) -> None:
         say = self.screen.say
         say()
         say("It stays up until Ctrl-C.")
         say(f"The figures are at {worker.url}/v1/broadcasts, the metrics at {worker.url}/metrics.")
         say(f"Kafka answers at {','.join(settings.brokers)}; the summaries are in the topic")
         say(f"{settings.topic_prefix}broadcast-summaries. The worker logs to {worker.log}.")
-        for line in self.closing_words():
+        for line in self.closing_lines():
             say(line)

@@ -24,14 +24,14 @@ _SOON: Final = 2.0
 _EVERY: Final = 5.0
 
 
-class Tell(Protocol):
+class ProgressCallback(Protocol):
     """Tells how far a step is."""
 
     def __call__(self, done: int, total: int, detail: str = "") -> None:
         """Tell how much is done, of how much, and what else there is to be said just now."""
 
 
-class Screen:
+class DemoConsole:
     """Prints steps, each with the time that it took, and tables.
 
     Args:
@@ -63,7 +63,7 @@ class Screen:
         self._console.print(what, markup=False)
 
     @contextmanager
-    def step(self, what: str) -> Iterator[Tell]:
+    def step(self, what: str) -> Iterator[ProgressCallback]:
         """Say what is being done while it is, and then how long it took.
 
         What it yields takes how far the step is; a step need not say.
@@ -79,7 +79,7 @@ class Screen:
         self.say(f"{self.right} {what}: {time.monotonic() - began:.1f} s")
 
     @contextmanager
-    def _bar(self, what: str) -> Iterator[Tell]:
+    def _bar(self, what: str) -> Iterator[ProgressCallback]:
         with Progress(
             TextColumn("{task.description}{task.fields[detail]}", markup=False),
             BarColumn(_BAR_WIDTH),
@@ -97,7 +97,7 @@ class Screen:
             yield tell
 
     @contextmanager
-    def _lines(self, what: str) -> Iterator[Tell]:
+    def _lines(self, what: str) -> Iterator[ProgressCallback]:
         self.say(f"  {what} ...")
         began = time.monotonic()
         told = 0

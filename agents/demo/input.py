@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agents.demo.record import Sent
+    from agents.demo.record import SourceRecord
 
 
-def events() -> Iterator[Sent]:
+def events() -> Iterator[SourceRecord]:
     """Yield all records of the demo `(key, value, sent)`, by the time of sending (microseconds).
 
     That is the order of event time, but for the few records that a producer held back.
@@ -29,7 +29,7 @@ def events() -> Iterator[Sent]:
 
 
 @cache
-def right() -> tuple[list[Sent], ...]:
+def right() -> tuple[list[SourceRecord], ...]:
     """Return the right records, a list for each broadcast: all of them are to be accepted."""
     return (*(records(museum) for museum in museums()), trace.records())
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from agents.demo.museums import Museum, museums
-from agents.demo.record import MINUTE, SECOND, Sent, rfc3339
+from agents.demo.record import MINUTE, SECOND, SourceRecord, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ class Mistake(NamedTuple):
 
     reason: str
     what: str
-    record: Sent
+    record: SourceRecord
 
 
 class _Slip(NamedTuple):
@@ -61,7 +61,7 @@ def _make(museum: Museum, slip: _Slip) -> Mistake:
     }
     sent = at + SECOND + slip.held_back
     key = museum.key if slip.key is None else slip.key
-    return Mistake(slip.reason, slip.what, Sent(key, slip.spoil(event), sent))
+    return Mistake(slip.reason, slip.what, SourceRecord(key, slip.spoil(event), sent))
 
 
 def _text(event: dict[str, Any]) -> bytes:

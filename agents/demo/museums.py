@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 import orjson
 
-from agents.demo.record import MINUTE, SECOND, Sent, key_of, rfc3339
+from agents.demo.record import MINUTE, SECOND, SourceRecord, key_of, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     views: int | None
 
 
-class Made(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Synthetic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was made up so that the published figures come out.
 
     Attributes:
@@ -89,7 +89,7 @@ class Museum(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     programme: str | None
     title: str
     published: Published
-    made: Made
+    made: Synthetic
 
     @property
     def key(self) -> bytes:
@@ -127,34 +127,34 @@ def course(corners: tuple[tuple[int, int], ...], minute: int) -> float:
     return before[1] + share * (after[1] - before[1])
 
 
-def records(museum: Museum) -> list[Sent]:
+def records(museum: Museum) -> list[SourceRecord]:
     """Return the records of one museum's broadcast in the order in which they were sent."""
     # Not for secrets: the same seed gives the same broadcast on every machine.
-    dice = random.Random(f"{museum.platform}:{museum.broadcast}")  # noqa: S311 - see above
-    seen = _observations(museum, dice)
+    rng = random.Random(f"{museum.platform}:{museum.broadcast}")  # noqa: S311 - see above
+    seen = _observations(museum, rng)
     joined = list(_joins(museum, seen))
     viewed = _views(museum, seen)
-    started = museum.start + int(3 * SECOND * dice.random())
+    started = museum.start + int(3 * SECOND * rng.random())
     ended = museum.start + museum.made.minutes * MINUTE - SECOND // 2
 
     sent = [_event(museum, started, started, kind="started")]
     for observed, joins, views in zip(seen, joined, viewed, strict=True):
-        sent += _samples(museum, observed, {"joins": joins, "views": views}, ended, dice)
+        sent += _samples(museum, observed, {"joins": joins, "views": views}, ended, rng)
     sent.append(_event(museum, ended, ended + SECOND, kind="ended", views=museum.made.views))
     return sorted(sent, key=lambda record: record.sent)
 
 
-def _observations(museum: Museum, dice: random.Random) -> list[_Observation]:
+def _observations(museum: Museum, rng: random.Random) -> list[_Observation]:
     made = museum.made
     seen = [_Observation(museum.start + _PHASE, made.audience[0][1], 0)]
     # The last minute is left to the jitter of the sample before it and to the `ended` event.
     for minute in range(1, made.minutes - 1):
-        stray = int(_JITTER * (2 * dice.random() - 1))
+        stray = int(_JITTER * (2 * rng.random() - 1))
         if minute in (made.unknown - 1, made.unknown, made.corrected):
             # Nothing strays into the minute that is to be unknown, nor out of it, and what is to be
             # corrected is corrected in its own minute.
             stray = -abs(stray)
-        viewers = round(course(made.audience, minute) * (1 + _NOISE * (2 * dice.random() - 1)))
+        viewers = round(course(made.audience, minute) * (1 + _NOISE * (2 * rng.random() - 1)))
         at = museum.start + minute * MINUTE + _PHASE + stray
         seen.append(_Observation(at, viewers, minute))
     return seen
@@ -180,17 +180,17 @@ def _samples(
     observed: _Observation,
     counted: dict[str, int | None],
     ended: int,
-    dice: random.Random,
-) -> Iterator[Sent]:
+    rng: random.Random,
+) -> Iterator[SourceRecord]:
     """Yield the records of one observation: one as a rule."""
     viewers: int | None = observed.viewers
     if observed.minute == museum.made.unknown:
         viewers = -1 if museum.platform == "kuaishou" else None
     # All that is sent before the end arrives before it, so that its summary is whole at once.
     latest = ended - observed.at
-    sent = observed.at + int(SECOND * (0.2 + dice.random()))
-    if dice.random() < _DELAYED:
-        sent = observed.at + min(MINUTE + int((_DELAY - MINUTE) * dice.random()), latest)
+    sent = observed.at + int(SECOND * (0.2 + rng.random()))
+    if rng.random() < _DELAYED:
+        sent = observed.at + min(MINUTE + int((_DELAY - MINUTE) * rng.random()), latest)
     if observed.minute == museum.made.corrected:
         wrong = observed.viewers * _TENFOLD
         yield _event(museum, observed.at, sent, viewers=wrong, **counted)
@@ -199,11 +199,11 @@ def _samples(
         return
     record = _event(museum, observed.at, sent, viewers=viewers, **counted)
     yield record
-    if dice.random() < _DOUBLED:
+    if rng.random() < _DOUBLED:
         yield record._replace(sent=observed.at + min(sent - observed.at + 9 * SECOND, latest))
 
 
-def _event(museum: Museum, at: int, sent: int, **fields: Any) -> Sent:
+def _event(museum: Museum, at: int, sent: int, **fields: Any) -> SourceRecord:
     """Return a record of a viewer event; a field that is None is left out, but for viewers."""
     event: dict[str, Any] = {
         "platform": museum.platform,
@@ -215,4 +215,4 @@ def _event(museum: Museum, at: int, sent: int, **fields: Any) -> Sent:
         **fields,
     }
     kept = {name: value for name, value in event.items() if value is not None or name == "viewers"}
-    return Sent(museum.key, orjson.dumps(kept), sent)
+    return SourceRecord(museum.key, orjson.dumps(kept), sent)

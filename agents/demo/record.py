@@ -10,7 +10,7 @@ MINUTE: Final = 60 * SECOND
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Sent(NamedTuple):
+class SourceRecord(NamedTuple):
     """One record: what it holds, and when it was sent.
 
     Attributes:

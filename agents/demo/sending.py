@@ -15,14 +15,16 @@ from streams.topics import Topics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from agents.demo.record import Sent
+    from agents.demo.record import SourceRecord
     from streams.settings import Settings
 
 _TELL_EVERY: Final = 500
 _KNOWN: Final = 10_000
 
 
-async def send(settings: Settings, records: Iterable[Sent], tell: Callable[[int], None]) -> None:
+async def send(
+    settings: Settings, records: Iterable[SourceRecord], tell: Callable[[int], None]
+) -> None:
     """Send records in their order, without waiting in between.
 
     Their Kafka timestamp is the time of sending now, as in a replay, not that of the years in which

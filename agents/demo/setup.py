@@ -21,7 +21,7 @@ from streams.topics import Topics
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from agents.demo.console import Screen
+    from agents.demo.console import DemoConsole
 
 _LATENESS: Final = timedelta(minutes=15)
 _CLEAN_UP: Final = 10.0
@@ -73,7 +73,7 @@ def settings_for(
 
 
 @asynccontextmanager
-async def broker(settings: Settings, screen: Screen) -> AsyncIterator[Settings]:
+async def broker(settings: Settings, screen: DemoConsole) -> AsyncIterator[Settings]:
     """Run an Apache Kafka in the settings' data folder; yields the settings with its address.
 
     Raises:
@@ -94,7 +94,7 @@ async def broker(settings: Settings, screen: Screen) -> AsyncIterator[Settings]:
 
 
 @asynccontextmanager
-async def topics(settings: Settings, screen: Screen, *, keep: bool) -> AsyncIterator[None]:
+async def topics(settings: Settings, screen: DemoConsole, *, keep: bool) -> AsyncIterator[None]:
     """Make the topics of this run, and delete them at the end unless they are to be kept.
 
     Raises:
@@ -111,7 +111,7 @@ async def topics(settings: Settings, screen: Screen, *, keep: bool) -> AsyncIter
             await _delete(settings, screen)
 
 
-async def _delete(settings: Settings, screen: Screen) -> None:
+async def _delete(settings: Settings, screen: DemoConsole) -> None:
     prefix = settings.topic_prefix
     try:
         with screen.step(f"deleting the topics {prefix}*"):

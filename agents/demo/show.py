@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from agents.demo import tables
-from agents.demo.base import PATIENCE, Show
+from agents.demo.base import PATIENCE, Demo
 from agents.demo.compare import compare
 from agents.demo.errors import DemoError
 from agents.demo.input import accepted, events, refused, right
@@ -14,9 +14,9 @@ from agents.demo.results import reading
 from agents.demo.sending import send
 
 if TYPE_CHECKING:
-    from agents.demo.console import Screen
+    from agents.demo.console import DemoConsole
     from agents.demo.results import Results
-    from agents.demo.worker import Worker
+    from agents.demo.worker import WorkerProcess
     from streams.settings import Settings
 
 
@@ -27,26 +27,26 @@ async def run(
     brokers: str | None = None,
     keep: bool = False,
     patience: float = PATIENCE,
-    screen: Screen | None = None,
+    screen: DemoConsole | None = None,
 ) -> int:
     """Show the whole system on this machine on the museums' broadcasts and a real trace.
 
-    Args, result and errors are those of `Show` and `Show.run`.
+    Args, result and errors are those of `Demo` and `Demo.run`.
     """
-    return await Museums(patience, screen).run(settings, once=once, brokers=brokers, keep=keep)
+    return await MuseumsDemo(patience, screen).run(settings, once=once, brokers=brokers, keep=keep)
 
 
-class Museums(Show):
+class MuseumsDemo(Demo):
     """The museums' broadcasts of 2020 and a real trace."""
 
-    async def perform(self, settings: Settings, worker: Worker) -> None:
+    async def play(self, settings: Settings, worker: WorkerProcess) -> None:
         """Send the records, wait for the summaries, and print them beside what was published."""
         async with reading(settings) as results:
             await self._send(settings)
             await self._wait(results, worker)
         self._tell(results)
 
-    def closing_words(self) -> tuple[str, ...]:
+    def closing_lines(self) -> tuple[str, ...]:
         """Return what becomes of the figures while it stays up, line by line."""
         return (
             "Its broadcasts are over, so a quarter of an hour from now they become final and",
@@ -58,7 +58,7 @@ class Museums(Show):
         with self.screen.step(f"sending {total:,} records of {len(right())} broadcasts") as tell:
             await send(settings, events(), lambda done: tell(done, total))
 
-    async def _wait(self, results: Results, worker: Worker) -> None:
+    async def _wait(self, results: Results, worker: WorkerProcess) -> None:
         """Wait until all that was sent is in the figures."""
         broadcasts = len(right())
         try:
@@ -73,7 +73,7 @@ class Museums(Show):
             missing = "".join(f"\n  {line}" for line in results.missing())
             raise DemoError(
                 f"After {self.patience:.0f} s not all that was sent is in the figures:{missing}\n"
-                f"{worker.last_words()}"
+                f"{worker.last_log_lines()}"
             ) from None
 
     def _tell(self, results: Results) -> None:

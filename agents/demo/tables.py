@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agents.demo.compare import Comparison
-    from agents.demo.console import Screen
+    from agents.demo.console import DemoConsole
     from agents.demo.results import Results
     from streams.summaries import BroadcastSummary
 
@@ -36,7 +36,7 @@ _FIGURES: Final = (
 _ROOMY: Final = 96
 
 
-def figures(summaries: Mapping[bytes, BroadcastSummary], screen: Screen) -> Table:
+def figures(summaries: Mapping[bytes, BroadcastSummary], screen: DemoConsole) -> Table:
     """Return the table of the computed figures, a row of two lines for each broadcast."""
     table = table_of("What came out of the pipeline")
     if screen.width < _ROOMY:
@@ -64,7 +64,7 @@ def figures(summaries: Mapping[bytes, BroadcastSummary], screen: Screen) -> Tabl
     return table
 
 
-def published(comparisons: Sequence[Comparison], screen: Screen) -> Table:
+def published(comparisons: Sequence[Comparison], screen: DemoConsole) -> Table:
     """Return the table of the published figures beside the computed ones."""
     table = table_of("What was published of them, and what was computed")
     table.add_column("broadcast", overflow="fold")
@@ -94,7 +94,7 @@ def published(comparisons: Sequence[Comparison], screen: Screen) -> Table:
     return table
 
 
-def refusals(results: Results, screen: Screen) -> Table:
+def refusals(results: Results, screen: DemoConsole) -> Table:
     """Return the table of the refused records by reason, and what is wrong with those sent."""
     table = table_of("Wrong records: sent on purpose, refused, kept with the reason")
     table.add_column("reason")

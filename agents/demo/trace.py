@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from agents.demo.record import SECOND, Sent, key_of, rfc3339
+from agents.demo.record import SECOND, SourceRecord, key_of, rfc3339
 
 PLATFORM: Final = "twitch"
 BROADCAST: Final = "sgdq-2018"
@@ -47,14 +47,14 @@ def samples() -> list[Sample]:
     )
 
 
-def records() -> list[Sent]:
+def records() -> list[SourceRecord]:
     """Return the trace as records, one a row, in the order of their times."""
     rows = samples()
     last = len(rows) - 1
     return [_record(row, {0: "started", last: "ended"}.get(n)) for n, row in enumerate(rows)]
 
 
-def _record(row: Sample, kind: str | None) -> Sent:
+def _record(row: Sample, kind: str | None) -> SourceRecord:
     event: dict[str, Any] = {
         "platform": PLATFORM,
         "broadcast": BROADCAST,
@@ -65,4 +65,4 @@ def _record(row: Sample, kind: str | None) -> Sent:
     }
     if kind is not None:
         event["kind"] = kind
-    return Sent(KEY, orjson.dumps(event), row.at)
+    return SourceRecord(KEY, orjson.dumps(event), row.at)

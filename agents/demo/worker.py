@@ -20,7 +20,7 @@ import agents
 from agents.demo.errors import DemoError
 from agents.demo.guarded import guarded
 from streams.settings import PREFIX
-from streams.settings.display import outside_name, shown
+from streams.settings.display import env_name, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -39,7 +39,7 @@ _ASK_EVERY: Final = 0.1
 _KILL_AFTER: Final = 5.0
 
 
-class Worker:
+class WorkerProcess:
     """A running worker.
 
     Attributes:
@@ -60,10 +60,10 @@ class Worker:
         """
         if self._process.returncode is not None:
             raise DemoError(
-                f"The worker has ended with {self._process.returncode}. {self.last_words()}"
+                f"The worker has ended with {self._process.returncode}. {self.last_log_lines()}"
             )
 
-    def last_words(self) -> str:
+    def last_log_lines(self) -> str:
         """Return the last lines of its log."""
         with self.log.open(encoding="utf-8", errors="replace") as lines:
             last = "".join(deque(lines, maxlen=_LAST_LINES))
@@ -94,7 +94,7 @@ class Worker:
                     await asyncio.sleep(_ASK_EVERY)
         except TimeoutError:
             raise DemoError(
-                f"The worker was not ready after {patience:.0f} s ({said}). {self.last_words()}"
+                f"The worker was not ready after {patience:.0f} s ({said}). {self.last_log_lines()}"
             ) from None
 
     def peak_memory(self) -> int | None:
@@ -129,7 +129,7 @@ class Worker:
 @asynccontextmanager
 async def running(
     settings: Settings, folder: Path, command: Sequence[str] = COMMAND
-) -> AsyncIterator[Worker]:
+) -> AsyncIterator[WorkerProcess]:
     """Run a worker with exactly these settings; it is gone when the block is left.
 
     Args:
@@ -141,7 +141,7 @@ async def running(
     others = {name: text for name, text in os.environ.items() if not _ours(name)}
     # A `.env` where the demo was called has been read already: the worker runs in another folder.
     async with guarded(command, folder, log, others | environment(settings) | _import_path()) as it:
-        worker = Worker(it, log, _url(settings.http_host, settings.http_port))
+        worker = WorkerProcess(it, log, _url(settings.http_host, settings.http_port))
         try:
             yield worker
         finally:
@@ -150,7 +150,7 @@ async def running(
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return settings as the environment that gives the same ones again."""
-    given = {outside_name(name): _text(settings, name) for name in type(settings).model_fields}
+    given = {env_name(name): _text(settings, name) for name in type(settings).model_fields}
     return {name: text for name, text in given.items() if text}
 
 

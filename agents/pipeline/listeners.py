@@ -11,14 +11,14 @@ from streams.exact import Fenced, Listener, SessionLost
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from agents.pipeline.broadcasts.agent import Broadcasts
+    from agents.pipeline.broadcasts.agent import BroadcastProcessor
     from agents.serving.live import LiveBroadcasts
     from agents.serving.metrics import Metrics
     from agents.topics.owner import OutputOwnership
     from streams.clock import Clock
     from streams.exact import Batch, Rows, Source
 
-    class SessionMeter(Protocol):
+    class SessionMetrics(Protocol):
         """What is counted of sessions."""
 
         def session_lost(self, *, fenced: bool, in_transaction: bool) -> None:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-class CountsLostSessions(Listener):
+class SessionListener(Listener):
     """What both sources' listeners do about what is lost, and about rebalances.
 
     Args:
@@ -45,7 +45,7 @@ class CountsLostSessions(Listener):
         topic: What the source reads.
     """
 
-    def __init__(self, meter: SessionMeter, topic: str) -> None:
+    def __init__(self, meter: SessionMetrics, topic: str) -> None:
         self._meter = meter
         self._topic = topic
         meter.follow(topic)
@@ -71,7 +71,7 @@ def _kind(reason: Exception) -> dict[str, bool]:
     }
 
 
-class Following(CountsLostSessions):
+class BroadcastsListener(SessionListener):
     """Follows the viewer events' source.
 
     Args:
@@ -90,7 +90,7 @@ class Following(CountsLostSessions):
 
     def __init__(
         self,
-        work: Broadcasts,
+        work: BroadcastProcessor,
         live: LiveBroadcasts,
         metrics: Metrics,
         clock: Clock,
@@ -119,27 +119,27 @@ class Following(CountsLostSessions):
 
     def committed(self, batch: Batch[Any], work_seconds: float, commit_seconds: float) -> None:
         """Take over what a batch has made durable."""
-        notes = batch.notes
+        counters = batch.result
         self._work.committed(batch)
         if batch.is_empty:
             return
         self._live.committed(batch.partition, batch.changed)
-        if notes.cut:
+        if counters.cut:
             log.warning(
                 "the topic may no longer hold the beginning of these broadcasts: no summary of "
                 "them is published, their figures are of what is left",
                 partition=batch.partition,
-                broadcasts=notes.cut,
+                broadcasts=counters.cut,
             )
         self._metrics.pipeline.batch(
-            accepted=notes.accepted,
-            late=notes.late,
-            rejected=notes.rejected,
-            reasons=notes.reasons,
-            relabelled=notes.relabelled,
-            finalised=notes.finalised,
-            cut=notes.cut,
-            ahead=notes.ahead,
+            accepted=counters.accepted,
+            late=counters.late,
+            rejected=counters.rejected,
+            reasons=counters.reasons,
+            relabelled=counters.relabelled,
+            finalised=counters.finalised,
+            cut=counters.cut,
+            ahead=counters.ahead,
         )
         self._metrics.pipeline.transaction(
             records=len(batch.records) + sum(found.records for found in batch.unreadable),

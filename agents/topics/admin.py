@@ -17,7 +17,7 @@ from aiokafka.errors import (
 )
 
 from agents import kafka
-from agents.topics.findings import Finding, Found, findings
+from agents.topics.findings import Finding, TopicState, findings
 from agents.topics.owner import claim, read_owner, refuse_other, why_not_owner
 from streams.errors import BrokerUnfitError, BrokerUnreachableError, TopicsError
 from streams.metadata import OwnTopics
@@ -37,7 +37,7 @@ _LOOK_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Creation:
+class TopicCreation:
     """What became of a topic that was to be made.
 
     Attributes:
@@ -49,7 +49,7 @@ class Creation:
     created: bool
 
 
-async def create_topics(settings: Settings, *, take_over: bool = False) -> list[Creation]:
+async def create_topics(settings: Settings, *, take_over: bool = False) -> list[TopicCreation]:
     """Make the topics that are missing, and claim the outputs; what is there is left as it is.
 
     Args:
@@ -85,7 +85,7 @@ async def create_topics(settings: Settings, *, take_over: bool = False) -> list[
         if code and error is not TopicAlreadyExistsError:
             problems.append(f"{topic.name}: {_refusal(error, rest, settings)}")
         else:
-            creations.append(Creation(topic, created=not code))
+            creations.append(TopicCreation(topic, created=not code))
     if problems:
         raise TopicsError("these topics could not be made:\n  " + "\n  ".join(problems))
     await claim(settings, take_over=take_over)
@@ -138,7 +138,7 @@ async def check_topics(settings: Settings) -> list[Finding]:
     return [*unfit, *findings(settings, topics, found), *owned]
 
 
-async def look_at_topics(settings: Settings) -> list[Finding]:
+async def find_topic_problems(settings: Settings) -> list[Finding]:
     """What is wrong with the topics alone: no transaction is begun, so it may be asked often.
 
     Raises:
@@ -152,7 +152,7 @@ async def look_at_topics(settings: Settings) -> list[Finding]:
 
 
 async def _ownership(
-    settings: Settings, topics: Topics, found: Mapping[str, Found]
+    settings: Settings, topics: Topics, found: Mapping[str, TopicState]
 ) -> list[Finding]:
     name = topics.output_owner.name
     if name not in found:
@@ -203,7 +203,7 @@ async def _described(
     return described
 
 
-async def _found(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, Found]:
+async def _found(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, TopicState]:
     described = await _described(client, names)
     present = [name for name in names if name in described]
     if not present:
@@ -218,7 +218,7 @@ async def _found(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, Fou
         if not code
     }
     return {
-        name: Found(
+        name: TopicState(
             partitions=len(described[name]),
             replication=min(len(partition["replicas"]) for partition in described[name]),
             config=configs.get(name),
@@ -241,7 +241,7 @@ async def _transactions(settings: Settings) -> list[Finding]:
             Finding(
                 "transactions",
                 "error",
-                f"the broker began none within {kafka.REACH_SECONDS:g} s",
+                f"the broker began none within {kafka.CONNECT_TIMEOUT:g} s",
                 "look at the broker's log; a cluster of fewer than 3 brokers needs "
                 "transaction.state.log.replication.factor and transaction.state.log.min.isr to be "
                 "no more than it has",

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 from agents.topics.remedies import REBUILD
-from streams.events import LARGEST_VALUE
+from streams.events import MAX_VALUE_BYTES
 from streams.exact.compression import CODECS, missing_packages
 from streams.settings import format_duration, milliseconds
 
@@ -61,7 +61,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TopicState:
     """A topic as it is.
 
     Attributes:
@@ -75,7 +75,7 @@ class Found:
     config: Mapping[str, str | None] | None
 
 
-def findings(settings: Settings, topics: Topics, found: Mapping[str, Found]) -> list[Finding]:
+def findings(settings: Settings, topics: Topics, found: Mapping[str, TopicState]) -> list[Finding]:
     """All that is wrong with the topics.
 
     Args:
@@ -93,21 +93,21 @@ def findings(settings: Settings, topics: Topics, found: Mapping[str, Found]) -> 
             )
             all_findings.append(Finding(topic.name, "error", f"is missing ({topic.holds})", remedy))
         else:
-            case = _Case(settings, topics, found, topic, actual)
+            case = _Check(settings, topics, found, topic, actual)
             for check in _CHECKS:
                 all_findings.extend(check(case))
     return all_findings
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class _Check:
     """One topic as it should be and as it is, and all around it."""
 
     settings: Settings
     topics: Topics
-    found: Mapping[str, Found]
+    found: Mapping[str, TopicState]
     topic: Topic
-    actual: Found
+    actual: TopicState
 
     def error(self, what: str, remedy: str) -> Finding:
         return Finding(self.topic.name, "error", what, remedy)
@@ -133,7 +133,7 @@ class _Case:
         )
 
 
-def _partitions(case: _Case) -> Iterator[Finding]:
+def _partitions(case: _Check) -> Iterator[Finding]:
     have = case.actual.partitions
     followed = case.topic.co_partitioned
     if followed is not None and followed in case.found:
@@ -175,7 +175,7 @@ def _repartition(partitions: int) -> str:
     )
 
 
-def _replication(case: _Case) -> Iterator[Finding]:
+def _replication(case: _Check) -> Iterator[Finding]:
     have, wanted = case.actual.replication, case.topic.replication
     if have < wanted:
         yield case.warning(
@@ -204,7 +204,7 @@ def _replication(case: _Case) -> Iterator[Finding]:
         )
 
 
-def _elections(case: _Case) -> Iterator[Finding]:
+def _elections(case: _Check) -> Iterator[Finding]:
     if case.actual.replication > 1 and case.text("unclean.leader.election.enable") == "true":
         yield case.warning(
             "may be led by a copy that is behind (unclean.leader.election.enable=true): what was "
@@ -213,18 +213,18 @@ def _elections(case: _Case) -> Iterator[Finding]:
         )
 
 
-def _quorum(case: _Case) -> int:
+def _quorum(case: _Check) -> int:
     return int(case.topic.config["min.insync.replicas"])
 
 
-def _readable(case: _Case) -> Iterator[Finding]:
+def _readable(case: _Check) -> Iterator[Finding]:
     if case.actual.config is None:
         yield case.warning(
             "its settings may not be read, so they are unchecked", "allow DescribeConfigs on it"
         )
 
 
-def _cleanup(case: _Case) -> Iterator[Finding]:
+def _cleanup(case: _Check) -> Iterator[Finding]:
     have, wanted = case.text("cleanup.policy"), case.topic.config["cleanup.policy"]
     if have is not None and have != wanted:
         loses = "loses what has not changed for long" if case.topic.compacted else "loses records"
@@ -234,13 +234,13 @@ def _cleanup(case: _Case) -> Iterator[Finding]:
         )
 
 
-def _size(case: _Case) -> Iterator[Finding]:
+def _size(case: _Check) -> Iterator[Finding]:
     have = case.number("max.message.bytes")
     if have is None:
         return
     wanted = int(case.topic.config["max.message.bytes"])
     # Producers of events may be held to less, as long as an event that is right fits.
-    least = LARGEST_VALUE + _HEADROOM if case.topic == case.topics.events else wanted
+    least = MAX_VALUE_BYTES + _HEADROOM if case.topic == case.topics.events else wanted
     if have < least:
         yield case.error(
             f"has max.message.bytes={have:.0f}, too little: {least} are needed",
@@ -248,7 +248,7 @@ def _size(case: _Case) -> Iterator[Finding]:
         )
 
 
-def _retention(case: _Case) -> Iterator[Finding]:
+def _retention(case: _Check) -> Iterator[Finding]:
     have = case.number("retention.ms")
     if case.topic.compacted or have is None:
         return
@@ -270,7 +270,7 @@ def _retention(case: _Case) -> Iterator[Finding]:
         )
 
 
-def _event_retention(case: _Case, have: float, shown: str, fix: str) -> Iterator[Finding]:
+def _event_retention(case: _Check, have: float, shown: str, fix: str) -> Iterator[Finding]:
     settings = case.settings
     if have == milliseconds(settings.retention):
         pass  # as it was asked for; the settings themselves are checked when they are read
@@ -295,7 +295,7 @@ def _event_retention(case: _Case, have: float, shown: str, fix: str) -> Iterator
         )
 
 
-def _timestamps(case: _Case) -> Iterator[Finding]:
+def _timestamps(case: _Check) -> Iterator[Finding]:
     wanted = case.topic.config.get("message.timestamp.type")
     have = case.text("message.timestamp.type")
     if wanted is not None and have is not None and have != wanted:
@@ -306,7 +306,7 @@ def _timestamps(case: _Case) -> Iterator[Finding]:
         )
 
 
-def _clocks(case: _Case) -> Iterator[Finding]:
+def _clocks(case: _Check) -> Iterator[Finding]:
     """How far ahead of the broker's clock a producer's may be, where its time is what counts."""
     wanted = case.topic.config.get("message.timestamp.type")
     ahead = case.number("message.timestamp.after.max.ms")
@@ -329,7 +329,7 @@ def _shown(number: float) -> str:
     return format_duration(timedelta(milliseconds=number))
 
 
-def _codec(case: _Case) -> Iterator[Finding]:
+def _codec(case: _Check) -> Iterator[Finding]:
     have = case.text("compression.type")
     if have in {None, "producer", "uncompressed"}:
         return
@@ -345,7 +345,7 @@ def _codec(case: _Case) -> Iterator[Finding]:
         )
 
 
-def _compaction(case: _Case) -> Iterator[Finding]:
+def _compaction(case: _Check) -> Iterator[Finding]:
     if not case.topic.compacted:
         return
     over = [name for name in _RESTORE if (case.number(name) or 0) > float(case.topic.config[name])]
@@ -364,7 +364,7 @@ def _compaction(case: _Case) -> Iterator[Finding]:
         )
 
 
-_CHECKS: Final[tuple[Callable[[_Case], Iterator[Finding]], ...]] = (
+_CHECKS: Final[tuple[Callable[[_Check], Iterator[Finding]], ...]] = (
     _partitions,
     _replication,
     _elections,

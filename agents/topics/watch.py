@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import mode
 import structlog
 
-from agents.topics.admin import look_at_topics
+from agents.topics.admin import find_topic_problems
 from streams.errors import LiveAudienceError
 from streams.topics import Topics
 
@@ -55,7 +55,7 @@ class TopicWatch(mode.Service):
     async def look(self) -> None:
         """Look once; log what was not found the last time."""
         try:
-            findings = await look_at_topics(self._settings)
+            findings = await find_topic_problems(self._settings)
         except LiveAudienceError as error:
             # The worker has trouble of its own then, and tells it.
             log.warning("the topics could not be looked at", error=str(error))

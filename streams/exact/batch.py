@@ -57,7 +57,7 @@ class Batch(Generic[RowT]):
         since: Where rows were built from a topic that had lost its beginning: the Kafka timestamp
             (ms) from which on it held records. A key that may be older may have lost some. Else 0.
         more: Set by an agent that left work of its own undone: the next batch comes at once.
-        notes: What the agent wants its `Listener` to be told with the batch, once it is durable.
+        result: What the agent wants its `Listener` to be told with the batch, once it is durable.
     """
 
     __slots__ = (
@@ -67,11 +67,11 @@ class Batch(Generic[RowT]):
         "changed",
         "monotonic",
         "more",
-        "notes",
         "outputs",
         "partition",
         "read_at",
         "records",
+        "result",
         "rows",
         "since",
         "topic",
@@ -101,7 +101,7 @@ class Batch(Generic[RowT]):
         self.changed: dict[bytes, RowT | None] = {}
         self.outputs: list[Output] = []
         self.more = False
-        self.notes: Any = None
+        self.result: Any = None
         self._breathed = time.monotonic()
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -124,7 +124,7 @@ class Batch(Generic[RowT]):
         self.changed.clear()
         self.outputs.clear()
         self.more = False
-        self.notes = None
+        self.result = None
 
     @property
     def is_empty(self) -> bool:
@@ -154,7 +154,7 @@ class Batch(Generic[RowT]):
         """Wait for it no more; what the agent still does with it is lost."""
         self._done.cancel()
 
-    async def worked_off(self) -> None:
+    async def wait_processed(self) -> None:
         """Wait until the agent is through with it; raises what the agent raised."""
         await self._done
 

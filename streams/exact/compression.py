@@ -2,8 +2,8 @@
 
 A few kB may hold gigabytes, and a size that is declared may be a lie. So nothing is decompressed as
 a whole: each reader gives at most as many bytes as it is asked for, and holds little more itself:
-gzip 32 KiB, lz4 4 MiB, snappy a block of `_SNAPPY_AT_ONCE`, zstd its window (2 MiB at Kafka's usual
-level, 128 MiB at most, of which memory is taken as it is filled).
+gzip 32 KiB, lz4 4 MiB, snappy a block of `_SNAPPY_STEP_BYTES`, zstd its window (2 MiB at Kafka's
+usual level, 128 MiB at most, of which memory is taken as it is filled).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CODECS: Final = {1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}
 
 #: Blocks of snappy up to this size are decompressed at once by its library, others in Python.
-_SNAPPY_AT_ONCE: Final = 1 << 20
+_SNAPPY_STEP_BYTES: Final = 1 << 20
 
 #: How far back snappy's compressors look.
 _SNAPPY_WINDOW: Final = 1 << 16
@@ -211,7 +211,7 @@ def _blocks(data: memoryview) -> Iterator[bytes]:
 
 def _block(data: memoryview) -> Iterator[bytes]:
     size, at = _length(data)
-    if size > _SNAPPY_AT_ONCE:
+    if size > _SNAPPY_STEP_BYTES:
         yield from _elements(data, at, size)
         return
     import cramjam  # noqa: PLC0415  # its want is told elsewhere
@@ -248,9 +248,9 @@ def _elements(data: memoryview, at: int, size: int) -> Iterator[bytes]:  # noqa:
             at += 1 + extra
             if at + length > len(data):
                 raise CompressionError("holds snappy that ends before its end")
-            for begin in range(at, at + length, _SNAPPY_AT_ONCE):
-                found += data[begin : min(begin + _SNAPPY_AT_ONCE, at + length)]
-                if len(found) > 2 * _SNAPPY_AT_ONCE:
+            for begin in range(at, at + length, _SNAPPY_STEP_BYTES):
+                found += data[begin : min(begin + _SNAPPY_STEP_BYTES, at + length)]
+                if len(found) > 2 * _SNAPPY_STEP_BYTES:
                     yield (piece := bytes(found[:-_SNAPPY_WINDOW]))
                     given += len(piece)
                     del found[:-_SNAPPY_WINDOW]
@@ -269,7 +269,7 @@ def _elements(data: memoryview, at: int, size: int) -> Iterator[bytes]:  # noqa:
             found += (copied * (length // back + 1))[:length] if back < length else copied
         if given + len(found) > size:
             break
-        if len(found) > 2 * _SNAPPY_AT_ONCE:
+        if len(found) > 2 * _SNAPPY_STEP_BYTES:
             yield (piece := bytes(found[:-_SNAPPY_WINDOW]))
             given += len(piece)
             del found[:-_SNAPPY_WINDOW]

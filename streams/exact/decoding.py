@@ -20,7 +20,7 @@ from streams.exact.parsing import (
     KEPT_BYTES,
     KEPT_HEADER_BYTES,
     KEPT_KEY_BYTES,
-    MOST_HEADERS,
+    MAX_HEADERS,
     Unreadable,
     are_in_place,
     header_count,
@@ -41,7 +41,7 @@ PIECE_BYTES: Final = 1 << 19
 _LONG_BYTES: Final = 1 << 20
 
 #: Longer records are not read: they are told of with the beginning of their value.
-LARGEST_RECORD: Final = 1 << 22
+MAX_RECORD_BYTES: Final = 1 << 22
 
 #: A piece has so many records at most, for their lengths are read in Python.
 _PIECE_RECORDS: Final = 50_000
@@ -280,9 +280,9 @@ class BatchReader:
             if not count:
                 assert length is not None
                 content += self._take(length + 10 - len(content))
-                if (headers := header_count(content)) > MOST_HEADERS:
+                if (headers := header_count(content)) > MAX_HEADERS:
                     self._rest = content
-                    yield from self._pass_by(f"with {headers} headers, over {MOST_HEADERS}")
+                    yield from self._pass_by(f"with {headers} headers, over {MAX_HEADERS}")
                     continue
                 count, end, _ = _whole_records(content)
                 if not count:
@@ -403,7 +403,7 @@ def _whole_records(content: bytes) -> tuple[int, int, int | None]:
 
 __all__ = [
     "HEADER_BYTES",
-    "LARGEST_RECORD",
+    "MAX_RECORD_BYTES",
     "PIECE_BYTES",
     "BatchReader",
     "Header",

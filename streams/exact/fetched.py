@@ -6,9 +6,8 @@ records are those of its C decoder: `offset`, `timestamp`, `key`, `value` and `h
 is read, also one that aiokafka would not read, is in `decoding.py`.
 
 All else stays aiokafka's: `getmany` waits, keeps the position, raises errors and minds rebalances.
-It takes from a fetch response what that gives when iterated: `hand_over` puts ours in the place of
-aiokafka's, and that gives itself, once. So the next fetch is under way while this one is worked
-off.
+It takes from a fetch response what that gives when iterated: `use_raw_records` replaces aiokafka's
+by ours, and that gives itself, once. So the next fetch is under way while this one is processed.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from streams.exact.batch_header import HEADER_BYTES, read_header
 from streams.exact.decoding import (
-    LARGEST_RECORD,
+    MAX_RECORD_BYTES,
     BatchReader,
     padded,
     unreadable_batch,
@@ -76,21 +75,21 @@ class KeptRecords(MemoryRecords):
 theirs.MemoryRecords = KeptRecords
 
 
-def hand_over(consumer: AIOKafkaConsumer, largest: int = LARGEST_RECORD) -> None:
-    """Have a started consumer's `getmany` give what was fetched as `Fetched`, one each time.
+def use_raw_records(consumer: AIOKafkaConsumer, largest: int = MAX_RECORD_BYTES) -> None:
+    """Have a started consumer's `getmany` give what was fetched as `FetchResponse`, one each time.
 
     Args:
         consumer: It.
         largest: Records of more bytes are told of as unreadable.
     """
     fetcher = consumer._fetcher  # noqa: SLF001  # shown nowhere
-    if type(fetcher._records) is not _Responses:  # noqa: SLF001
-        fetcher._records = _Responses(fetcher._records, largest)  # noqa: SLF001
+    if type(fetcher._records) is not _RawRecords:  # noqa: SLF001
+        fetcher._records = _RawRecords(fetcher._records, largest)  # noqa: SLF001
 
 
 async def take(
     consumer: AIOKafkaConsumer, source: TopicPartition, timeout_ms: int
-) -> Fetched | None:
+) -> FetchResponse | None:
     """Give what was fetched of a partition, or None if nothing comes in time.
 
     Args:
@@ -103,7 +102,7 @@ async def take(
     """
     fetched = await consumer.getmany(source, timeout_ms=timeout_ms)
     for found in fetched.get(source, ()):
-        assert isinstance(found, Fetched)
+        assert isinstance(found, FetchResponse)
         return found
     return None
 
@@ -236,7 +235,7 @@ class _Run:
         return at
 
 
-class Fetched:
+class FetchResponse:
     """The committed records of one fetch response, of one partition.
 
     Args:
@@ -257,7 +256,7 @@ class Fetched:
     def __init__(
         self,
         response: PartitionRecords,
-        largest: int = LARGEST_RECORD,
+        largest: int = MAX_RECORD_BYTES,
         suspects: dict[TopicPartition, int] | None = None,
         highwater: int | None = None,
     ) -> None:
@@ -273,10 +272,10 @@ class Fetched:
 
     # -- for aiokafka ------------------------------------------------------------------------------
 
-    def __iter__(self) -> Iterator[Fetched]:
+    def __iter__(self) -> Iterator[FetchResponse]:
         return self
 
-    def __next__(self) -> Fetched:
+    def __next__(self) -> FetchResponse:
         """Be handed over, once.
 
         Raises:
@@ -448,17 +447,17 @@ def _is_abort(response: PartitionRecords, batch: Any) -> bool:
         return False
 
 
-class _Responses(OrderedDict[Any, Any]):
+class _RawRecords(OrderedDict[Any, Any]):
     """What aiokafka's fetcher keeps of what it has fetched, by partition."""
 
-    def __init__(self, before: Any, largest: int = LARGEST_RECORD) -> None:
+    def __init__(self, before: Any, largest: int = MAX_RECORD_BYTES) -> None:
         self._largest = largest
         self._suspects: dict[Any, int] = {}
         super().__init__(before)
 
     def __setitem__(self, source: Any, result: Any) -> None:
         if type(result) is FetchResult and type(result._partition_records) is PartitionRecords:  # noqa: SLF001
-            result._partition_records = Fetched(  # noqa: SLF001
+            result._partition_records = FetchResponse(  # noqa: SLF001
                 result._partition_records,  # noqa: SLF001
                 self._largest,
                 self._suspects,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: The most that such a batch may hold compressed: it is decompressed as a whole.
-_MOST_BYTES: Final = 1 << 25
+_MAX_BYTES: Final = 1 << 25
 
 #: Where the attributes lie, and the key behind format 0's and format 1's header.
 _ATTRIBUTES: Final = 17
@@ -99,6 +99,6 @@ class LegacyReader:
         found = 0
         while piece := reader.read(1 << 20):
             found += len(piece)
-            if found > _MOST_BYTES:
-                raise CompressionError(f"it holds more than {_MOST_BYTES} bytes")
+            if found > _MAX_BYTES:
+                raise CompressionError(f"it holds more than {_MAX_BYTES} bytes")
         return found

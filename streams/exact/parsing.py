@@ -24,7 +24,7 @@ KEPT_HEADER_BYTES: Final = 64 * 1024
 
 #: More headers of one record are not read: each takes some 100 bytes and 3 us, and 3 bytes at least
 #: of what came.
-MOST_HEADERS: Final = 10_000
+MAX_HEADERS: Final = 10_000
 
 _APPEND_TIME: Final = 0x08
 
@@ -204,8 +204,8 @@ def _headers(body: _Bytes, at: int) -> tuple[list[tuple[str, bytes | None]], int
     count, at = varint(body, at)
     if not 0 <= count <= len(body) - at:  # each takes two bytes or more
         raise _Damaged(f"{count} headers are announced where {len(body) - at} bytes are left")
-    if count > MOST_HEADERS:
-        raise _Damaged(f"of {count} headers none is read, for they are over {MOST_HEADERS}")
+    if count > MAX_HEADERS:
+        raise _Damaged(f"of {count} headers none is read, for they are over {MAX_HEADERS}")
     headers = []
     for _ in range(count):
         length, at = varint(body, at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.exact.errors import NewerFormat, Refusal
+from streams.exact.errors import Unrecoverable, UnsupportedFormat
 from streams.exact.rows import RESERVED
 
 #: The key it is stored under; compaction keeps the last one.
@@ -64,13 +64,13 @@ def decode_position(value: bytes | None) -> Position:
             raise ValueError("it was deleted")  # noqa: TRY301  # all that is wrong comes so
         position = _decoder.decode(value)
     except (msgspec.DecodeError, ValueError) as error:
-        raise Refusal(
+        raise Unrecoverable(
             f"the position in the changelog cannot be read ({error}): somebody else has written to "
             "that topic, and how far its rows have come cannot be known; let nobody else write "
             "there, then start under another group, with a changelog of its own"
         ) from error
     if position.format > FORMAT:
-        raise NewerFormat(
+        raise UnsupportedFormat(
             f"the changelog's position has format {position.format}, this version reads up to "
             f"{FORMAT}: start the version that wrote it, or a newer one"
         )

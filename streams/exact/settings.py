@@ -78,7 +78,7 @@ class ExactSettings:
     max_batch_bytes: int = 900_000
     fetch_bytes: int = 8 * 1024 * 1024
     rack: str | None = None
-    keep_state: float = 3600.0
+    state_cache_ttl: float = 3600.0
     client_id: str = field(default="exact")
     remedies: Remedies = Remedies()
 

@@ -42,7 +42,7 @@ def conflicts(settings: Fields) -> list[Conflict]:
     return [*_time_conflicts(settings), *_security_conflicts(settings)]
 
 
-def doubts(settings: Fields) -> list[Conflict]:
+def find_warnings(settings: Fields) -> list[Conflict]:
     """What works, but seldom as it was meant."""
     return [*_time_doubts(settings), *_security_doubts(settings)]
 

@@ -14,7 +14,7 @@ from streams.settings.model import PREFIX, Settings
 HIDDEN: Final = "***"
 
 
-def outside_name(field: str) -> str:
+def env_name(field: str) -> str:
     """The name that a field of `Settings` has in the environment."""
     return PREFIX + field.upper()
 

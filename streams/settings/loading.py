@@ -14,7 +14,7 @@ from pydantic import SecretStr, ValidationError
 
 from streams.errors import SettingsError
 from streams.settings.allowed import allowed
-from streams.settings.checks import Conflict, CrossCheckError, doubts
+from streams.settings.checks import Conflict, CrossCheckError, find_warnings
 from streams.settings.model import PREFIX, Settings
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def load(assignments: Iterable[str] = (), env_file: Path | None = Path(".env")) 
     problems.extend(found)
     if settings is None or problems:
         raise SettingsError(problems)
-    warnings.extend(doubt.text for doubt in doubts(settings))
+    warnings.extend(warning.text for warning in find_warnings(settings))
     fields = Settings.model_fields
     return Loaded(
         settings, {name: origins.get(name, DEFAULT) for name in fields}, tuple(sorted(warnings))

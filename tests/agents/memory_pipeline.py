@@ -6,8 +6,8 @@ import orjson
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from agents.pipeline.broadcasts.agent import Broadcasts
-from agents.pipeline.scopes.agent import Scopes, heads
+from agents.pipeline.broadcasts.agent import BroadcastProcessor
+from agents.pipeline.scopes.agent import ScopeProcessor, heads
 from streams import audience
 from streams.audience.scope_codec import decode_scope, encode_scope
 from streams.exact import Batch, Rows
@@ -92,7 +92,7 @@ class Line:
         self.broadcasts = Stage(
             self,
             self.topics.events.name,
-            lambda: Broadcasts(self.settings, self.topics),
+            lambda: BroadcastProcessor(self.settings, self.topics),
             lambda work, number, rows: work.restored(number, rows, self.now, partitions),
             audience.decode,
             audience.encode,
@@ -100,7 +100,7 @@ class Line:
         self.scopes = Stage(
             self,
             self.topics.scope_sums.name,
-            lambda: Scopes(self.settings, self.topics),
+            lambda: ScopeProcessor(self.settings, self.topics),
             lambda work, number, rows: work.restored(number, rows),
             decode_scope,
             encode_scope,

@@ -6,12 +6,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from agents.pipeline.broadcasts.agent import Broadcasts
-from agents.serving.metrics.pipeline import MOST_PLATFORMS, Pipeline
+from agents.serving.metrics.pipeline import MAX_PLATFORMS, PipelineMetrics
 from streams import events, rfc3339
 from streams.clock import ManualClock
 from streams.settings import Settings
 from streams.topics import Topics
-from streams.viewer_event import LONGEST_PLATFORM, LONGEST_SLUG, ViewerEvent
+from streams.viewer_event import MAX_PLATFORM, MAX_SLUG, ViewerEvent
 
 
 def size(container):
@@ -47,9 +47,9 @@ def test_of_times():
 def test_of_platforms_venues_and_programmes():
     most = 0
     for number in range(60_000):
-        slug = f"{number:x}".rjust(LONGEST_SLUG, "a")
-        event = ViewerEvent(slug[-LONGEST_PLATFORM:], "b", "", venue=slug, programme="p" + slug[1:])
-        assert events._learn_slugs(event)
+        slug = f"{number:x}".rjust(MAX_SLUG, "a")
+        event = ViewerEvent(slug[-MAX_PLATFORM:], "b", "", venue=slug, programme="p" + slug[1:])
+        assert events._cache_slugs(event)
         if not number % 5_000 or number == 33_332:
             most = max(most, size(events._platforms) + size(events._slugs))
     assert 5_000_000 < most < 50_000_000
@@ -58,8 +58,8 @@ def test_of_platforms_venues_and_programmes():
 def test_of_what_is_no_slug_nothing():
     before = set(events._slugs)
     for wrong in ("", "-", "A", "x" * 65, "é", "x" * 60_000):
-        assert not events._learn_slugs(ViewerEvent("fliggy", "b", "", venue=wrong))
-        assert not events._learn_slugs(ViewerEvent(wrong, "b", ""))
+        assert not events._cache_slugs(ViewerEvent("fliggy", "b", "", venue=wrong))
+        assert not events._cache_slugs(ViewerEvent(wrong, "b", ""))
     assert events._slugs == before
 
 
@@ -67,14 +67,14 @@ def test_of_platforms_rules():
     settings = Settings(partitions=1)
     work = Broadcasts(settings, Topics.of(settings))
     for number in range(11_000):
-        work.rules_of(f"{number:0{LONGEST_PLATFORM}}")
+        work.rules_for(f"{number:0{MAX_PLATFORM}}")
         assert len(work._rules) <= 10_001
     assert size(work._rules) < 5_000_000
 
 
 def test_of_labels():
     registry = CollectorRegistry()
-    pipeline = Pipeline(registry, ManualClock(0))
+    pipeline = PipelineMetrics(registry, ManualClock(0))
     for number in range(1_000):
         pipeline.batch(
             accepted={f"p{number}": 1},
@@ -88,7 +88,7 @@ def test_of_labels():
         for sample in family.samples
         if sample.name == "audience_events_total"
     }
-    assert len(platforms) == MOST_PLATFORMS + 1
+    assert len(platforms) == MAX_PLATFORMS + 1
     for outcome in ("accepted", "late", "rejected"):
         assert sum(
             sample.value

@@ -6,14 +6,14 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rounds import Outcome, as_json
+from rounds import BatchResult, as_json
 
 TARGETS = {"2000": 0.4, "distinct": 0.3}
 """The least that the worker is to reach, as a share of the bare loop's pace."""
 
 _MIB = 1024 * 1024
 
-_FIGURES: Sequence[tuple[str, Callable[[Outcome], float | None], str]] = (
+_FIGURES: Sequence[tuple[str, Callable[[BatchResult], float | None], str]] = (
     ("events/s", lambda o: o.events_per_second, "{:,.0f}"),
     ("CPU s per million events", lambda o: o.cpu, "{:.2f}"),
     ("the broker's CPU s per million", lambda o: o.broker_cpu, "{:.2f}"),
@@ -21,7 +21,7 @@ _FIGURES: Sequence[tuple[str, Callable[[Outcome], float | None], str]] = (
     ("s from process start to done", lambda o: o.wall, "{:.2f}"),
 )
 
-Pair = tuple[Outcome, Outcome]
+Pair = tuple[BatchResult, BatchResult]
 """One round: the bare loop's and the worker's."""
 
 

@@ -79,7 +79,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BatchResult:
     """What one round came to.
 
     Attributes:
@@ -112,13 +112,13 @@ class _Timed:
         self._begun = at
         self._before = self._look()
 
-    def done(self, at: float) -> Outcome:
+    def done(self, at: float) -> BatchResult:
         assert self._begun is not None
         assert self._before is not None
         process, broker = self._look()
         millions = self._stage.events / 1e6
         cpu, broker_cpu = spent(self._before[0], process), spent(self._before[1], broker)
-        return Outcome(
+        return BatchResult(
             events_per_second=self._stage.events / (at - self._begun),
             wall=at - self._launched,
             cpu=None if cpu is None else cpu / millions,
@@ -130,7 +130,7 @@ class _Timed:
         return usage(self._pid), usage(self._stage.broker_pid)
 
 
-async def bare(stage: Stage, topic: str) -> Outcome:
+async def bare(stage: Stage, topic: str) -> BatchResult:
     """Run the bare loop over a topic."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -165,7 +165,7 @@ def _first_number(line: bytes) -> float:
 
 async def worker(
     stage: Stage, group: str, observer: Callable[[int], Sequence[str]] | None = None
-) -> Outcome:
+) -> BatchResult:
     """Run the real worker over a workload, with a state of its own from nothing.
 
     Args:
@@ -298,7 +298,7 @@ async def delete(brokers: str, topics: Iterable[Topic]) -> None:
         await client.close()
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
+def as_json(outcome: BatchResult) -> dict[str, Any]:
     """The figures by name, rounded to what was measured."""
     return {
         name: value if value is None or isinstance(value, int) else round(value, 4)

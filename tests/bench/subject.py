@@ -77,7 +77,7 @@ class Subject:
             stderr=asyncio.subprocess.PIPE,
             limit=2**24,
         )
-        self._listening = asyncio.create_task(self._listen())
+        self._captured_logs = asyncio.create_task(self._listen())
         await self.until(lambda: bool(self._url))
         self.answering = time.time() - self.began
         self.http = aiohttp.ClientSession(self._url)
@@ -131,7 +131,7 @@ class Subject:
 
     def check(self) -> None:
         """Raise RuntimeError if it has ended."""
-        if self._process.returncode is not None or self._listening.done():
+        if self._process.returncode is not None or self._captured_logs.done():
             raise RuntimeError("the worker has ended early:\n" + self._log.read_text()[-4000:])
 
     async def kill(self) -> None:
@@ -139,7 +139,7 @@ class Subject:
         if self._process.returncode is None:
             self._process.kill()
         await self._process.wait()
-        await self._listening
+        await self._captured_logs
         if self._url:
             await self.http.close()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import agents.pipeline.broadcasts.outcome
 from agents.cli import main
-from agents.pipeline.broadcasts.deltas import Sums
+from agents.pipeline.broadcasts.deltas import ScopeDeltas
 from streams.audience import Difference
 
 
@@ -24,7 +24,7 @@ class _Nothing(Difference):
         pass
 
 
-class _NoSums(Sums):
+class _NoSums(ScopeDeltas):
     """Tells no scope anything."""
 
     _nothing = _Nothing()
@@ -36,5 +36,5 @@ class _NoSums(Sums):
         return iter(())
 
 
-agents.pipeline.broadcasts.outcome.Sums = _NoSums
+agents.pipeline.broadcasts.outcome.ScopeDeltas = _NoSums
 main()

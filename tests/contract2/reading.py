@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams import events
-from streams.rejections import Reason, Refused
-from streams.routing import Router
-from streams.viewer_event import LONGEST_TITLE, ViewerEvent
+from streams.rejections import Reason, Rejected
+from streams.routing import PartitionChecker
+from streams.viewer_event import MAX_TITLE, ViewerEvent
 
 CLOCK_MARGIN_MS = 10 * 60_000
 """What a producer's time may be ahead of the worker's clock, over `AUDIENCE_FUTURE`."""
 
 _LONE = re.compile("[\ud800-\udfff]")  # Python's json has joined the pairs by then
-_MOST_DIGITS = 30
+_MAX_DIGITS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def read(value: bytes | None) -> tuple[ViewerEvent, int, set[str]]:
     """
     try:
         return *events.read(value), set()
-    except Refused:
+    except Rejected:
         mended, what = _mended(value)
         if not what:
             raise
@@ -71,7 +71,7 @@ def read(value: bytes | None) -> tuple[ViewerEvent, int, set[str]]:
 def _mended(value: bytes | None) -> tuple[bytes, set[str]]:
     """The fields of a document that may be read once it is mended, and what there was to mend."""
     what: set[str] = set()
-    if value is None or len(value) > events.LARGEST_VALUE:
+    if value is None or len(value) > events.MAX_VALUE_BYTES:
         return b"", what
 
     def text(found: str) -> str:
@@ -97,7 +97,7 @@ def _mended(value: bytes | None) -> tuple[bytes, set[str]]:
             value.decode(),
             parse_constant=never,
             parse_float=lambda _: 0.5,  # wrong in every field that is looked at
-            parse_int=lambda digits: int(digits) if len(digits) < _MOST_DIGITS else 10**30,
+            parse_int=lambda digits: int(digits) if len(digits) < _MAX_DIGITS else 10**30,
         )
         document = visit(document)
     except (ValueError, RecursionError):
@@ -105,21 +105,23 @@ def _mended(value: bytes | None) -> tuple[bytes, set[str]]:
     if not isinstance(document, dict):
         return b"", set()
     title = document.get("title")
-    if isinstance(title, str) and len(title) > LONGEST_TITLE:
-        document["title"] = title[:LONGEST_TITLE]
+    if isinstance(title, str) and len(title) > MAX_TITLE:
+        document["title"] = title[:MAX_TITLE]
         what.add("title")
     known = {name: document[name] for name in ViewerEvent.__struct_fields__ if name in document}
     return json.dumps(known, separators=(",", ":")).encode(), what
 
 
-def check(given: Record, event: ViewerEvent, at: int, future_ms: int, router: Router | None):
+def check(
+    given: Record, event: ViewerEvent, at: int, future_ms: int, router: PartitionChecker | None
+):
     """Refuse what is misrouted or in the future (section 1); `at` is in microseconds."""
     if router is not None:
         router.check(given.key, given.partition, event.platform, event.broadcast)
     elif given.key != f"{event.platform}:{event.broadcast}".encode():
-        raise Refused(Reason.MISROUTED, "the key is another", event.platform)
+        raise Rejected(Reason.MISROUTED, "the key is another", event.platform)
     latest = [] if given.log_append else [given.read_at + future_ms + CLOCK_MARGIN_MS]
     if given.has_timestamp:
         latest.append(given.timestamp + future_ms)
     if at > min(latest, default=given.read_at + future_ms + CLOCK_MARGIN_MS) * 1000:
-        raise Refused(Reason.FUTURE, "at: after what AUDIENCE_FUTURE allows", event.platform)
+        raise Rejected(Reason.FUTURE, "at: after what AUDIENCE_FUTURE allows", event.platform)

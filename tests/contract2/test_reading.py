@@ -7,8 +7,8 @@ from contract2.reading import Record, read
 from contract2.telling import at, ms
 from contract2.twin import Twin
 
-from streams.rejections import Refused
-from streams.routing import Router
+from streams.rejections import Rejected
+from streams.routing import PartitionChecker
 
 NOON = ms("12:00:00")
 MINUTE = 60_000
@@ -88,14 +88,14 @@ def test_lone_surrogates_are_mended_anywhere():
 )
 def test_what_is_mended_is_still_refused_for_all_else(change, reason):
     fields = {**json.loads(VALUE), "title": "x" * 201, "y": "\ud800", **change}
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as refused:
         read(json.dumps(fields).encode())
     assert refused.value.reason == reason
 
 
 def test_what_is_refused_as_before():
     for value in (None, b"", b"[]", b'"\\ud800"', b"\xff", VALUE[:-1], b" " * 65_600 + VALUE):
-        with pytest.raises(Refused, match="malformed"):
+        with pytest.raises(Rejected, match="malformed"):
             read(value)
 
 
@@ -103,7 +103,7 @@ def test_misrouted():
     twin = Twin()
     twin.feed(Record(VALUE, b"twitch:b2", NOON, NOON))
     assert twin.refused == {"misrouted": 1}
-    twin = Twin(router=Router("murmur2", 8))
+    twin = Twin(router=PartitionChecker("murmur2", 8))
     for partition in range(8):
         twin.feed(Record(VALUE, b"twitch:b1", NOON, NOON, partition=partition))
     assert twin.refused == {"misrouted": 7}

@@ -19,8 +19,8 @@ from contract2.rules import Settings
 from contract2.run import MINUTE, Run
 
 from streams import rfc3339
-from streams.rejections import Reason, Refused
-from streams.routing import Router
+from streams.rejections import Reason, Rejected
+from streams.routing import PartitionChecker
 
 MINUTES = ("peak_at", "first_audience_at", "run")
 TIMES = ("started_at", "ended_at")
@@ -90,7 +90,9 @@ class Twin:
     key is checked.
     """
 
-    def __init__(self, environment: Mapping[str, str] | None = None, router: Router | None = None):
+    def __init__(
+        self, environment: Mapping[str, str] | None = None, router: PartitionChecker | None = None
+    ):
         self.settings = Settings(environment)
         self.now = 0
         self.runs: list[Life] = []
@@ -105,7 +107,7 @@ class Twin:
 
     # -- records ---------------------------------------------------------------------------------
 
-    def feed(self, record: Record) -> Refused | None:
+    def feed(self, record: Record) -> Rejected | None:
         """Take in a record; why it is refused, if it is."""
         self.now = record.read_at
         try:
@@ -113,7 +115,7 @@ class Twin:
             self.mended.update(mended)
             check(record, event, at, self.settings.future_ms, self._router)
             self._take(record, event, at)
-        except Refused as refused:
+        except Rejected as refused:
             self.refused[refused.reason.value] += 1
             return refused
         return None
@@ -130,7 +132,7 @@ class Twin:
             run = Run(rules)
         elif isinstance(state, Tombstone):
             if not (begins and minute > state.last + rules.restart_gap):
-                raise Refused(Reason.LATE, "its row is gone", event.platform)
+                raise Rejected(Reason.LATE, "its row is gone", event.platform)
             run = Run(rules, minute, state.last + rules.restart_gap)
         elif begins and not state.run.is_late(at) and minute > state.run.restart():
             self._close(state)
@@ -144,7 +146,7 @@ class Twin:
         elif state.run.is_late(at):
             state.run.late += 1
             state.changed()
-            raise Refused(Reason.LATE, "its minute is sealed", event.platform)
+            raise Rejected(Reason.LATE, "its minute is sealed", event.platform)
         self._apply(state, record, event, at)
 
     def _apply(self, life, record, event, at):

@@ -14,8 +14,8 @@ from aiokafka.errors import KafkaError
 
 from hostile import batches, slow, values
 from streams.events import read
-from streams.rejections import Reason, Refused
-from streams.routing import LONGEST_KEY
+from streams.rejections import Reason, Rejected
+from streams.routing import MAX_KEY_BYTES
 
 CHUNK = 400
 #: A value that is larger is read once more here, to see what that costs.
@@ -42,11 +42,11 @@ def expected(record, timestamp, partitions):
         timestamp: Its Kafka timestamp in milliseconds.
         partitions: How many there are.
     """
-    if record.key is not None and len(record.key) > LONGEST_KEY:
+    if record.key is not None and len(record.key) > MAX_KEY_BYTES:
         return _ONLY["misrouted"]
     try:
         event, at = read(record.value)
-    except Refused as refused:
+    except Rejected as refused:
         return _ONLY[refused.reason]
     right = f"{event.platform}:{event.broadcast}".encode()
     if record.key != right or values.place(right, partitions) != record.partition:

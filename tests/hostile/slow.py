@@ -147,10 +147,10 @@ def search(read, rng, most_seconds, kept=24):
 def reading():
     """`streams.events.read`, refusals and all."""
     from streams.events import read  # noqa: PLC0415  # run as a script, the path comes first
-    from streams.rejections import Refused  # noqa: PLC0415  # as above
+    from streams.rejections import Rejected  # noqa: PLC0415  # as above
 
     def read_or_refuse(value):
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(Rejected):
             read(value)
 
     return read_or_refuse

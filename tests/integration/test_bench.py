@@ -18,7 +18,7 @@ import bare  # found by the line above, as what follows
 import fleet
 import hotspots
 import workload
-from rounds import Outcome
+from rounds import BatchResult
 
 BENCH = Path(__file__).parents[1] / "bench"
 EVENTS = 4_000
@@ -45,7 +45,7 @@ async def test_tells_all_figures_of_both_workloads(brokers):
         for pair in document["rounds"]:
             assert pair["ratio"] > 0
             for outcome in (pair["bare"], pair["worker"]):
-                assert outcome.keys() == Outcome.__dataclass_fields__.keys()
+                assert outcome.keys() == BatchResult.__dataclass_fields__.keys()
                 assert outcome["events_per_second"] > 0
                 assert outcome["wall"] > 0
                 assert outcome["broker_cpu"] is None  # it is not the benchmark's own

@@ -12,10 +12,10 @@ from kafka_tools import consume_all, create_topic
 from processes import Process
 
 from agents.topics import owner as owner_module
-from agents.topics.admin import check_topics, create_topics, look_at_topics
+from agents.topics.admin import check_topics, create_topics, find_topic_problems
 from agents.topics.owner import NotOwnerError, OutputOwnership, claim, read_owner
 from streams.errors import TopicsError
-from streams.exact.errors import Refusal
+from streams.exact.errors import Unrecoverable
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -39,11 +39,11 @@ async def test_a_second_group_is_refused_before_anything_is_made(blue, admin):
     for said in ("AUDIENCE_OUTPUT_PREFIX", "AUDIENCE_GROUP=blue", "--take-over", "operations.md"):
         assert said in str(caught.value)
     assert Topics.of(green).broadcasts_changelog.name not in await admin.list_topics()
-    for look in (check_topics, look_at_topics):
+    for look in (check_topics, find_topic_problems):
         found = [each for each in await look(green) if "belong to the group blue" in each.what]
         assert [each.severity for each in found] == ["error"]
         assert not [each for each in await look(blue) if each.severity == "error"]
-    with pytest.raises(Refusal, match="belong to the group blue"):
+    with pytest.raises(Unrecoverable, match="belong to the group blue"):
         await OutputOwnership(green).check()
     await OutputOwnership(blue).check()
 
@@ -87,9 +87,11 @@ async def test_a_take_over_that_was_killed_is_run_again(blue):
         patch.setattr(owner_module, "fence", broken)
         with pytest.raises(RuntimeError):
             await create_topics(green, take_over=True)
-        with pytest.raises(Refusal, match=r"is not through.*topics create --take-over. again"):
+        with pytest.raises(
+            Unrecoverable, match=r"is not through.*topics create --take-over. again"
+        ):
             await OutputOwnership(green).check()
-        with pytest.raises(Refusal, match="belong to the group green"):
+        with pytest.raises(Unrecoverable, match="belong to the group green"):
             await OutputOwnership(blue).check()
     await create_topics(green, take_over=True)
     await OutputOwnership(green).check()
@@ -110,7 +112,7 @@ async def answer_to_claim(settings):
 async def test_outputs_of_nobody_are_to_be_claimed_first(blue):
     topic = Topics.of(blue).output_owner
     await create_topic(blue.brokers[0], topic.name, cleanup_policy="compact")
-    with pytest.raises(Refusal, match=r"nobody has claimed .* `live-audience topics create`"):
+    with pytest.raises(Unrecoverable, match=r"nobody has claimed .* `live-audience topics create`"):
         await OutputOwnership(blue).check()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from streams import events, rfc3339, strict_json
 from streams.events import ViewerEvent, read
-from streams.rejections import Reason, Refused
+from streams.rejections import Reason, Rejected
 
 RIGHT: dict[str, Any] = {
     "platform": "fliggy",
@@ -28,8 +28,8 @@ def with_member(text: str) -> bytes:
     return document()[:-1] + b"," + text.encode("utf-8", "surrogatepass") + b"}"
 
 
-def refusal(value: bytes | None) -> Refused:
-    with pytest.raises(Refused) as caught:
+def refusal(value: bytes | None) -> Rejected:
+    with pytest.raises(Rejected) as caught:
         read(value)
     return caught.value
 
@@ -73,8 +73,8 @@ def test_an_event_with_everything() -> None:
     ],
 )
 def test_usual_events_take_the_quick_path(value: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = events._read_exactly(value)
-    monkeypatch.setattr(events, "_read_exactly", None)
+    exact = events._parse_strict(value)
+    monkeypatch.setattr(events, "_parse_strict", None)
     assert read(value) == exact
 
 
@@ -226,7 +226,7 @@ def test_a_value_of_just_the_largest_size_is_read() -> None:
 
 
 def test_nesting_has_the_same_limit_however_deep_the_caller() -> None:
-    most = strict_json.DEEPEST - 1
+    most = strict_json.MAX_DEPTH - 1
     deepest = with_member('"x":' + "[" * most + "]" * most)
     beyond = with_member('"x":' + "[" * (most + 1) + "]" * (most + 1))
 

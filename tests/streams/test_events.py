@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams import events
-from streams.events import read, read_alike
-from streams.rejections import Reason, Refused
+from streams.events import parse_same_broadcast, read
+from streams.rejections import Reason, Rejected
 
 # --- the reference -------------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ REFERENCE_FIELDS = (
 )
 
 
-def refusal_as_answer(refused: Refused) -> tuple[str, ...]:
+def refusal_as_answer(refused: Rejected) -> tuple[str, ...]:
     assert refused.detail
     assert refused.detail.isprintable()
     assert len(refused.detail) < 400
@@ -176,7 +176,7 @@ def refusal_as_answer(refused: Refused) -> tuple[str, ...]:
 def answer(value: bytes | None) -> tuple[Any, ...]:
     try:
         event, at = read(value)
-    except Refused as refused:
+    except Rejected as refused:
         return refusal_as_answer(refused)
     fields = tuple(getattr(event, name) for name, _, _ in REFERENCE_FIELDS)
     assert all(type(field) in (str, int, type(None)) for field in fields)
@@ -369,7 +369,7 @@ def test_times_are_read_alike_the_first_time_and_again(text: str) -> None:
 def test_a_right_event_is_read_and_both_paths_agree(members: dict[str, str]) -> None:
     value = ("{" + ",".join(f'"{name}":{token}' for name, token in members.items()) + "}").encode()
     event, at = read(value)
-    assert (event, at) == events._read_exactly(value)
+    assert (event, at) == events._parse_strict(value)
 
 
 def of_one_broadcast(first: dict[str, str], others: list[dict[str, str]]) -> list[bytes]:
@@ -392,7 +392,7 @@ def test_events_of_one_broadcast_are_read_at_once(
 ) -> None:
     values = of_one_broadcast(first, others)
     one_by_one = [read(value) for value in values]
-    found = read_alike(values)
+    found = parse_same_broadcast(values)
     if not all(event.broadcast.isprintable() for event, _ in one_by_one):
         assert found is None
         return
@@ -410,7 +410,7 @@ def test_what_is_read_at_once_is_what_is_read_one_by_one(
     values: list[bytes | None], twice: bool
 ) -> None:
     values = values * 2 if twice else values
-    found = read_alike(values)
+    found = parse_same_broadcast(values)
     if found is not None:
         assert list(zip(*found, strict=True)) == [read(value) for value in values]
         assert len({tuple(getattr(e, name) for name in LABELS) for e in found[0]}) == 1
@@ -418,5 +418,5 @@ def test_what_is_read_at_once_is_what_is_read_one_by_one(
 
 @pytest.mark.parametrize("text", [text for text in TIMES if len(reference(document(at=text))) == 2])
 def test_what_is_no_time(text: str) -> None:
-    with pytest.raises(Refused, match=r"^invalid: at: must be a time of RFC 3339"):
+    with pytest.raises(Rejected, match=r"^invalid: at: must be a time of RFC 3339"):
         read(document(at=text))

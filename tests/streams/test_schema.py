@@ -15,7 +15,7 @@ from jsonschema.validators import extend
 
 from streams import schema
 from streams.events import read
-from streams.rejections import Refused
+from streams.rejections import Rejected
 from streams.summaries import BroadcastSummary, ScopeSummary, encode, minute_text, time_text
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "schema"
@@ -129,7 +129,7 @@ def test_the_schema_takes_what_the_reader_takes(
 def is_read(event: Any) -> bool:
     try:
         read(json.dumps(event).encode())
-    except Refused:
+    except Rejected:
         return False
     return True
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from streams.errors import SettingsError
 from streams.settings import Settings, format_duration, load, parse_duration
 from streams.settings.allowed import allowed
-from streams.settings.display import outside_name, shown
+from streams.settings.display import env_name, shown
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +15,7 @@ def nowhere(monkeypatch, tmp_path):
     """No setting comes from the environment or a file of this machine."""
     monkeypatch.chdir(tmp_path)
     for field in Settings.model_fields:
-        monkeypatch.delenv(outside_name(field), raising=False)
+        monkeypatch.delenv(env_name(field), raising=False)
 
 
 def wrong(*assignments):
@@ -205,7 +205,7 @@ class TestEach:
     @pytest.mark.parametrize(("field", "text"), pairs(BAD))
     def test_bad_value_is_named_with_what_is_allowed(self, field, text):
         problems = wrong(f"{field}={text}")
-        assert any(problem.startswith(outside_name(field)) for problem in problems)
+        assert any(problem.startswith(env_name(field)) for problem in problems)
         assert all(
             "must be" in problem or "needs" in problem or "which?" in problem
             for problem in problems

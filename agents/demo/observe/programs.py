@@ -42,14 +42,14 @@ Elsewhere: https://prometheus.io/download/ has both; put `prometheus` and `alert
 PATH."""
 
 
-class Found(NamedTuple):
+class Programs(NamedTuple):
     """Where the programs are."""
 
     prometheus: str
     alertmanager: str
 
 
-def find() -> Found:
+def find() -> Programs:
     """Look for both programs on the PATH.
 
     Raises:
@@ -62,7 +62,7 @@ def find() -> Found:
         places = {"prometheus": prometheus, "alertmanager": alertmanager}
         missing = (name for name, place in places.items() if place is None)
         raise DemoError(_MISSING.format(" and ".join(missing)))
-    return Found(prometheus, alertmanager)
+    return Programs(prometheus, alertmanager)
 
 
 class Program:

@@ -11,7 +11,7 @@ import orjson
 
 from agents import kafka
 from agents.demo.museums import Museum, course, museums
-from agents.demo.record import SECOND, Sent, rfc3339
+from agents.demo.record import SECOND, SourceRecord, rfc3339
 from agents.topics.sending import BATCH_BYTES, Sender
 from streams.routing import partition_for
 from streams.topics import Topics
@@ -19,19 +19,19 @@ from streams.topics import Topics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agents.demo.observe.timeline import Plan
+    from agents.demo.observe.timeline import Timeline
     from streams.settings import Settings
 
 _NOISE: Final = 0.015
 _MINUTE: Final = 60.0
 
 
-def silent_one() -> Museum:
+def silent_museum() -> Museum:
     """The broadcast that falls silent: the Louvre's on Fliggy."""
     return next(m for m in museums() if (m.platform, m.venue) == ("fliggy", "louvre"))
 
 
-class Evening:
+class Scenario:
     """All museums' broadcasts; they begin together, and each lasts as long as it did.
 
     Args:
@@ -42,13 +42,13 @@ class Evening:
         quiet: Whether the one that falls silent is silent now.
     """
 
-    def __init__(self, plan: Plan, start: float) -> None:
+    def __init__(self, plan: Timeline, start: float) -> None:
         self._plan = plan
         self._start = start
         self._on_air = list(museums())
         self._begun: set[bytes] = set()
         # Not for secrets: the same evening each time.
-        self._dice = random.Random("evening")  # noqa: S311 - see above
+        self._rng = random.Random("evening")  # noqa: S311 - see above
         self.quiet = False
 
     @property
@@ -56,7 +56,7 @@ class Evening:
         """Whether all broadcasts have ended."""
         return not self._on_air
 
-    def due(self, now: float) -> Iterator[Sent]:
+    def due(self, now: float) -> Iterator[SourceRecord]:
         """Yield what the platforms send at this moment, in seconds since 1970."""
         elapsed = now - self._start
         self.quiet = self._plan.quiet(elapsed)
@@ -64,22 +64,22 @@ class Evening:
             if elapsed >= museum.made.minutes * _MINUTE:
                 self._on_air.remove(museum)
                 yield _event(museum, now, kind="ended")
-            elif not (self.quiet and museum is silent_one()):
+            elif not (self.quiet and museum is silent_museum()):
                 yield self._sample(museum, now, elapsed)
 
-    def _sample(self, museum: Museum, now: float, elapsed: float) -> Sent:
+    def _sample(self, museum: Museum, now: float, elapsed: float) -> SourceRecord:
         fields: dict[str, Any] = {}
         if museum.key not in self._begun:
             self._begun.add(museum.key)
             fields["kind"] = "started"
-        noise = 1 + _NOISE * (2 * self._dice.random() - 1)
+        noise = 1 + _NOISE * (2 * self._rng.random() - 1)
         fields["viewers"] = round(course(museum.made.audience, int(elapsed / _MINUTE)) * noise)
         if museum.made.views is not None:
             fields["views"] = int(museum.made.views * elapsed / _MINUTE / museum.made.minutes)
         return _event(museum, now, **fields)
 
 
-def _event(museum: Museum, now: float, **fields: Any) -> Sent:
+def _event(museum: Museum, now: float, **fields: Any) -> SourceRecord:
     at = int(now * SECOND)
     event = {
         "platform": museum.platform,
@@ -90,11 +90,11 @@ def _event(museum: Museum, now: float, **fields: Any) -> Sent:
         "title": museum.title,
         **fields,
     }
-    return Sent(museum.key, orjson.dumps(event), at)
+    return SourceRecord(museum.key, orjson.dumps(event), at)
 
 
 async def send(
-    settings: Settings, evening: Evening, every: float, on_turn: Callable[[bool], None]
+    settings: Settings, evening: Scenario, every: float, on_turn: Callable[[bool], None]
 ) -> None:
     """Send an evening in real time, until it is over.
 

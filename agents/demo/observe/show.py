@@ -10,20 +10,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from agents.demo.base import PATIENCE, Show
+from agents.demo.base import PATIENCE, Demo
 from agents.demo.museums import museums
 from agents.demo.observe import programs
 from agents.demo.observe.notifications import follow, receiving
-from agents.demo.observe.scenario import Evening, send, silent_one
-from agents.demo.observe.timeline import SCALE, Plan
+from agents.demo.observe.scenario import Scenario, send, silent_museum
+from agents.demo.observe.timeline import SCALE, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agents.demo.console import Screen
-    from agents.demo.observe.programs import Found, Program
-    from agents.demo.worker import Worker
+    from agents.demo.console import DemoConsole
+    from agents.demo.observe.programs import Program, Programs
+    from agents.demo.worker import WorkerProcess
     from streams.settings import Settings
 
 _LOOK_EVERY: Final = 0.2
@@ -37,12 +37,12 @@ async def run(
     brokers: str | None = None,
     keep: bool = False,
     patience: float = PATIENCE,
-    screen: Screen | None = None,
+    screen: DemoConsole | None = None,
     scale: float = SCALE,
 ) -> int:
     """Show the museums' evening in real time, watched by a Prometheus and an Alertmanager.
 
-    Args, result and errors are those of `Show` and `Show.run`, but that with `once` it is done when
+    Args, result and errors are those of `Demo` and `Demo.run`, but that with `once` it is done when
     the alert has fired and resolved, and `patience` is also how much later than planned that may
     be; and the scale: the factor of all durations of the rules.
 
@@ -50,18 +50,24 @@ async def run(
         DemoError: Prometheus or Alertmanager is not installed; it says how to get them.
     """
     found = programs.find()
-    show = Observed(found, Plan.scaled(scale), patience, screen, once=once)
+    show = ObserveDemo(found, Timeline.scaled(scale), patience, screen, once=once)
     return await show.run(settings, once=once, brokers=brokers, keep=keep)
 
 
-class Observed(Show):
+class ObserveDemo(Demo):
     """The museums' evening in real time."""
 
     # The rules rely on it.
     fixed = {"stale": timedelta(minutes=5)}  # noqa: RUF012 - never changed, as the base says
 
     def __init__(
-        self, found: Found, plan: Plan, patience: float, screen: Screen | None, *, once: bool
+        self,
+        found: Programs,
+        plan: Timeline,
+        patience: float,
+        screen: DemoConsole | None,
+        *,
+        once: bool,
     ) -> None:
         super().__init__(patience, screen)
         self._found = found
@@ -70,7 +76,7 @@ class Observed(Show):
         self._notified: list[str] = []
         self._gone = False
 
-    async def perform(self, settings: Settings, worker: Worker) -> None:
+    async def play(self, settings: Settings, worker: WorkerProcess) -> None:
         """Start all that watches, send the evening, and tell which alerts fire and resolve.
 
         It stays until Ctrl-C or, with `once`, until the alert has fired and resolved, or should
@@ -95,7 +101,7 @@ class Observed(Show):
                 )
             alerts_page = await prometheus.alerts_page()
             began = time.time()
-            evening = Evening(plan, began)
+            evening = Scenario(plan, began)
             self._tell_what_comes(worker, alerts_page, manager, began)
             tasks = [
                 asyncio.create_task(send(settings, evening, plan.every, self._on_turn)),
@@ -109,13 +115,13 @@ class Observed(Show):
                 # Their errors, if they have any, were looked at above.
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    def closing_words(self) -> tuple[str, ...]:
+    def closing_lines(self) -> tuple[str, ...]:
         """Return nothing: where all is was told before."""
         return ()
 
     async def _watch(
         self,
-        worker: Worker,
+        worker: WorkerProcess,
         watching: tuple[Program, ...],
         tasks: list[asyncio.Task[None]],
         began: float,
@@ -144,7 +150,7 @@ class Observed(Show):
         return self._gone and self._notified[:2] == ["firing", "resolved"]
 
     def _on_turn(self, quiet: bool) -> None:
-        name = silent_one().key.decode()
+        name = silent_museum().key.decode()
         if quiet:
             self._say(f"{name} falls silent: no more events, though it has not ended")
         else:
@@ -174,7 +180,7 @@ class Observed(Show):
         self.screen.say(f"{time.strftime('%H:%M:%S')}  {what}")
 
     def _tell_what_comes(
-        self, worker: Worker, alerts_page: str, manager: Program, began: float
+        self, worker: WorkerProcess, alerts_page: str, manager: Program, began: float
     ) -> None:
         plan, say = self._plan, self.screen.say
         say()
@@ -186,7 +192,7 @@ class Observed(Show):
         say()
         say(f"{len(museums())} museums' broadcasts of 2020 begin now and go on in real time. The")
         say(f"rules are those of production, {1 / plan.scale:g} times as fast. What will happen:")
-        name = silent_one().key.decode()
+        name = silent_museum().key.decode()
         for after, what in (
             (plan.quiet_after, f"{name} falls silent, without having ended"),
             (plan.fires, f"{_ALERT} fires for it"),
@@ -202,7 +208,7 @@ class Observed(Show):
 
 def _is_awaited(labels: dict[str, str]) -> bool:
     """Whether an alert is the one that the show is about."""
-    silent = silent_one()
+    silent = silent_museum()
     named = (labels["alertname"], labels.get("platform"), labels.get("broadcast"))
     return named == (_ALERT, silent.platform, silent.broadcast)
 

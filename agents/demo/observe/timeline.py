@@ -24,7 +24,7 @@ _REAL_HOLDS: Final = ("BroadcastCoverageLow", "SimulcastLegMissing")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Timeline:
     """When what happens, in seconds from the evening's start.
 
     Attributes:
@@ -44,7 +44,7 @@ class Plan:
     quiet_every: float
 
     @classmethod
-    def scaled(cls, scale: float) -> Plan:
+    def scaled(cls, scale: float) -> Timeline:
         """Return the plan for rules whose durations are those of production times `scale`.
 
         Raises:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aiokafka.admin import AIOKafkaAdminClient
 
-    from agents.demo.record import Sent
+    from agents.demo.record import SourceRecord
     from agents.demo.season.generator import Season
     from streams.settings import Settings
 
@@ -28,7 +28,7 @@ _LOOK_EVERY: Final = 1.0
 _DAY: Final = len("2020-09-25")
 
 
-class Feed:
+class SeasonSender:
     """Sends a season as fast as the broker takes it.
 
     Args:
@@ -59,7 +59,7 @@ class Feed:
         await send(settings, self._records(), self._tell)
         self.all_sent = True
 
-    def _records(self) -> Iterator[Sent]:
+    def _records(self) -> Iterator[SourceRecord]:
         for record in self._season.records():
             self._reached = record.sent
             yield record

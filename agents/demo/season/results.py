@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WORLD: Final = "world"
 
 
-class Sums(NamedTuple):
+class ScopeTotals(NamedTuple):
     """Those figures of a scope that are sums over its broadcasts."""
 
     broadcasts: int = 0
@@ -116,9 +116,9 @@ class Results:
                     yield f"{name}: {figure} is {getattr(found, figure):,} for {value:,}"
 
 
-def scope_sums(broadcasts: Mapping[bytes, BroadcastSummary]) -> dict[str, Sums]:
+def scope_sums(broadcasts: Mapping[bytes, BroadcastSummary]) -> dict[str, ScopeTotals]:
     """Add the broadcasts up by scope: what the scopes' own summaries must say."""
-    sums: dict[str, Sums] = {}
+    sums: dict[str, ScopeTotals] = {}
     for summary in broadcasts.values():
         mine = (
             1,
@@ -129,8 +129,10 @@ def scope_sums(broadcasts: Mapping[bytes, BroadcastSummary]) -> dict[str, Sums]:
             summary.joins if summary.views is None else summary.views,
         )
         for name in _scopes_of(summary):
-            so_far = sums.get(name, Sums())
-            sums[name] = Sums(*(here + more for here, more in zip(so_far, mine, strict=True)))
+            so_far = sums.get(name, ScopeTotals())
+            sums[name] = ScopeTotals(
+                *(here + more for here, more in zip(so_far, mine, strict=True))
+            )
     return sums
 
 

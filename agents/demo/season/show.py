@@ -8,26 +8,26 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from agents.demo.base import PATIENCE, Show
+from agents.demo.base import PATIENCE, Demo
 from agents.demo.compare import compare
 from agents.demo.errors import DemoError
 from agents.demo.season import tables
-from agents.demo.season.feed import Feed, following
+from agents.demo.season.feed import SeasonSender, following
 from agents.demo.season.generator import Season
 from agents.demo.season.results import WORLD, reading
 from agents.demo.season.totals import totals
 from agents.demo.tables import published as published_figures
 
 if TYPE_CHECKING:
-    from agents.demo.console import Screen, Tell
+    from agents.demo.console import DemoConsole, ProgressCallback
     from agents.demo.season.feed import Progress
     from agents.demo.season.results import Results
-    from agents.demo.worker import Worker
+    from agents.demo.worker import WorkerProcess
     from streams.settings import Settings
 
 #: Longer than the season: then it doesn't matter how far apart the partitions are read.
 _HISTORY: Final = timedelta(days=400)
-_MOST_TOLD: Final = 10
+_MAX_LISTED: Final = 10
 _MIB: Final = 1024 * 1024
 
 
@@ -38,15 +38,15 @@ async def run(
     brokers: str | None = None,
     keep: bool = False,
     patience: float = PATIENCE,
-    screen: Screen | None = None,
+    screen: DemoConsole | None = None,
     season: Season | None = None,
 ) -> int:
     """Replay a season through the whole system on this machine, and print the leaderboard.
 
-    Args, result and errors are those of `Show` and `Show.run`, but that `patience` is for how long
+    Args, result and errors are those of `Demo` and `Demo.run`, but that `patience` is for how long
     nothing at all may happen; and the season: None is the published one.
     """
-    show = SeasonShow(season or Season(), patience, screen)
+    show = SeasonDemo(season or Season(), patience, screen)
     return await show.run(settings, once=once, brokers=brokers, keep=keep)
 
 
@@ -64,18 +64,18 @@ class Pace(NamedTuple):
     memory: int | None
 
 
-class SeasonShow(Show):
+class SeasonDemo(Demo):
     """A season of broadcasts."""
 
     fixed = {"scope_history": _HISTORY}  # noqa: RUF012 - never changed, as the base says
 
-    def __init__(self, season: Season, patience: float, screen: Screen | None) -> None:
+    def __init__(self, season: Season, patience: float, screen: DemoConsole | None) -> None:
         super().__init__(patience, screen)
         self._season = season
 
-    async def perform(self, settings: Settings, worker: Worker) -> None:
+    async def play(self, settings: Settings, worker: WorkerProcess) -> None:
         """Send the season, wait until all of it is in the figures, and print these."""
-        feed = Feed(self._season)
+        feed = SeasonSender(self._season)
         count = len(self._season.broadcasts)
         async with reading(settings, count) as results, following(settings) as progress:
             began = time.monotonic()
@@ -92,12 +92,12 @@ class SeasonShow(Show):
 
     async def _wait(
         self,
-        feed: Feed,
+        feed: SeasonSender,
         sending: asyncio.Task[None],
         results: Results,
         progress: Progress,
-        worker: Worker,
-        tell: Tell,
+        worker: WorkerProcess,
+        tell: ProgressCallback,
     ) -> None:
         """Wait until all that is sent is in the figures, and tell how far that is."""
         count = len(self._season.broadcasts)
@@ -121,14 +121,14 @@ class SeasonShow(Show):
             if so_far != happened:
                 happened, happened_at = so_far, time.monotonic()
             elif time.monotonic() - happened_at > self.patience:
-                told = list(islice(results.missing(feed.sent), _MOST_TOLD))
+                told = list(islice(results.missing(feed.sent), _MAX_LISTED))
                 missing = "".join(f"\n  {line}" for line in told)
                 raise DemoError(
                     f"Nothing has happened for {self.patience:.0f} s, and not all that was sent is "
-                    f"in the figures:{missing}\n{worker.last_words()}"
+                    f"in the figures:{missing}\n{worker.last_log_lines()}"
                 )
 
-    def closing_words(self) -> tuple[str, ...]:
+    def closing_lines(self) -> tuple[str, ...]:
         """Return what becomes of the figures while it stays up, line by line."""
         return (
             "Those of the scopes are at /v1/scopes and stay. The broadcasts are over, so a quarter",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from agents.demo.console import Screen
+    from agents.demo.console import DemoConsole
     from agents.demo.season.totals import Total
     from streams.summaries import BroadcastSummary, ScopeSummary
 
@@ -22,7 +22,7 @@ _SHOWN: Final = 10
 _FIGURES: Final = ("broad-\ncasts", "views", "peak", "at (UTC)", "viewer-\nhours")
 
 
-def world(summary: ScopeSummary, totals: Sequence[Total], screen: Screen) -> Table:
+def world(summary: ScopeSummary, totals: Sequence[Total], screen: DemoConsole) -> Table:
     """Return the figures of the whole season, its totals beside the published ones."""
     table = table_of("The season")
     table.add_column("figure")

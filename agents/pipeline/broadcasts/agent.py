@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from agents.pipeline.broadcasts.lifecycle import Lifecycle
-from agents.pipeline.broadcasts.outcome import Outcome
-from agents.pipeline.broadcasts.retry import Careful
+from agents.pipeline.broadcasts.lifecycle import Timers
+from agents.pipeline.broadcasts.outcome import BatchResult
+from agents.pipeline.broadcasts.retry import RecordByRecordRetry
 from streams.audience import Row, Tombstone, standing, summary
 from streams.errors import LiveAudienceError
-from streams.events import read, read_alike
-from streams.rejections import Reason, Refused
-from streams.routing import LONGEST_KEY, Router, check_length
+from streams.events import parse_same_broadcast, read
+from streams.rejections import Reason, Rejected
+from streams.routing import MAX_KEY_BYTES, PartitionChecker, check_length
 from streams.summaries import encode
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 #: So many records of one broadcast, and so many broadcasts, are taken between two breaths at most.
-_RECORDS_A_STEP: Final = 16
-_KEYS_A_STEP: Final = 8
+_RECORDS_PER_STEP: Final = 16
+_KEYS_PER_STEP: Final = 8
 
 #: How many rows one batch finalises at most, so that a hundred thousand do not stop the rest.
-_FINAL_AT_ONCE = 5_000
+_MAX_FINALISED_PER_BATCH = 5_000
 
 _FINAL = "the broadcast is final (AUDIENCE_SILENCE, AUDIENCE_FINAL_MARGIN)"
 
@@ -43,7 +43,7 @@ _NEW: Final = standing(None)
 State = Row | Tombstone
 
 
-class Broadcasts:
+class BroadcastProcessor:
     """Works off batches of viewer events.
 
     Nothing in here awaits, sends or reads a clock, though others may have a turn between the steps
@@ -64,7 +64,7 @@ class Broadcasts:
         self._rejected = topics.rejected.name
         self._summaries = topics.broadcast_summaries.name
         self._sums = topics.scope_sums.name
-        self._router = Router(settings.partitioner, settings.partitions)
+        self._router = PartitionChecker(settings.partitioner, settings.partitions)
         self._future = int(settings.future.total_seconds() * 1_000_000)
         self._margin = settings.final_margin.total_seconds()
         self._tombstone = int(settings.tombstone.total_seconds() * 1000)
@@ -76,7 +76,7 @@ class Broadcasts:
             + ([settings.silence] if settings.silence is not None else [])
         )
         self._first_wait = shortest.total_seconds() + self._margin
-        self.lifecycles: dict[int, Lifecycle] = {}
+        self.lifecycles: dict[int, Timers] = {}
         self.refused_before: Mapping[int, int] = {}
 
     # -- following the partitions ----------------------------------------------------------------
@@ -93,8 +93,8 @@ class Broadcasts:
             partitions: How many partitions the viewer events really have, if that is known.
         """
         if partitions is not None and partitions != self._router.partitions:
-            self._router = Router(self._settings.partitioner, partitions)
-        lifecycle = Lifecycle(self._wait, self._first_wait)
+            self._router = PartitionChecker(self._settings.partitioner, partitions)
+        lifecycle = Timers(self._final_after, self._first_wait)
         lifecycle.restored(rows.committed, now)
         self.lifecycles[partition] = lifecycle
 
@@ -102,15 +102,15 @@ class Broadcasts:
         """Take note of a durable batch."""
         lifecycle = self.lifecycles.get(batch.partition)
         if lifecycle is not None:
-            lifecycle.committed(batch.changed, batch.notes.read, batch.monotonic)
+            lifecycle.committed(batch.changed, batch.result.read, batch.monotonic)
             if batch.caught_up:
-                lifecycle.tidy(batch.monotonic, batch.read_at)
+                lifecycle.drop_empty_buckets(batch.monotonic, batch.read_at)
 
     def lost(self, partition: int) -> None:
         """Stop following a partition."""
         self.lifecycles.pop(partition, None)
 
-    def _wait(self, row: Row) -> float:
+    def _final_after(self, row: Row) -> float:
         """Return the seconds without a record after which a row is final."""
         if row.ended_at is not None:
             return row.lateness * 60 + self._margin
@@ -130,7 +130,7 @@ class Broadcasts:
 
         None takes longer than a few records or broadcasts do.
         """
-        outcome = Outcome(batch)
+        outcome = BatchResult(batch)
         try:
             yield from self._steps(outcome, None)
         except LiveAudienceError:
@@ -143,97 +143,102 @@ class Broadcasts:
                 records=len(batch.records),
             )
             batch.reset()
-            outcome = Outcome(batch)
-            yield from self._steps(outcome, Careful(self))
-        batch.notes = outcome.notes
+            outcome = BatchResult(batch)
+            yield from self._steps(outcome, RecordByRecordRetry(self))
+        batch.result = outcome.counters
 
-    def _steps(self, outcome: Outcome, careful: Careful | None) -> Iterator[None]:
+    def _steps(self, outcome: BatchResult, retry: RecordByRecordRetry | None) -> Iterator[None]:
         batch = outcome.batch
         by_key: defaultdict[bytes, list[Any]] = defaultdict(list)
         for record in batch.records:
             by_key[record.key].append(record)
         # A key that has a row was found to be in its place when that began.
         known = batch.rows.committed
-        outcome.misplaced = self._router.misplaced(
+        outcome.misrouted = self._router.misrouted(
             batch.partition, [key for key in by_key if key not in known and key is not None]
         )
         for unreadable in batch.unreadable:
-            refused = Refused(Reason.MALFORMED, unreadable.detail)
-            outcome.refuse(unreadable, "", refused, unreadable.records)
+            refused = Rejected(Reason.MALFORMED, unreadable.detail)
+            outcome.reject(unreadable, "", refused, unreadable.records)
         # Before anything else, and of what is misplaced alone: in most batches nothing is.
-        for key in outcome.misplaced:
-            if len(key) > LONGEST_KEY:
+        for key in outcome.misrouted:
+            if len(key) > MAX_KEY_BYTES:
                 self._refuse_key(outcome, by_key.pop(key))
-        yield from self._apply_all(outcome, by_key, careful)
-        outcome.notes.read = list(batch.changed)
+        yield from self._apply_all(outcome, by_key, retry)
+        outcome.counters.read = list(batch.changed)
         if batch.caught_up and (lifecycle := self.lifecycles.get(batch.partition)) is not None:
-            yield from self._finalise_due(outcome, lifecycle, careful)
+            yield from self._finalise_due(outcome, lifecycle, retry)
         refused_before = self.refused_before.get(batch.partition, 0)
         yield from outcome.send(self._rejected, self._sums, refused_before)
 
     def _apply_all(
-        self, outcome: Outcome, by_key: dict[bytes, list[Any]], careful: Careful | None
+        self,
+        outcome: BatchResult,
+        by_key: dict[bytes, list[Any]],
+        retry: RecordByRecordRetry | None,
     ) -> Iterator[None]:
         for count, (key, records) in enumerate(by_key.items()):
-            if careful is not None:
-                yield from careful.apply(outcome, key, records)
-            elif len(records) > _RECORDS_A_STEP:
+            if retry is not None:
+                yield from retry.process_key(outcome, key, records)
+            elif len(records) > _RECORDS_PER_STEP:
                 yield from self.apply_many(outcome, key, records)
             else:
-                self.apply(outcome, key, records)
-                if not count % _KEYS_A_STEP:
+                self.process_key(outcome, key, records)
+                if not count % _KEYS_PER_STEP:
                     yield
 
     def _finalise_due(
-        self, outcome: Outcome, lifecycle: Lifecycle, careful: Careful | None
+        self, outcome: BatchResult, lifecycle: Timers, retry: RecordByRecordRetry | None
     ) -> Iterator[None]:
         batch = outcome.batch
-        finalise = self.finalise if careful is None else careful.finalise
-        due = list(lifecycle.due(batch.monotonic, batch.read_at, _FINAL_AT_ONCE))
-        batch.more = len(due) == _FINAL_AT_ONCE
+        finalise = self.finalise if retry is None else retry.finalise
+        due = list(lifecycle.due(batch.monotonic, batch.read_at, _MAX_FINALISED_PER_BATCH))
+        batch.more = len(due) == _MAX_FINALISED_PER_BATCH
         for count, key in enumerate(due):
             if key not in batch.changed:  # else it was read just now, and is looked at again
                 finalise(outcome, lifecycle, key)
-            if not count % _KEYS_A_STEP:
+            if not count % _KEYS_PER_STEP:
                 yield
 
     @staticmethod
-    def _refuse_key(outcome: Outcome, records: list[Any]) -> None:
+    def _refuse_key(outcome: BatchResult, records: list[Any]) -> None:
         """Refuse the records of a key that is too long to be right, whatever they say."""
         try:
             check_length(records[0].key)
-        except Refused as refused:
+        except Rejected as refused:
             for record in records:
-                outcome.refuse(record, refused.platform, refused)
+                outcome.reject(record, refused.platform, refused)
 
-    def apply(self, outcome: Outcome, key: bytes, records: list[Any]) -> None:
+    def process_key(self, outcome: BatchResult, key: bytes, records: list[Any]) -> None:
         """Judge and take in the records of one key, which are those of one broadcast."""
-        if len(records) > 1 and (told := self._alike(outcome, key, records)) is not None:
-            self._take(outcome, key, told, records, alike=True)
+        if len(records) > 1 and (told := self._parse_uniform(outcome, key, records)) is not None:
+            self._apply(outcome, key, told, records, alike=True)
             return
-        told, records = self.judge(outcome, key, records)
+        told, records = self.validate(outcome, key, records)
         if told:
-            self._take(outcome, key, told, records)
+            self._apply(outcome, key, told, records)
 
-    def apply_many(self, outcome: Outcome, key: bytes, records: list[Any]) -> Iterator[None]:
+    def apply_many(self, outcome: BatchResult, key: bytes, records: list[Any]) -> Iterator[None]:
         """Do the same with many records of one key, step by step."""
-        if (told := self._alike(outcome, key, records)) is not None:
-            self._take(outcome, key, told, records, alike=True)
+        if (told := self._parse_uniform(outcome, key, records)) is not None:
+            self._apply(outcome, key, told, records, alike=True)
             yield
             return
         told, kept = [], []
-        for begin in range(0, len(records), _RECORDS_A_STEP):
-            events, theirs = self.judge(outcome, key, records[begin : begin + _RECORDS_A_STEP])
+        for begin in range(0, len(records), _RECORDS_PER_STEP):
+            events, theirs = self.validate(outcome, key, records[begin : begin + _RECORDS_PER_STEP])
             told += events
             kept += theirs
             yield
         if told:
-            self._take(outcome, key, told, kept)
+            self._apply(outcome, key, told, kept)
 
-    def _alike(self, outcome: Outcome, key: bytes, records: list[Any]) -> list[Told] | None:
+    def _parse_uniform(
+        self, outcome: BatchResult, key: bytes, records: list[Any]
+    ) -> list[Told] | None:
         """Judge the records of one key at once; None if one by one is how it must be done."""
-        found = read_alike([record.value for record in records])
-        if found is None or key in outcome.misplaced:
+        found = parse_same_broadcast([record.value for record in records])
+        if found is None or key in outcome.misrouted:
             return None
         events, ats = found
         if key != f"{events[0].platform}:{events[0].broadcast}".encode():
@@ -242,51 +247,51 @@ class Broadcasts:
         lead = max([at - timestamp * 1000 for _, at, timestamp in told])
         if lead > self._future:
             return None
-        outcome.ahead = max(outcome.ahead, lead)
+        outcome.clock_skew = max(outcome.clock_skew, lead)
         return told
 
-    def judge(
-        self, outcome: Outcome, key: bytes, records: list[Any]
+    def validate(
+        self, outcome: BatchResult, key: bytes, records: list[Any]
     ) -> tuple[list[Told], list[Any]]:
         """Refuse what cannot be taken whatever its broadcast's row says; return the rest."""
         told: list[Told] = []
         kept = records
         platform = broadcast = ""
-        future, ahead = self._future, outcome.ahead
+        future, clock_skew = self._future, outcome.clock_skew
         for record in records:
             given = ""
             try:
                 event, at = read(record.value)
                 if event.platform != platform or event.broadcast != broadcast:
                     given = event.platform
-                    if key != f"{given}:{event.broadcast}".encode() or key in outcome.misplaced:
+                    if key != f"{given}:{event.broadcast}".encode() or key in outcome.misrouted:
                         self._router.check(key, outcome.batch.partition, given, event.broadcast)
                     platform, broadcast = given, event.broadcast
                 timestamp = record.timestamp or 0  # a record may have none
                 lead = at - timestamp * 1000
-                if lead > ahead:
+                if lead > clock_skew:
                     if lead > future:
                         given = platform
-                        raise Refused(  # noqa: TRY301  # as all other refusals come
+                        raise Rejected(  # noqa: TRY301  # as all other refusals come
                             Reason.FUTURE,
                             f"at: {lead / 1e6:.3f} s after the record's Kafka timestamp, over the "
                             f"{future / 1e6:g} s of AUDIENCE_FUTURE",
                         )
-                    ahead = lead
-            except Refused as refused:
+                    clock_skew = lead
+            except Rejected as refused:
                 if kept is records:
                     kept = records[: len(told)]
-                outcome.refuse(record, given or refused.platform, refused)
+                outcome.reject(record, given or refused.platform, refused)
             else:
                 told.append((event, at, timestamp))
                 if kept is not records:
                     kept.append(record)
-        outcome.ahead = ahead
+        outcome.clock_skew = clock_skew
         return told, kept
 
-    def _take(
+    def _apply(
         self,
-        outcome: Outcome,
+        outcome: BatchResult,
         key: bytes,
         told: list[Told],
         records: list[Any],
@@ -302,7 +307,7 @@ class Broadcasts:
             records: Their records.
             alike: Whether all name the same venue and programme.
         """
-        batch, notes = outcome.batch, outcome.notes
+        batch, counters = outcome.batch, outcome.counters
         platform = told[0][0].platform
         row = batch.rows.get(key)
         if type(row) is Row:
@@ -310,30 +315,32 @@ class Broadcasts:
             batch.changed[key] = row
             late = row.accept_all(told, before)
             if (not alike and len(told) > 1) or _labels(told[0][0]) != (row.venue, row.programme):
-                notes.relabelled += _relabelled(row, told, late)
+                counters.relabelled += _relabelled(row, told, late)
         elif type(row) is Tombstone and row.expires > int(batch.read_at * 1000):
             for record in records:
-                outcome.refuse(record, platform, Refused(Reason.LATE, _FINAL))
+                outcome.reject(record, platform, Rejected(Reason.LATE, _FINAL))
             return
         else:
             before = _NEW
-            rules = self._rules.get(platform) or self.rules_of(platform)
+            rules = self._rules.get(platform) or self.rules_for(platform)
             row = batch.changed[key] = Row.new(*told[0], rules)
             late = []
-            notes.cut += self._is_cut(batch, row)
+            counters.cut += self._is_cut(batch, row)
             if len(told) > 1:
                 late = [1 + place for place in row.accept_all(told[1:])]
-                notes.relabelled += 0 if alike else _relabelled(row, told, late)
+                counters.relabelled += 0 if alike else _relabelled(row, told, late)
         for place in late:
-            outcome.refuse(records[place], platform, _late(told[place][0], row))
+            outcome.reject(records[place], platform, _late(told[place][0], row))
         if accepted := len(told) - len(late):
-            notes.accepted[platform] = notes.accepted.get(platform, 0) + accepted
+            counters.accepted[platform] = counters.accepted.get(platform, 0) + accepted
         outcome.sums.of(platform, row).take(before, row)
         # Many rows of a batch have nothing to fold and no end: they are passed by here.
         if row.newest - row.lateness > row.folded or row.ended is not None:
-            self._finish(batch, key, row, was_ended=before.ended_at is not None)
+            self._fold_and_publish(batch, key, row, was_ended=before.ended_at is not None)
 
-    def _finish(self, batch: Batch[State], key: bytes, row: Row, *, was_ended: bool) -> None:
+    def _fold_and_publish(
+        self, batch: Batch[State], key: bytes, row: Row, *, was_ended: bool
+    ) -> None:
         """Fold what is sealed, and publish a row that ended, changed after its end, or resumed."""
         row.settle()
         if row.ended_at is not None:
@@ -341,7 +348,7 @@ class Broadcasts:
         elif was_ended:
             self._publish(batch, key, row, "live")
 
-    def rules_of(self, platform: str) -> Rules:
+    def rules_for(self, platform: str) -> Rules:
         """How a new broadcast of a platform is to be taken."""
         rules = self._rules.get(platform)
         if rules is None:
@@ -372,7 +379,7 @@ class Broadcasts:
         value = encode(summary(platform, broadcast, row, status))
         batch.send(self._summaries, key, value)
 
-    def finalise(self, outcome: Outcome, lifecycle: Lifecycle, key: bytes) -> None:
+    def finalise(self, outcome: BatchResult, lifecycle: Timers, key: bytes) -> None:
         """Look at a row whose time may have come."""
         batch, now = outcome.batch, outcome.batch.read_at
         row = batch.rows.read(key)  # not for keeps: most are only looked at
@@ -381,7 +388,7 @@ class Broadcasts:
                 self._publish(batch, key, row, "final")
                 outcome.sums.of(key.decode().partition(":")[0], row).retire(row)
                 batch.changed[key] = Tombstone(expires=int(now * 1000) + self._tombstone)
-                outcome.notes.finalised += 1
+                outcome.counters.finalised += 1
         elif row is not None and lifecycle.is_expired(key, row, now):
             batch.changed[key] = None
 
@@ -401,15 +408,15 @@ def _labels(event: ViewerEvent) -> tuple[str | None, str | None]:
     return event.venue, event.programme
 
 
-def _late(event: ViewerEvent, row: Row) -> Refused:
-    return Refused(
+def _late(event: ViewerEvent, row: Row) -> Rejected:
+    return Rejected(
         Reason.LATE,
         f"at: {event.at} is {row.lateness} min or more before the broadcast's newest minute "
         "(AUDIENCE_LATENESS)",
     )
 
 
-async def broadcasts(batches: AsyncIterable[Batch[State]], work: Broadcasts) -> None:
+async def broadcasts(batches: AsyncIterable[Batch[State]], work: BroadcastProcessor) -> None:
     """Work off batches as they come: the body of the Faust agent."""
     async for batch in batches:
         with batch:

@@ -1,7 +1,7 @@
 """Stage one of the scopes: what a batch of viewer events changes in each of them.
 
-No state is kept of a scope here. One `Sums` follows one batch, and takes the difference of each row
-once, when all of the batch's events are in the row and it is not settled yet.
+No state is kept of a scope here. One `ScopeDeltas` follows one batch, and takes the difference of
+each row once, when all of the batch's events are in the row and it is not folded yet.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 #: A record tells of so many minutes at most, or a batch that goes through months would make one
 #: that is too large for the topic. Several then follow one another.
-MOST_MINUTES: Final = 5_000
+MAX_MINUTES_PER_RECORD: Final = 5_000
 
 #: So many scopes are gone through between two breaths.
-_A_STEP: Final = 256
+_SCOPES_PER_STEP: Final = 256
 
 Group = tuple[str, str | None, str | None]
 
 
-class Sums:
+class ScopeDeltas:
     """What one batch changes in the scopes of its broadcasts."""
 
     __slots__ = ("_groups",)
@@ -44,7 +44,7 @@ class Sums:
             total = self._groups[group] = Difference()
         return total
 
-    def add(self, other: Sums) -> None:
+    def add(self, other: ScopeDeltas) -> None:
         """Add what another part of the batch changes; it is used up."""
         for group, difference in other._groups.items():
             total = self._groups.setdefault(group, difference)
@@ -67,7 +67,7 @@ class Sums:
         platforms: dict[str, Difference] = {}
         others: dict[str, Difference] = {}
         for count, ((platform, venue, programme), total) in enumerate(self._groups.items()):
-            if not count % _A_STEP:
+            if not count % _SCOPES_PER_STEP:
                 yield
             _add(platforms, f"platform:{platform}", total)
             if programme is not None:
@@ -81,7 +81,7 @@ class Sums:
             world.add(total)
         told: dict[bytes, Change] = {}
         for count, (name, total) in enumerate({"world": world, **platforms, **others}.items()):
-            if not count % _A_STEP:
+            if not count % _SCOPES_PER_STEP:
                 yield
             if (change := Change.of(total)) is not None:
                 told[name.encode()] = change
@@ -91,7 +91,7 @@ class Sums:
         """Send them with the batch, placed by scope, step by step."""
         changes = yield from self._steps()
         for count, (name, change) in enumerate(changes.items()):
-            if not count % _A_STEP:
+            if not count % _SCOPES_PER_STEP:
                 yield
             for part in _parts(change):
                 batch.send(topic, name, encode_change(part))
@@ -109,7 +109,7 @@ def _parts(change: Change) -> list[Change]:
 
     What is closed is judged by the newest minute before a record, so they come to the same.
     """
-    if len(change.minutes) + len(change.known) <= MOST_MINUTES:
+    if len(change.minutes) + len(change.known) <= MAX_MINUTES_PER_RECORD:
         return [change]
     minutes = sorted(change.minutes.keys() | change.known.keys())
     pieces = [
@@ -118,7 +118,8 @@ def _parts(change: Change) -> list[Change]:
             {minute: by for minute in piece if (by := change.known.get(minute))},
         )
         for piece in (
-            minutes[start : start + MOST_MINUTES] for start in range(0, len(minutes), MOST_MINUTES)
+            minutes[start : start + MAX_MINUTES_PER_RECORD]
+            for start in range(0, len(minutes), MAX_MINUTES_PER_RECORD)
         )
     ]
     change.minutes, change.known = {}, {}

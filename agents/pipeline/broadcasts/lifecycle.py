@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 #: Deadlines are kept in buckets of so many seconds: one is looked at up to so much later.
-GRANULARITY = 5.0
+BUCKET_SECONDS = 5.0
 
 
 class _Deadlines:
@@ -41,14 +41,14 @@ class _Deadlines:
 
     def put(self, key: bytes, deadline: float) -> None:
         """Move a key to the bucket of a deadline."""
-        bucket = int(deadline // GRANULARITY) + 1
+        bucket = int(deadline // BUCKET_SECONDS) + 1
         if self._bucket.get(key) != bucket:
             self._bucket[key] = bucket
             self._due[bucket].append(key)
 
     def put_new(self, keys: list[bytes], deadline: float) -> None:
         """Put keys that are in no bucket yet."""
-        bucket = int(deadline // GRANULARITY) + 1
+        bucket = int(deadline // BUCKET_SECONDS) + 1
         self._bucket.update(dict.fromkeys(keys, bucket))
         self._due[bucket].extend(keys)
 
@@ -58,15 +58,15 @@ class _Deadlines:
 
     def due(self, time: float) -> Iterator[bytes]:
         """Give the keys whose bucket is due; each is given until it is put anew."""
-        current = int(time // GRANULARITY)
+        current = int(time // BUCKET_SECONDS)
         for bucket in sorted(number for number in self._due if number <= current):
             for key in self._due[bucket]:
                 if self._bucket.get(key) == bucket:
                     yield key
 
-    def tidy(self, time: float) -> None:
+    def drop_empty_buckets(self, time: float) -> None:
         """Let go of buckets that are through."""
-        current = int(time // GRANULARITY)
+        current = int(time // BUCKET_SECONDS)
         for bucket in [number for number in self._due if number <= current]:
             left = [key for key in self._due[bucket] if self._bucket.get(key) == bucket]
             if left:
@@ -75,7 +75,7 @@ class _Deadlines:
                 del self._due[bucket]
 
 
-class Lifecycle:
+class Timers:
     """Knows for each key of one partition when to look at it next.
 
     Each key lies in one bucket; being read again does not move it. When its bucket is due and the
@@ -88,7 +88,7 @@ class Lifecycle:
     """
 
     def __init__(self, wait: Callable[[Row], float], first_wait: float) -> None:
-        self._wait = wait
+        self._final_after = wait
         self._first_wait = first_wait
         self._read_at: dict[bytes, float] = {}
         self._waits = _Deadlines()
@@ -120,7 +120,7 @@ class Lifecycle:
             if type(row) is Row:
                 if row.ended is not None and row.ended_at is not None:
                     # An end may bring the deadline forward.
-                    waits.put(key, now + self._wait(row))
+                    waits.put(key, now + self._final_after(row))
             elif row is None:
                 self._drop(key)
             elif isinstance(row, Tombstone):
@@ -132,7 +132,7 @@ class Lifecycle:
 
     def is_final(self, key: bytes, row: Row, now: float) -> bool:
         """Say whether a row's time has come; if not, it is looked at again when it may have."""
-        deadline = self._read_at.get(key, now) + self._wait(row)
+        deadline = self._read_at.get(key, now) + self._final_after(row)
         if now >= deadline:
             return True
         self._expiries.drop(key)
@@ -146,15 +146,15 @@ class Lifecycle:
         self._expire(key, tombstone)
         return False
 
-    def put_off(self, key: bytes, now: float) -> None:
+    def reschedule(self, key: bytes, now: float) -> None:
         """Look at a key again no sooner than at a new one."""
         self._expiries.drop(key)
         self._waits.put(key, now + self._first_wait)
 
-    def tidy(self, now: float, wall: float) -> None:
+    def drop_empty_buckets(self, now: float, wall: float) -> None:
         """Let go of buckets that are through."""
-        self._waits.tidy(now)
-        self._expiries.tidy(wall)
+        self._waits.drop_empty_buckets(now)
+        self._expiries.drop_empty_buckets(wall)
 
     def _expire(self, key: bytes, tombstone: Tombstone) -> None:
         self._read_at.pop(key, None)

@@ -8,21 +8,21 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from agents.pipeline.broadcasts.deltas import Sums
-from agents.pipeline.broadcasts.rejected import refuse
+from agents.pipeline.broadcasts.deltas import ScopeDeltas
+from agents.pipeline.broadcasts.rejected import reject
 from streams.rejections import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from streams.exact import Batch
-    from streams.rejections import Refused
+    from streams.rejections import Rejected
 
 #: So many refused records are sent between two breaths.
-_REFUSED_A_STEP: Final = 64
+_REJECTED_PER_STEP: Final = 64
 
 
-class Notes:
+class BatchCounters:
     """What a batch did, for the metrics and timers; told only once it is durable.
 
     Attributes:
@@ -34,12 +34,12 @@ class Notes:
         finalised: Broadcasts that became final.
         cut: New ones whose beginning the topic may no longer hold.
         read: Keys of live broadcasts of which a record was read.
-        ahead: By how many seconds a record's `at` was ahead of its Kafka timestamp, at most.
+        clock_skew: By how many seconds a record's `at` was ahead of its Kafka timestamp, at most.
     """
 
     __slots__ = (
         "accepted",
-        "ahead",
+        "clock_skew",
         "cut",
         "finalised",
         "late",
@@ -58,9 +58,9 @@ class Notes:
         self.finalised = 0
         self.cut = 0
         self.read: Iterable[bytes] = ()
-        self.ahead = 0.0
+        self.clock_skew = 0.0
 
-    def add(self, other: Notes) -> None:
+    def add(self, other: BatchCounters) -> None:
         """Add those of another part of the batch."""
         for mine, theirs in (
             (self.accepted, other.accepted),
@@ -75,7 +75,7 @@ class Notes:
         self.cut += other.cut
 
 
-class Outcome:
+class BatchResult:
     """What becomes of a batch, or of a part of it.
 
     Args:
@@ -83,25 +83,25 @@ class Outcome:
 
     Attributes:
         batch: The same.
-        notes: What it did.
+        counters: What it did.
         sums: What it changes in the scopes.
-        misplaced: New keys that do not belong in the batch's partition.
-        ahead: As in `notes`, in microseconds, until it is sent.
+        misrouted: New keys that do not belong in the batch's partition.
+        clock_skew: As in `counters`, in microseconds, until it is sent.
     """
 
-    __slots__ = ("_refused", "ahead", "batch", "misplaced", "notes", "sums")
+    __slots__ = ("_refused", "batch", "clock_skew", "counters", "misrouted", "sums")
 
     def __init__(self, batch: Batch[Any]) -> None:
         self.batch = batch
-        self.notes = Notes()
-        self.sums = Sums()
-        self.misplaced: set[bytes] = set()
-        self.ahead = 0
-        # No `Refused` itself: its traceback has a frame that has this, a circle that would keep the
-        # batch in memory until the garbage collector comes by.
+        self.counters = BatchCounters()
+        self.sums = ScopeDeltas()
+        self.misrouted: set[bytes] = set()
+        self.clock_skew = 0
+        # No `Rejected` itself: its traceback has a frame that has this, a circle that would keep
+        # the batch in memory until the garbage collector comes by.
         self._refused: list[tuple[int, Any, Reason, str]] = []
 
-    def refuse(self, record: Any, platform: str, refused: Refused, records: int = 1) -> None:
+    def reject(self, record: Any, platform: str, refused: Rejected, records: int = 1) -> None:
         """Refuse a record.
 
         Args:
@@ -110,23 +110,23 @@ class Outcome:
             refused: Why.
             records: How many records it stands for.
         """
-        notes, reason = self.notes, refused.reason
+        counters, reason = self.counters, refused.reason
         self._refused.append((record.offset, record, reason, refused.detail))
-        notes.reasons[reason] = notes.reasons.get(reason, 0) + records
-        counts = notes.late if reason is Reason.LATE else notes.rejected
+        counters.reasons[reason] = counters.reasons.get(reason, 0) + records
+        counts = counters.late if reason is Reason.LATE else counters.rejected
         counts[platform] = counts.get(platform, 0) + records
 
-    def part(self) -> Outcome:
+    def part(self) -> BatchResult:
         """Begin what becomes of a part of the batch."""
-        part = Outcome(self.batch)
-        part.misplaced = self.misplaced
+        part = BatchResult(self.batch)
+        part.misrouted = self.misrouted
         return part
 
-    def add(self, part: Outcome) -> None:
+    def add(self, part: BatchResult) -> None:
         """Add what became of a part of the batch; it is used up."""
-        self.notes.add(part.notes)
+        self.counters.add(part.counters)
         self.sums.add(part.sums)
-        self.ahead = max(self.ahead, part.ahead)
+        self.clock_skew = max(self.clock_skew, part.clock_skew)
         self._refused += part._refused
 
     def send(self, rejected: str, scope_sums: str, refused_before: int = 0) -> Iterator[None]:
@@ -137,11 +137,11 @@ class Outcome:
             scope_sums: The topic of what batches change in scopes.
             refused_before: Records before this offset were sent there already, by another group.
         """
-        self.notes.ahead = self.ahead / 1e6
+        self.counters.clock_skew = self.clock_skew / 1e6
         self._refused.sort(key=itemgetter(0))
         for count, (offset, record, reason, detail) in enumerate(self._refused):
-            if not count % _REFUSED_A_STEP:
+            if not count % _REJECTED_PER_STEP:
                 yield
             if offset >= refused_before:
-                refuse(self.batch, rejected, record, reason, detail)
+                reject(self.batch, rejected, record, reason, detail)
         yield from self.sums.send(self.batch, scope_sums)

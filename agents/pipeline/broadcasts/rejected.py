@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streams.rejections import Reason
 
 #: A header longer than this helps nobody, and must not make the record too large to send.
-_LONGEST_DETAIL: Final = 1_000
+_MAX_DETAIL: Final = 1_000
 
 #: No key that is right is longer, in bytes.
 REJECTED_KEY_BYTES: Final = 1024
@@ -36,7 +36,7 @@ _FUTURE: Final = 5 * 60 * 1000
 _Headers = list[tuple[str, bytes | None]]
 
 
-def refuse(batch: Batch[Any], topic: str, record: Any, reason: Reason, detail: str) -> None:
+def reject(batch: Batch[Any], topic: str, record: Any, reason: Reason, detail: str) -> None:
     """Send a record to the refused ones, as it came, with headers that say why.
 
     Key, value, headers and timestamp are the record's own, within bounds:
@@ -65,7 +65,7 @@ def refuse(batch: Batch[Any], topic: str, record: Any, reason: Reason, detail: s
     headers = _kept(record.headers) if record.headers else []
     headers += [
         ("reason", reason.value.encode()),
-        ("detail", detail[:_LONGEST_DETAIL].encode(errors="backslashreplace")),
+        ("detail", detail[:_MAX_DETAIL].encode(errors="backslashreplace")),
         ("source", f"{batch.topic}/{batch.partition}/{record.offset}".encode()),
     ]
     if value_bytes > REJECTED_VALUE_BYTES or (value is None and value_bytes > 0):

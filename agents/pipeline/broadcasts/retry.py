@@ -15,32 +15,34 @@ import structlog
 from streams import audience
 from streams.audience import Row
 from streams.errors import LiveAudienceError
-from streams.rejections import Reason, Refused
+from streams.rejections import Reason, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Protocol
 
-    from agents.pipeline.broadcasts.lifecycle import Lifecycle
-    from agents.pipeline.broadcasts.outcome import Outcome
+    from agents.pipeline.broadcasts.lifecycle import Timers
+    from agents.pipeline.broadcasts.outcome import BatchResult
     from streams.audience import Rules
     from streams.audience.broadcast import Told
 
     class Steps(Protocol):
         """The agent's steps that are used here."""
 
-        def apply_many(self, outcome: Outcome, key: bytes, records: list[Any]) -> Iterator[None]:
+        def apply_many(
+            self, outcome: BatchResult, key: bytes, records: list[Any]
+        ) -> Iterator[None]:
             """Judge and take in the records of one key, step by step."""
 
-        def judge(
-            self, outcome: Outcome, key: bytes, records: list[Any]
+        def validate(
+            self, outcome: BatchResult, key: bytes, records: list[Any]
         ) -> tuple[list[Told], list[Any]]:
             """Refuse what cannot be taken whatever its broadcast's row says; return the rest."""
 
-        def finalise(self, outcome: Outcome, lifecycle: Lifecycle, key: bytes) -> None:
+        def finalise(self, outcome: BatchResult, lifecycle: Timers, key: bytes) -> None:
             """Look at a row whose time may have come."""
 
-        def rules_of(self, platform: str) -> Rules:
+        def rules_for(self, platform: str) -> Rules:
             """How a new broadcast of a platform is to be taken."""
 
 
@@ -50,10 +52,10 @@ log = structlog.get_logger(__name__)
 _LOGGED = 5
 
 #: Characters of an error's own words that a refused record says.
-_LONGEST_DETAIL = 500
+_MAX_DETAIL = 500
 
 
-class Careful:
+class RecordByRecordRetry:
     """Works off one batch so that a defect of our own costs only what it concerns.
 
     Args:
@@ -64,10 +66,10 @@ class Careful:
         self._work = work
         self._defects = 0
 
-    def apply(self, outcome: Outcome, key: bytes, records: list[Any]) -> Iterator[None]:
+    def process_key(self, outcome: BatchResult, key: bytes, records: list[Any]) -> Iterator[None]:
         """Judge and take in the records of one key, but for those that fail, step by step."""
         good = []
-        for record in self._tried(outcome, key, records):
+        for record in self._passing_records(outcome, key, records):
             if record is not None:
                 good.append(record)
             yield
@@ -78,15 +80,15 @@ class Careful:
             raise
         except Exception as error:  # noqa: BLE001  # our own defect: what it concerns is refused
             # Each went well alone, so it cannot be told which of them it was.
-            self._take_back(outcome, key, sent)
+            self._rollback_key(outcome, key, sent)
             self._log("a broadcast's records failed together: they are refused", error, key=key)
             part = outcome.part()
-            told, kept = self._work.judge(part, key, good)
+            told, kept = self._work.validate(part, key, good)
             for (event, _, _), record in zip(told, kept, strict=True):
-                part.refuse(record, event.platform, _error(error))
+                part.reject(record, event.platform, _error(error))
         outcome.add(part)
 
-    def finalise(self, outcome: Outcome, lifecycle: Lifecycle, key: bytes) -> None:
+    def finalise(self, outcome: BatchResult, lifecycle: Timers, key: bytes) -> None:
         """Look at a row whose time may have come; one that fails stays, and is tried again."""
         part, sent = outcome.part(), len(outcome.batch.outputs)
         try:
@@ -94,13 +96,15 @@ class Careful:
         except LiveAudienceError:
             raise
         except Exception as error:  # noqa: BLE001  # as above
-            self._take_back(outcome, key, sent)
+            self._rollback_key(outcome, key, sent)
             self._log("a broadcast could not be made final: tried again later", error, key=key)
-            lifecycle.put_off(key, outcome.batch.monotonic)
+            lifecycle.reschedule(key, outcome.batch.monotonic)
         else:
             outcome.add(part)
 
-    def _tried(self, outcome: Outcome, key: bytes, records: list[Any]) -> Iterator[Any]:
+    def _passing_records(
+        self, outcome: BatchResult, key: bytes, records: list[Any]
+    ) -> Iterator[Any]:
         """Give the records that do not fail when tried one by one; refuse the others, give None."""
         batch = outcome.batch
         row: Any = None
@@ -110,32 +114,32 @@ class Careful:
             try:
                 if not is_read:
                     row, is_read = batch.rows.read(key), True
-                told, _ = self._work.judge(outcome.part(), key, [record])
+                told, _ = self._work.validate(outcome.part(), key, [record])
                 if told:
                     platform = told[0][0].platform
-                    row = self._with(row, told)
+                    row = self._with_events(row, told)
             except LiveAudienceError:
                 raise
             except Exception as error:  # noqa: BLE001  # as above
                 self._log("a record failed: it is refused", error, offset=record.offset)
-                outcome.refuse(record, platform, _error(error))
+                outcome.reject(record, platform, _error(error))
                 yield None
             else:
                 yield record
 
-    def _with(self, row: Any, told: list[Told]) -> Row:
+    def _with_events(self, row: Any, told: list[Told]) -> Row:
         """A row with one more event, the row itself left as it is."""
         if type(row) is Row:
             copy = audience.decode(audience.encode(row))
             assert type(copy) is Row
             copy.accept_all(told)
         else:
-            copy = Row.new(*told[0], self._work.rules_of(told[0][0].platform))
+            copy = Row.new(*told[0], self._work.rules_for(told[0][0].platform))
         copy.settle()
         return copy
 
     @staticmethod
-    def _take_back(outcome: Outcome, key: bytes, sent: int) -> None:
+    def _rollback_key(outcome: BatchResult, key: bytes, sent: int) -> None:
         """Leave nothing of what was done for a key; `sent` is how much had been sent before."""
         batch = outcome.batch
         batch.changed.pop(key, None)
@@ -150,7 +154,7 @@ class Careful:
             log.error("more of this batch failed, which is not logged one by one")
 
 
-def _error(error: Exception) -> Refused:
+def _error(error: Exception) -> Rejected:
     # What an error says may hold what the record holds: lone surrogates, 64 KiB of it.
-    said = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
-    return Refused(Reason.ERROR, said.encode("ascii", "backslashreplace").decode())
+    said = f"{type(error).__name__}: {error}"[:_MAX_DETAIL]
+    return Rejected(Reason.ERROR, said.encode("ascii", "backslashreplace").decode())

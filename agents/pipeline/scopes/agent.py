@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from agents.pipeline.listeners import CountsLostSessions
-from agents.pipeline.scopes.retry import MALFORMED, CarefulScopes
+from agents.pipeline.listeners import SessionListener
+from agents.pipeline.scopes.retry import MALFORMED, RecordByRecordRetry
 from agents.pipeline.scopes.rows import State, chunk_key, heads, scope_of
 from streams.audience.scope import Head, Scope, scope_summary
 from streams.audience.scope_codec import decode_change
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable, Iterator
     from typing import Protocol
 
-    from agents.pipeline.listeners import SessionMeter
+    from agents.pipeline.listeners import SessionMetrics
     from agents.serving.live import LiveScopes
     from streams.exact import Batch, Rows
     from streams.settings import Settings
     from streams.topics import Topics
 
-    class Meter(SessionMeter, Protocol):
+    class ScopeStageMetrics(SessionMetrics, Protocol):
         """What is counted of the scopes."""
 
         def scope_closed(self, minutes: int) -> None:
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 #: A scope is published at most once in so many milliseconds.
-INTERVAL: Final = 1_000
+PUBLISH_INTERVAL_MS: Final = 1_000
 
 #: How many scopes one batch publishes at most, so that ten thousand do not stop the rest.
-_PUBLISH_AT_ONCE: Final = 500
+_MAX_PUBLISHED_PER_BATCH: Final = 500
 
 #: How many changes a batch takes at most: each may rewrite two rows.
 BATCH_RECORDS: Final = 5_000
@@ -53,7 +53,7 @@ _LOGGED: Final = 5
 HOT_ROWS: Final = 500
 
 
-class Scopes:
+class ScopeProcessor:
     """Works off batches of changes.
 
     Nothing in here awaits, sends or reads a clock.
@@ -107,7 +107,7 @@ class Scopes:
 
     def steps(self, batch: Batch[State]) -> Iterator[None]:
         """Do the same, step by step: others may have a turn after each."""
-        batch.notes = Notes()
+        batch.result = ScopeBatchCounters()
         for unreadable in batch.unreadable:
             self.skip(batch, unreadable.offset, unreadable.detail, changes=unreadable.records)
         try:
@@ -124,7 +124,7 @@ class Scopes:
                 source=f"{batch.topic}/{batch.partition}",
                 records=len(batch.records),
             )
-            yield from CarefulScopes(self).steps(batch)
+            yield from RecordByRecordRetry(self).steps(batch)
 
     def process(self, batch: Batch[State], records: Iterable[Any]) -> Iterator[None]:
         """Add up changes, step by step.
@@ -134,14 +134,14 @@ class Scopes:
             msgspec.DecodeError: One cannot be read.
             ValueError: A key is no scope's name.
         """
-        notes = batch.notes
+        counters = batch.result
         scopes: dict[bytes, Scope] = {}
         for record in records:
             key = record.key
             scope = scopes.get(key)
             if scope is None:
                 scope = scopes[key] = scope_of(batch, key)
-            notes.closed += scope.add(decode_change(record.value), self.history)
+            counters.closed += scope.add(decode_change(record.value), self.history)
             yield
         for key, scope in scopes.items():
             has_changed = scope.settle()
@@ -161,7 +161,7 @@ class Scopes:
         ready = [
             key
             for key, published in waiting.items()
-            if _is_over(published, now) and key not in self._failed
+            if _interval_passed(published, now) and key not in self._failed
         ]
         ready += [
             key
@@ -169,10 +169,10 @@ class Scopes:
             if isinstance(row, Head)
             and row.due
             and key not in waiting
-            and _is_over(row.published, now)
+            and _interval_passed(row.published, now)
         ]
-        batch.more = len(ready) > _PUBLISH_AT_ONCE
-        return ready[:_PUBLISH_AT_ONCE]
+        batch.more = len(ready) > _MAX_PUBLISHED_PER_BATCH
+        return ready[:_MAX_PUBLISHED_PER_BATCH]
 
     def publish(self, batch: Batch[State], key: bytes) -> None:
         """Publish a scope; one that fails is left as it was."""
@@ -184,7 +184,7 @@ class Scopes:
         head.due, head.published = False, now
         batch.send(self._summaries, key, value, timestamp=now)
 
-    def put_off(self, key: bytes) -> None:
+    def suspend(self, key: bytes) -> None:
         """Publish a scope no sooner than when it has changed."""
         self._failed.add(key)
 
@@ -201,10 +201,10 @@ class Scopes:
             reason: `malformed` or `error`.
             changes: How many lie there.
         """
-        notes, skipped = batch.notes, batch.notes.skipped
+        counters, skipped = batch.result, batch.result.skipped
         skipped[reason] = skipped.get(reason, 0) + changes
-        notes.logged += 1
-        if notes.logged <= _LOGGED:
+        counters.logged += 1
+        if counters.logged <= _LOGGED:
             log.error(
                 "a change of a scope was skipped: its sums lack it",
                 source=f"{batch.topic}/{batch.partition}/{offset}",
@@ -212,11 +212,11 @@ class Scopes:
                 changes=changes,
                 detail=detail,
             )
-        elif notes.logged == _LOGGED + 1:
+        elif counters.logged == _LOGGED + 1:
             log.error("more changes of this batch were skipped, which is not logged one by one")
 
 
-class Notes:
+class ScopeBatchCounters:
     """What a batch did, for the metrics; told only once it is durable.
 
     Attributes:
@@ -233,12 +233,12 @@ class Notes:
         self.logged = 0
 
 
-def _is_over(published: int, now: int) -> bool:
+def _interval_passed(published: int, now: int) -> bool:
     """Whether a scope may be published again; also where a clock was ahead, and was set back."""
-    return not -INTERVAL < now - published < INTERVAL
+    return not -PUBLISH_INTERVAL_MS < now - published < PUBLISH_INTERVAL_MS
 
 
-class ScopesFollowing(CountsLostSessions):
+class ScopesListener(SessionListener):
     """Follows the source of the scopes.
 
     Args:
@@ -248,7 +248,9 @@ class ScopesFollowing(CountsLostSessions):
         topic: What the source reads.
     """
 
-    def __init__(self, work: Scopes, live: LiveScopes, meter: Meter, topic: str) -> None:
+    def __init__(
+        self, work: ScopeProcessor, live: LiveScopes, meter: ScopeStageMetrics, topic: str
+    ) -> None:
         super().__init__(meter, topic)
         self._work = work
         self._live = live
@@ -272,9 +274,9 @@ class ScopesFollowing(CountsLostSessions):
             return
         self._work.committed(batch)
         self._live.committed(batch.partition, batch.changed)
-        if batch.notes.closed:
-            self._closed(batch.notes.closed)
-        for reason, changes in batch.notes.skipped.items():
+        if batch.result.closed:
+            self._closed(batch.result.closed)
+        for reason, changes in batch.result.skipped.items():
             self._skipped(reason, changes)
 
     def lost(self, partition: int) -> None:
@@ -283,7 +285,7 @@ class ScopesFollowing(CountsLostSessions):
         self._live.lost(partition)
 
 
-async def scopes(batches: AsyncIterable[Batch[State]], work: Scopes) -> None:
+async def scopes(batches: AsyncIterable[Batch[State]], work: ScopeProcessor) -> None:
     """Work off batches as they come: the body of the Faust agent."""
     async for batch in batches:
         with batch:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         def publish(self, batch: Batch[State], key: bytes) -> None:
             """Publish a scope; one that fails is left as it was."""
 
-        def put_off(self, key: bytes) -> None:
+        def suspend(self, key: bytes) -> None:
             """Publish a scope no sooner than when it has changed."""
 
         @staticmethod
@@ -60,7 +60,7 @@ ERROR: Final = "error"
 REASONS: Final = (MALFORMED, ERROR)
 
 
-class CarefulScopes:
+class RecordByRecordRetry:
     """Works off one batch so that a change that fails costs only what it concerns.
 
     Args:
@@ -72,16 +72,16 @@ class CarefulScopes:
 
     def steps(self, batch: Batch[State]) -> Iterator[None]:
         """Work off a batch anew, whatever was done of it, step by step."""
-        notes = batch.notes
+        counters = batch.result
         batch.reset()
-        batch.notes = notes
-        notes.closed = 0
+        batch.result = counters
+        counters.closed = 0
         readable = []
         for record in batch.records:
             if self._is_readable(batch, record):
                 readable.append(record)
             yield
-        skipped = dict(notes.skipped)
+        skipped = dict(counters.skipped)
         try:
             yield from self._work.process(batch, readable)
         except LiveAudienceError:
@@ -89,8 +89,8 @@ class CarefulScopes:
         except Exception:  # our own defect: what it concerns is skipped
             log.exception("a defect of our own: each scope is added up apart")
             batch.reset()
-            batch.notes = notes
-            notes.closed, notes.skipped = 0, skipped
+            batch.result = counters
+            counters.closed, counters.skipped = 0, skipped
             by_scope: defaultdict[bytes, list[Any]] = defaultdict(list)
             for record in readable:
                 by_scope[record.key].append(record)
@@ -104,7 +104,7 @@ class CarefulScopes:
                 raise
             except Exception:  # as above
                 log.exception("a scope could not be published", scope=ascii(key))
-                self._work.put_off(key)
+                self._work.suspend(key)
 
     def _is_readable(self, batch: Batch[State], record: Any) -> bool:
         """Whether a record is a change of a scope; skips it if not."""
@@ -130,14 +130,14 @@ class CarefulScopes:
                 self._work.skip(batch, record.offset, said(error), ERROR)
             else:
                 good.append(record)
-        closed = batch.notes.closed
+        closed = batch.result.closed
         try:
             yield from self._work.process(batch, good)
         except LiveAudienceError:
             raise
         except Exception as error:  # noqa: BLE001  # as above
             # Each went well alone, so it cannot be told which of them it was.
-            batch.notes.closed = closed
+            batch.result.closed = closed
             chunks = key + b"/"
             for name in [n for n in batch.changed if n == key or n.startswith(chunks)]:
                 del batch.changed[name]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from agents.serving.live.broadcasts import LiveBroadcasts
 from agents.serving.live.scopes import LiveScopes, is_always_exported
-from agents.serving.live.selection import Selection
-from agents.serving.live.slices import Turns
-from agents.serving.live.store import Found, Owned, viewers_of
+from agents.serving.live.selection import TopSelection
+from agents.serving.live.slices import TimeSlice
+from agents.serving.live.store import FoundRow, QueryableStore, viewers_of
 
 __all__ = [
-    "Found",
+    "FoundRow",
     "LiveBroadcasts",
     "LiveScopes",
-    "Owned",
-    "Selection",
-    "Turns",
+    "QueryableStore",
+    "TimeSlice",
+    "TopSelection",
     "is_always_exported",
     "viewers_of",
 ]

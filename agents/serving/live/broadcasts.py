@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.serving.live.store import Owned, Partition
+from agents.serving.live.store import Partition, QueryableStore
 from streams.audience import Row, Tombstone
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 State = Row | Tombstone
 
 
-class LiveBroadcasts(Owned[State, Row]):
+class LiveBroadcasts(QueryableStore[State, Row]):
     """What readers may know of the broadcasts that are not final yet; `find` knows final ones too.
 
     The number that is kept of each is the viewers (0 if unknown), or for an ended broadcast their

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.serving.live.store import Owned, Partition
+from agents.serving.live.store import Partition, QueryableStore
 from streams.audience.scope import Chunk, Head
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ State = Head | Chunk
 _SLASH = b"/"
 
 
-class LiveScopes(Owned[State, Head]):
+class LiveScopes(QueryableStore[State, Head]):
     """What readers may know of the scopes that have had an event.
 
     The number that is kept of each is the audience it has now: 0 if that is unknown or nothing of

@@ -10,7 +10,7 @@ from agents.serving.live.store import viewers_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agents.serving.live.store import Owned
+    from agents.serving.live.store import QueryableStore
 
 # One that is in counts a quarter more when places are given out: it leaves when it has fallen below
 # 4/5 of one that is out. In whole numbers, and with equals the one that is in stays.
@@ -25,7 +25,7 @@ Candidate = tuple[int, bytes, int]
 _NOBODY: Candidate = (-2, b"", -1)
 
 
-class Selection:
+class TopSelection:
     """Chooses the `top` largest broadcasts, or scopes, by viewers; unknown viewers count as 0.
 
     If there are no more than `top`, all are in. Else places go to the largest, where one that is in
@@ -48,7 +48,7 @@ class Selection:
 
     def __init__(
         self,
-        live: Owned[Any, Any],
+        live: QueryableStore[Any, Any],
         top: int,
         always: Callable[[bytes], int] | None = None,
         most_always: int = 100,

@@ -14,7 +14,7 @@ _SHARE = 0.25
 _LONGEST = 0.04
 
 
-class Turns:
+class TimeSlice:
     """Takes turns with everything else that runs on the loop.
 
     Call `pause` between small pieces of work, of a tenth of a millisecond or so each: it costs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 import msgspec
 import structlog
 
-from agents.serving.live.slices import Turns
+from agents.serving.live.slices import TimeSlice
 from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ ShownT = TypeVar("ShownT")
 _ROWS, _KEYS = 32, 1_024
 
 
-class Found(NamedTuple, Generic[StateT]):
+class FoundRow(NamedTuple, Generic[StateT]):
     """A row that this worker has.
 
     Attributes:
@@ -72,7 +72,7 @@ class Partition(Generic[StateT]):
 
     async def _look_through(self, number: int) -> None:
         """Take the numbers of all rows; batches may commit meanwhile, so each is read when due."""
-        turns = Turns()
+        turns = TimeSlice()
         committed, decode = self.rows.committed, self.rows.decode
         unreadable = 0
         keys = list(self.keys())
@@ -98,7 +98,7 @@ class Partition(Generic[StateT]):
             await turns.pause()
 
 
-class Owned(Generic[StateT, ShownT]):
+class QueryableStore(Generic[StateT, ShownT]):
     """What readers may know of the rows of the partitions that this worker owns.
 
     Of each row that is shown one number is kept, by which the largest are found; its figures are
@@ -171,7 +171,7 @@ class Owned(Generic[StateT, ShownT]):
         row = None if owned is None else owned.rows.read(key)
         return row if isinstance(row, self._shown) else None
 
-    def find(self, key: bytes) -> Found[StateT] | None:
+    def find(self, key: bytes) -> FoundRow[StateT] | None:
         """Look for a row, shown or not, in whichever partition of this worker it lies.
 
         Raises:
@@ -181,7 +181,7 @@ class Owned(Generic[StateT, ShownT]):
         for number, owned in self._partitions.items():
             row = owned.rows.read(key)
             if row is not None:
-                return Found(number, row)
+                return FoundRow(number, row)
         return None
 
     async def chunks(self) -> AsyncIterator[tuple[int, Mapping[bytes, int], list[bytes]]]:
@@ -189,7 +189,7 @@ class Owned(Generic[StateT, ShownT]):
 
         The loop runs on between chunks, so a key may be gone from the numbers when its turn comes.
         """
-        turns = Turns()
+        turns = TimeSlice()
         for number, owned in list(self._partitions.items()):
             if not owned.is_complete:
                 continue

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from agents.serving.live import Selection, is_always_exported
+from agents.serving.live import TopSelection, is_always_exported
 from agents.serving.metrics.broadcasts import BroadcastMetrics
 from agents.serving.metrics.exposition import Exposition
-from agents.serving.metrics.pipeline import Pipeline
+from agents.serving.metrics.pipeline import PipelineMetrics
 from agents.serving.metrics.scopes import ScopeMetrics
-from agents.serving.metrics.worker import Worker, no_stages
+from agents.serving.metrics.worker import WorkerMetrics, no_stages
 from streams.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agents.serving.metrics.worker import Lags, Stage
     from streams.clock import Clock
 
-__all__ = ["Exposition", "Metrics", "Pipeline"]
+__all__ = ["Exposition", "Metrics", "PipelineMetrics"]
 
 
 class Metrics:
@@ -58,28 +58,28 @@ class Metrics:
         assigned: Callable[[], int],
         lags: Callable[[], Lags],
         scope_lags: Callable[[], Lags],
-        why_not_ready: Callable[[], str | None],
+        not_ready_reason: Callable[[], str | None],
         stages: Callable[[], Mapping[str, Stage]] = no_stages,
         clock: Clock | None = None,
     ) -> None:
         clock = clock or SystemClock()
         registry = CollectorRegistry()
-        selection = Selection(live, top)
-        self.pipeline = Pipeline(registry, clock)
-        self.worker = Worker(
+        selection = TopSelection(live, top)
+        self.pipeline = PipelineMetrics(registry, clock)
+        self.worker = WorkerMetrics(
             registry,
             live,
             selection,
             assigned=assigned,
             lags=lags,
             scope_lags=scope_lags,
-            why_not_ready=why_not_ready,
+            not_ready_reason=not_ready_reason,
             stages=stages,
         )
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
-        scope_selection = Selection(scopes, top_scopes, is_always_exported)
+        scope_selection = TopSelection(scopes, top_scopes, is_always_exported)
         self.exposition = Exposition(
             registry,
             [

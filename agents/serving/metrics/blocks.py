@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import msgspec
 import structlog
 
-from agents.serving.live import Turns
+from agents.serving.live import TimeSlice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from agents.serving.live import Owned, Selection
+    from agents.serving.live import QueryableStore, TopSelection
     from agents.serving.metrics.catalogue import Metric
     from streams.clock import Clock
 
@@ -62,7 +62,7 @@ class Snapshot:
 
     async def write(self, *, openmetrics: bool) -> AsyncIterator[bytes]:
         """The exposition, metric by metric, in chunks; without OpenMetrics' last line."""
-        turns = Turns()
+        turns = TimeSlice()
         blocks = self.blocks
         parts: list[bytes] = []
         size = 0
@@ -98,8 +98,8 @@ class BlockMetrics(Generic[RowT]):
     def __init__(
         self,
         metrics: Sequence[Metric],
-        live: Owned[Any, RowT],
-        selection: Selection,
+        live: QueryableStore[Any, RowT],
+        selection: TopSelection,
         stale: float,
         clock: Clock,
     ) -> None:
@@ -115,7 +115,7 @@ class BlockMetrics(Generic[RowT]):
 
     async def snapshot(self) -> Snapshot:
         """Choose what is exported and render what has changed."""
-        turns = Turns()
+        turns = TimeSlice()
         blocks: dict[bytes, Block] = {}
         for partition, keys in (await self._selection.choose()).items():
             for start in range(0, len(keys), _RENDERED):

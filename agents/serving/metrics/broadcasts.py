@@ -9,7 +9,7 @@ from agents.serving.metrics.blocks import Block, BlockMetrics, escaped
 from streams.audience import Row, figures
 
 if TYPE_CHECKING:
-    from agents.serving.live import LiveBroadcasts, Selection
+    from agents.serving.live import LiveBroadcasts, TopSelection
     from streams.clock import Clock
 
 # All but the last two have one sample at most, and the same labels.
@@ -22,7 +22,7 @@ class BroadcastMetrics(BlockMetrics[Row]):
     """Writes the metrics of the selected broadcasts; as `BlockMetrics`."""
 
     def __init__(
-        self, live: LiveBroadcasts, selection: Selection, stale: float, clock: Clock
+        self, live: LiveBroadcasts, selection: TopSelection, stale: float, clock: Clock
     ) -> None:
         super().__init__(catalogue.BROADCAST_METRICS, live, selection, stale, clock)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _EOF: Final = b"# EOF\n"
 
 
-class Prepared(Protocol):
+class MetricsSnapshot(Protocol):
     """Metrics as they stood at one moment."""
 
     def write(self, *, openmetrics: bool) -> AsyncIterator[bytes]:
@@ -26,7 +26,7 @@ class Prepared(Protocol):
 class Writer(Protocol):
     """Writes metrics of its own, too many of them for the registry."""
 
-    async def snapshot(self) -> Prepared:
+    async def snapshot(self) -> MetricsSnapshot:
         """Take the figures of one moment, without blocking the loop."""
         ...
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streams.clock import Clock
 
 #: So many platforms have a label of their own; what comes after shares one.
-MOST_PLATFORMS: Final = 100
+MAX_PLATFORMS: Final = 100
 OTHER: Final = "other"
 
 _SECONDS: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30)
@@ -28,7 +28,7 @@ _RECORDS: Final = (1, 10, 100, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
 _SKEW_WINDOW: Final = 60.0
 
 
-class Pipeline:
+class PipelineMetrics:
     """The pipeline's own counters, gauges and histograms.
 
     Args:
@@ -54,7 +54,7 @@ class Pipeline:
         self._batch_seconds = _histogram(catalogue.BATCH_SECONDS, _SECONDS, registry)
         self._batch_records = _histogram(catalogue.BATCH_RECORDS, _RECORDS, registry)
         self._changelog_seconds = _histogram(catalogue.CHANGELOG_SECONDS, _SECONDS, registry)
-        self._skew = Greatest(clock, _SKEW_WINDOW)
+        self._skew = WindowedMax(clock, _SKEW_WINDOW)
         skew = catalogue.CLOCK_SKEW
         Gauge(skew.name, skew.help, unit=skew.unit, registry=registry).set_function(self._skew.get)
         build = Info(catalogue.BUILD.family, catalogue.BUILD.help, registry=registry)
@@ -181,13 +181,13 @@ class Pipeline:
         """The label for a platform: itself, or `other` if too many are known."""
         if not platform or platform in self._platforms:
             return platform
-        if len(self._platforms) >= MOST_PLATFORMS:
+        if len(self._platforms) >= MAX_PLATFORMS:
             return OTHER
         self._platforms.add(platform)
         return platform
 
 
-class Greatest:
+class WindowedMax:
     """The greatest of what was noted lately.
 
     Args:

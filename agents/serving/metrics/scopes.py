@@ -9,7 +9,7 @@ from agents.serving.metrics.blocks import Block, BlockMetrics, escaped
 from streams.audience.scope import Head
 
 if TYPE_CHECKING:
-    from agents.serving.live import LiveScopes, Selection
+    from agents.serving.live import LiveScopes, TopSelection
     from streams.clock import Clock
 
 _NAMES: Final = [metric.name for metric in catalogue.SCOPE_METRICS]
@@ -18,7 +18,9 @@ _NAMES: Final = [metric.name for metric in catalogue.SCOPE_METRICS]
 class ScopeMetrics(BlockMetrics[Head]):
     """Writes the metrics of the selected scopes; as `BlockMetrics`."""
 
-    def __init__(self, live: LiveScopes, selection: Selection, stale: float, clock: Clock) -> None:
+    def __init__(
+        self, live: LiveScopes, selection: TopSelection, stale: float, clock: Clock
+    ) -> None:
         super().__init__(catalogue.SCOPE_METRICS, live, selection, stale, clock)
 
     def _render(self, key: bytes, encoded: bytes, row: Head) -> Block:

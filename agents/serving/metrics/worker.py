@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric as Family
 
-    from agents.serving.live import LiveBroadcasts, Selection
+    from agents.serving.live import LiveBroadcasts, TopSelection
     from agents.serving.metrics.catalogue import Metric
     from streams.exact import Lag
 
@@ -40,7 +40,7 @@ def no_stages() -> Mapping[str, Stage]:
     return {}
 
 
-class Worker(Collector):
+class WorkerMetrics(Collector):
     """Gauges of the worker, and how often it closed HTTP connections.
 
     Args:
@@ -58,12 +58,12 @@ class Worker(Collector):
         self,
         registry: CollectorRegistry,
         live: LiveBroadcasts,
-        selection: Selection,
+        selection: TopSelection,
         *,
         assigned: Callable[[], int],
         lags: Callable[[], Lags],
         scope_lags: Callable[[], Lags],
-        why_not_ready: Callable[[], str | None],
+        not_ready_reason: Callable[[], str | None],
         stages: Callable[[], Mapping[str, Stage]] = no_stages,
     ) -> None:
         self._live = live
@@ -71,7 +71,7 @@ class Worker(Collector):
         self._assigned = assigned
         self._lags = lags
         self._scope_lags = scope_lags
-        self._why_not_ready = why_not_ready
+        self._why_not_ready = not_ready_reason
         self._stages = stages
         self._recovery: dict[int, float] = {}
         self._findings: Mapping[str, int] = {}
@@ -87,7 +87,7 @@ class Worker(Collector):
         """Forget a partition."""
         self._recovery.pop(partition, None)
 
-    def topics_looked_at(self, findings: Mapping[str, int]) -> None:
+    def set_topic_findings(self, findings: Mapping[str, int]) -> None:
         """Take note of how many things are wrong with each topic."""
         self._findings = findings
 

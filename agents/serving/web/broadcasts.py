@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from agents.serving.live import LiveBroadcasts, Turns
+from agents.serving.live import LiveBroadcasts, TimeSlice
 from agents.serving.web.figures import BroadcastFigures, broadcast_figures
-from agents.serving.web.operations import Answer, Operation, Parameter
+from agents.serving.web.operations import Operation, Parameter, ResponseSpec
 from agents.serving.web.paging import Query, cursor, page
 from agents.serving.web.parameters import CURSOR, LIMIT, after_of, given, limit_of, slug
 from agents.serving.web.responses import Problem, ProblemError, answer, not_found
 from streams.audience import Row
 from streams.routing import Partitioner, partition_for
-from streams.viewer_event import LONGEST_BROADCAST, LONGEST_PLATFORM, LONGEST_SLUG
+from streams.viewer_event import MAX_BROADCAST, MAX_PLATFORM, MAX_SLUG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 Wanted = Literal["live", "ended"]
 
-_PLATFORM: Final = f"^[a-z0-9][a-z0-9-]{{0,{LONGEST_PLATFORM - 1}}}$"
-_VENUE: Final = f"^[a-z0-9][a-z0-9-]{{0,{LONGEST_SLUG - 1}}}$"
+_PLATFORM: Final = f"^[a-z0-9][a-z0-9-]{{0,{MAX_PLATFORM - 1}}}$"
+_VENUE: Final = f"^[a-z0-9][a-z0-9-]{{0,{MAX_SLUG - 1}}}$"
 
 
 class BroadcastPage(msgspec.Struct, gc=False):
@@ -73,9 +73,9 @@ class BroadcastsApi:
                 self.all,
                 "Broadcasts that this worker owns and that are not final, most viewers first.",
                 {
-                    200: Answer("A page of them.", BroadcastPage),
-                    400: Answer("A parameter is wrong: `detail` names it.", Problem),
-                    503: Answer("Too many search at once, or it took too long.", Problem),
+                    200: ResponseSpec("A page of them.", BroadcastPage),
+                    400: ResponseSpec("A parameter is wrong: `detail` names it.", Problem),
+                    503: ResponseSpec("Too many search at once, or it took too long.", Problem),
                 },
                 _LIST_PARAMETERS,
             ),
@@ -84,8 +84,8 @@ class BroadcastsApi:
                 self.one,
                 "One broadcast that this worker owns and that is not final.",
                 {
-                    200: Answer("Its figures.", BroadcastFigures),
-                    404: Answer(
+                    200: ResponseSpec("Its figures.", BroadcastFigures),
+                    404: ResponseSpec(
                         "It is not here: `partitions` says which partitions this worker owns, "
                         "`partition` in which the broadcast would be, `detail` what follows.",
                         Problem,
@@ -103,7 +103,7 @@ class BroadcastsApi:
     async def _page(self, query: Query) -> BroadcastPage:
         live = self._live
         places, more = await page(live, query)
-        turns = Turns()
+        turns = TimeSlice()
         broadcasts: list[BroadcastFigures] = []
         for _, key, partition in places:
             row = live.row(partition, key)
@@ -178,7 +178,7 @@ _ONE_PARAMETERS: Final = (
     Parameter(
         "broadcast",
         "The platform's id of it, percent-encoded; `/` and `:` may stand as they are.",
-        {"type": "string", "minLength": 1, "maxLength": LONGEST_BROADCAST},
+        {"type": "string", "minLength": 1, "maxLength": MAX_BROADCAST},
         "path",
     ),
 )

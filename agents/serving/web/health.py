@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import msgspec
 
-from agents.serving.web.operations import Answer, Operation
+from agents.serving.web.operations import Operation, ResponseSpec
 from agents.serving.web.responses import Problem, answer
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 class Health(Protocol):
     """What knows how the worker is."""
 
-    def why_not_healthy(self) -> str | None:
+    def unhealthy_reason(self) -> str | None:
         """What is broken beyond mending but by a restart; None if nothing is."""
         ...
 
-    def why_not_ready(self) -> str | None:
+    def not_ready_reason(self) -> str | None:
         """What is missing: membership of the group, state that is being restored; None if ready."""
         ...
 
@@ -33,7 +33,7 @@ class Status(msgspec.Struct, gc=False):
     status: Literal["ok"] = "ok"
 
 
-_UNWELL: Final = Answer("It is not: `detail` says why.", Problem)
+_UNHEALTHY: Final = ResponseSpec("It is not: `detail` says why.", Problem)
 
 
 class HealthApi:
@@ -53,25 +53,25 @@ class HealthApi:
                 "/healthz",
                 self.healthz,
                 "Whether the worker works, or had better be restarted.",
-                {200: Answer("It works.", Status), 503: _UNWELL},
+                {200: ResponseSpec("It works.", Status), 503: _UNHEALTHY},
             ),
             Operation(
                 "/readyz",
                 self.readyz,
                 "Whether the worker is a member of the group with all its state restored.",
-                {200: Answer("It is ready.", Status), 503: _UNWELL},
+                {200: ResponseSpec("It is ready.", Status), 503: _UNHEALTHY},
             ),
         )
 
     async def healthz(self, request: web.Request) -> web.Response:
         """Answer `/healthz`."""
         del request
-        return _told("Not healthy", self._health.why_not_healthy)
+        return _told("Not healthy", self._health.unhealthy_reason)
 
     async def readyz(self, request: web.Request) -> web.Response:
         """Answer `/readyz`."""
         del request
-        return _told("Not ready", self._health.why_not_ready)
+        return _told("Not ready", self._health.not_ready_reason)
 
 
 def _told(title: str, why_not: Callable[[], str | None]) -> web.Response:

@@ -34,7 +34,7 @@ _TELL: Final = 60.0
 #: Of the files of a process, this share is never used for HTTP but left to Kafka.
 _SHARE: Final = 4
 #: More are not asked of the system: each costs the kernel some memory.
-_MOST_FILES: Final = 65_536
+_MAX_FILES: Final = 65_536
 _NO_FILES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _NO_ADDRESS: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
@@ -46,7 +46,7 @@ def raise_file_limit() -> None:
     import resource  # noqa: PLC0415 - Unix has it, Windows has no such limit
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):  # then it stays as it is
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
@@ -55,11 +55,11 @@ def raise_file_limit() -> None:
 def file_limit() -> int:
     """How many files this process may have open."""
     if sys.platform == "win32":
-        return _MOST_FILES
+        return _MAX_FILES
     import resource  # noqa: PLC0415 - as above
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _MOST_FILES if soft == resource.RLIM_INFINITY else soft
+    return _MAX_FILES if soft == resource.RLIM_INFINITY else soft
 
 
 def bind(host: str, port: int) -> list[socket.socket]:

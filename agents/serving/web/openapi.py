@@ -11,7 +11,7 @@ from agents.serving.web.responses import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from agents.serving.web.operations import Answer, Operation
+    from agents.serving.web.operations import Operation, ResponseSpec
 
 VERSION: Final = "3.1.0"
 _REFERENCE: Final = "#/components/schemas/{name}"
@@ -70,7 +70,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     return described
 
 
-def _answer(status: int, told: Answer) -> dict[str, Any]:
+def _answer(status: int, told: ResponseSpec) -> dict[str, Any]:
     content: dict[str, Any] = {media: {} for media in told.media}
     if told.body is not None:
         media = "application/json" if status < 400 else "application/problem+json"  # noqa: PLR2004  # HTTP's errors begin there

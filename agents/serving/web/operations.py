@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ResponseSpec:
     """One answer of an operation.
 
     Attributes:
@@ -60,6 +60,6 @@ class Operation:
     path: str
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     summary: str
-    answers: Mapping[int, Answer]
+    answers: Mapping[int, ResponseSpec]
     parameters: Sequence[Parameter] = field(default=())
     route: str | None = None

@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 
 from agents.serving.web.openapi import document
-from agents.serving.web.operations import Answer, Operation
+from agents.serving.web.operations import Operation, ResponseSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -76,13 +76,13 @@ class Pages:
                 "/",
                 self.root,
                 "A page for people.",
-                {200: Answer("What this is and where all is found.", media=("text/html",))},
+                {200: ResponseSpec("What this is and where all is found.", media=("text/html",))},
             ),
             Operation(
                 "/openapi.json",
                 self.openapi,
                 "This API as an OpenAPI document.",
-                {200: Answer("The document.", media=("application/json",))},
+                {200: ResponseSpec("The document.", media=("application/json",))},
             ),
         )
 

@@ -8,10 +8,10 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from agents.serving.live import Turns, viewers_of
+from agents.serving.live import TimeSlice, viewers_of
 
 if TYPE_CHECKING:
-    from agents.serving.live import Owned
+    from agents.serving.live import QueryableStore
 
 #: Rows decoded between two looks at the clock, while a venue is looked for.
 _ROWS: Final = 32
@@ -41,7 +41,7 @@ class Query:
     after: tuple[int, bytes] | None = None
 
 
-async def page(live: Owned[Any, Any], query: Query) -> tuple[list[Place], bool]:
+async def page(live: QueryableStore[Any, Any], query: Query) -> tuple[list[Place], bool]:
     """Find a page.
 
     Returns:
@@ -50,7 +50,7 @@ async def page(live: Owned[Any, Any], query: Query) -> tuple[list[Place], bool]:
     wanted = query.limit + 1
     prefix, after, ended, venue = query.prefix, query.after, query.ended, query.venue
     best: list[Place] = []
-    turns = Turns()
+    turns = TimeSlice()
     async for partition, numbers, keys in live.chunks():
         last = best[-1] if len(best) == wanted else None
         found: list[Place] = []
@@ -64,14 +64,14 @@ async def page(live: Owned[Any, Any], query: Query) -> tuple[list[Place], bool]:
             if (last is None or place < last) and (after is None or place[:2] > after):
                 found.append(place)
         if venue is not None:
-            found = await _at_venue(live, found, venue, turns)
+            found = await _filter_by_venue(live, found, venue, turns)
         if found:
             best = heapq.nsmallest(wanted, best + found)
     return best[: query.limit], len(best) == wanted
 
 
-async def _at_venue(
-    live: Owned[Any, Any], places: list[Place], venue: str, turns: Turns
+async def _filter_by_venue(
+    live: QueryableStore[Any, Any], places: list[Place], venue: str, turns: TimeSlice
 ) -> list[Place]:
     """Those of the places that are at a venue, which only their rows know."""
     kept: list[Place] = []

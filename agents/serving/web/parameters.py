@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-LARGEST_PAGE: Final = 1_000
+MAX_PAGE: Final = 1_000
 USUAL_PAGE: Final = 100
 
 LIMIT: Final = Parameter(
     "limit",
     "How many at most.",
-    {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": USUAL_PAGE},
+    {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": USUAL_PAGE},
 )
 CURSOR: Final = Parameter("cursor", "The `next` of the page before.", {"type": "string"})
 
@@ -63,8 +63,8 @@ def limit_of(found: Mapping[str, str]) -> int:
     if text is None:
         return USUAL_PAGE
     limit = int(text) if _LIMIT.fullmatch(text) else 0
-    if not 1 <= limit <= LARGEST_PAGE:
-        raise bad_request(f"limit: must be a whole number from 1 to {LARGEST_PAGE}")
+    if not 1 <= limit <= MAX_PAGE:
+        raise bad_request(f"limit: must be a whole number from 1 to {MAX_PAGE}")
     return limit
 
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Final, get_args
 import msgspec
 from msgspec import Meta
 
-from agents.serving.live import Turns
+from agents.serving.live import TimeSlice
 from agents.serving.web.figures import ScopeFigures, scope_figures
-from agents.serving.web.operations import Answer, Operation, Parameter
+from agents.serving.web.operations import Operation, Parameter, ResponseSpec
 from agents.serving.web.paging import Query, cursor, page
 from agents.serving.web.parameters import CURSOR, LIMIT, after_of, given, limit_of, slug
 from agents.serving.web.responses import Problem, ProblemError, answer, not_found
 from streams.audience.scope import Head
 from streams.routing import partition_for
 from streams.summaries import ScopeKind
-from streams.viewer_event import LONGEST_SLUG
+from streams.viewer_event import MAX_SLUG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _KINDS: Final[tuple[str, ...]] = get_args(ScopeKind)
 #: What can stand before a name.
 _NAMED: Final = tuple(kind for kind in _KINDS if kind != "world")
-_NAME: Final = f"^[a-z0-9][a-z0-9-]{{0,{LONGEST_SLUG - 1}}}$"
+_NAME: Final = f"^[a-z0-9][a-z0-9-]{{0,{MAX_SLUG - 1}}}$"
 
 
 class ScopePage(msgspec.Struct, gc=False):
@@ -63,8 +63,8 @@ class ScopesApi:
 
     def operations(self) -> Iterable[Operation]:
         """The paths that this answers, and how."""
-        found = Answer("Its figures.", ScopeFigures)
-        missing = Answer(
+        found = ResponseSpec("Its figures.", ScopeFigures)
+        missing = ResponseSpec(
             "It is not here: `partitions` says which of the scopes' partitions this worker owns, "
             "`partition` in which the scope would be, `detail` what follows.",
             Problem,
@@ -75,9 +75,9 @@ class ScopesApi:
                 self.all,
                 "Scopes that this worker owns, largest audience first.",
                 {
-                    200: Answer("A page of them.", ScopePage),
-                    400: Answer("A parameter is wrong: `detail` names it.", Problem),
-                    503: Answer("Too many search at once, or it took too long.", Problem),
+                    200: ResponseSpec("A page of them.", ScopePage),
+                    400: ResponseSpec("A parameter is wrong: `detail` names it.", Problem),
+                    503: ResponseSpec("Too many search at once, or it took too long.", Problem),
                 },
                 _LIST_PARAMETERS,
             ),
@@ -103,7 +103,7 @@ class ScopesApi:
     async def _page(self, query: Query) -> ScopePage:
         live = self._live
         places, more = await page(live, query)
-        turns = Turns()
+        turns = TimeSlice()
         scopes: list[ScopeFigures] = []
         for _, key, partition in places:
             head = live.row(partition, key)

@@ -17,7 +17,7 @@ from agents.serving.metrics.negotiation import (
     negotiate,
 )
 from agents.serving.web.connections import Connection
-from agents.serving.web.operations import Answer, Operation
+from agents.serving.web.operations import Operation, ResponseSpec
 from agents.serving.web.responses import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class ScrapeApi:
                 self.metrics,
                 "Metrics, as OpenMetrics or Prometheus text by the header Accept.",
                 {
-                    200: Answer("All metrics of this worker.", media=media),
-                    503: Answer("Too many scrape at once.", Problem),
+                    200: ResponseSpec("All metrics of this worker.", media=media),
+                    503: ResponseSpec("Too many scrape at once.", Problem),
                 },
             ),
         )

@@ -18,11 +18,11 @@ from boards.kit import (
     THIRD,
     WHOLE,
     Column,
-    Curve,
+    PanelSeries,
     figure,
     graph,
     levels,
-    listing,
+    table_panel,
 )
 from boards.queries import BROADCAST, CHOSEN, broadcasts, one
 
@@ -87,7 +87,7 @@ def _moment(name: str, color: str, metric: str) -> AnnotationQuery:
 
 
 def _names() -> table.Panel:
-    return listing(
+    return table_panel(
         "Which it is",
         "Its venue, its programme if it is one show over several platforms, and its title.",
         [Column(one(f"{BROADCAST}, programme, title", "audience_broadcast_info", *_THIS), "")],
@@ -181,8 +181,8 @@ def _course() -> timeseries.Panel:
     return graph(
         "Viewers",
         "Its viewers minute by minute, with its start and its end; and its average so far.",
-        Curve(_this("audience_viewers"), "viewers"),
-        Curve(_this("audience_average_viewers"), "average so far"),
+        PanelSeries(_this("audience_viewers"), "viewers"),
+        PanelSeries(_this("audience_average_viewers"), "average so far"),
         width=WHOLE,
     )
 
@@ -193,7 +193,7 @@ def _peaks() -> timeseries.Panel:
         "The most viewers at once in its last 5 minutes, its last hour and the whole of it, in "
         "event time. A correction may lower them.",
         *(
-            Curve(_this("audience_peak_viewers", f'window="{window}"'), name)
+            PanelSeries(_this("audience_peak_viewers", f'window="{window}"'), name)
             for window, name in _PEAKS.items()
         ),
         width=THIRD,
@@ -204,7 +204,7 @@ def _watched() -> timeseries.Panel:
     return graph(
         "Viewer-hours so far",
         "Time watched by all its viewers together. It grows as fast as it has viewers.",
-        Curve(f"{_this('audience_watch_time_seconds')} / 3600", "viewer-hours"),
+        PanelSeries(f"{_this('audience_watch_time_seconds')} / 3600", "viewer-hours"),
         width=THIRD,
     )
 
@@ -213,8 +213,8 @@ def _counted() -> timeseries.Panel:
     return graph(
         "Views and joins so far",
         "As its platform counts them; not every platform does.",
-        Curve(_this("audience_views"), "views"),
-        Curve(_this("audience_joins"), "joins"),
+        PanelSeries(_this("audience_views"), "views"),
+        PanelSeries(_this("audience_joins"), "joins"),
         width=THIRD,
     )
 
@@ -223,7 +223,7 @@ def _coverage() -> timeseries.Panel:
     return graph(
         "Coverage so far",
         "Share of its minutes of which we know the viewers. Where it falls, events were missing.",
-        Curve(_this("audience_coverage_ratio"), "coverage"),
+        PanelSeries(_this("audience_coverage_ratio"), "coverage"),
         unit=SHARE,
         most=1,
     )
@@ -234,6 +234,8 @@ def _silence() -> timeseries.Panel:
         "Time since its newest event",
         "By its platform's clock. A sample a minute keeps it under two minutes; what grows on is a "
         "broadcast that is over or no longer heard of.",
-        Curve(f"time() - {_this('audience_last_event_timestamp_seconds')}", "since the newest"),
+        PanelSeries(
+            f"time() - {_this('audience_last_event_timestamp_seconds')}", "since the newest"
+        ),
         unit=SECONDS,
     )

@@ -62,7 +62,7 @@ def frame(uid: str, title: str, description: str, *, since: str, refresh: str) -
             )
         )
         .with_variable(
-            several("instance", "Instance", 'audience_build_info{job="$job"}').description(
+            multi_variable("instance", "Instance", 'audience_build_info{job="$job"}').description(
                 "Its workers. All, unless one of them is to be looked at."
             )
         )
@@ -89,7 +89,7 @@ def choice(name: str, label: str, series: str, of: str = "") -> QueryVariable:
     )
 
 
-def several(name: str, label: str, series: str, of: str = "") -> QueryVariable:
+def multi_variable(name: str, label: str, series: str, of: str = "") -> QueryVariable:
     """Return a variable like `choice` of which any number can be chosen, by default all.
 
     "All" is a pattern, not the list of today's values: the past of a worker that is gone counts.

@@ -43,7 +43,7 @@ GREEN, AMBER, RED = "green", "orange", "red"
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class PanelSeries:
     """One query of a graph: PromQL, and how its series are called (`{{label}}` stands for one)."""
 
     query: str
@@ -118,7 +118,7 @@ def figure(
 def graph(
     title: str,
     description: str,
-    *curves: Curve,
+    *curves: PanelSeries,
     unit: str = COUNT,
     width: int = HALF,
     stacked: bool = False,
@@ -170,7 +170,7 @@ def graph(
     return panel
 
 
-def listing(
+def table_panel(
     title: str,
     description: str,
     columns: Sequence[Column],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from grafana_foundation_sdk.builders.dashboard import CustomVariable, QueryVariable
 from grafana_foundation_sdk.models.dashboard import VariableOption
 
-from boards.frame import filled, frame, several
+from boards.frame import filled, frame, multi_variable
 from boards.kit import (
     AMBER,
     HALF,
@@ -17,11 +17,11 @@ from boards.kit import (
     SHARE,
     WHOLE,
     Column,
-    Curve,
+    PanelSeries,
     figure,
     graph,
     levels,
-    listing,
+    table_panel,
 )
 from boards.queries import BROADCAST, CHOSEN, broadcasts, metric, one, scopes
 
@@ -87,7 +87,9 @@ def dashboard() -> Dashboard:
 def _filter(label: str) -> QueryVariable:
     # The plural, for links take variables along by name, and the broadcast's board takes one.
     name = f"{label}s"
-    variable = several(name, name.capitalize(), f"audience_broadcast_info{{{CHOSEN}}}", label)
+    variable = multi_variable(
+        name, name.capitalize(), f"audience_broadcast_info{{{CHOSEN}}}", label
+    )
     return variable.description("Of the broadcasts below; the world and its parts stay whole.")
 
 
@@ -133,8 +135,8 @@ def _course() -> timeseries.Panel:
     return graph(
         "Viewers of the world",
         "Viewers of all live broadcasts together, and the most there have been so far.",
-        Curve(scopes("audience_scope_viewers", _WORLD), "viewers"),
-        Curve(scopes("audience_scope_peak_viewers", _WORLD), "peak"),
+        PanelSeries(scopes("audience_scope_viewers", _WORLD), "viewers"),
+        PanelSeries(scopes("audience_scope_peak_viewers", _WORLD), "peak"),
         width=WHOLE,
     )
 
@@ -143,14 +145,14 @@ def _by(scope: str) -> timeseries.Panel:
     return graph(
         f"Viewers by {scope}",
         f"Viewers of all live broadcasts of each {scope} together.",
-        Curve(scopes("audience_scope_viewers", f'scope="{scope}"'), "{{name}}"),
+        PanelSeries(scopes("audience_scope_viewers", f'scope="{scope}"'), "{{name}}"),
         stacked=scope != "programme",
         width=HALF,
     )
 
 
 def _largest() -> table.Panel:
-    return listing(
+    return table_panel(
         "Largest broadcasts",
         "The live broadcasts with the most viewers: their peaks over 5 minutes, an hour and the "
         "whole, and what they began with. Coverage is the share of its minutes of which we know "
@@ -192,7 +194,7 @@ def _curves() -> timeseries.Panel:
         "Viewers of the largest broadcasts",
         "The broadcasts that had the most viewers at any moment of the time shown, also those that "
         "are over.",
-        Curve(
+        PanelSeries(
             f"{broadcasts('audience_viewers', *_SEEN)} and {_EACH} {_TOP_SEEN}",
             "{{broadcast}} ({{platform}})",
         ),
@@ -205,7 +207,7 @@ def _legs() -> timeseries.Panel:
         "Simulcasts by platform",
         "Viewers of each platform's part of a programme that is shown on more than one platform. A "
         "part that is missing here is off air, or not heard of.",
-        Curve(
+        PanelSeries(
             f"sum by (programme, platform) ({broadcasts('audience_viewers')} "
             f"* {_EACH} group_left (programme) {_PROGRAMME}) "
             f"and on (programme) {_SIMULCAST}",

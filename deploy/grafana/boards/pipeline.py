@@ -17,7 +17,7 @@ from boards.kit import (
     TEXT,
     THIRD,
     WHOLE,
-    Curve,
+    PanelSeries,
     figure,
     graph,
     levels,
@@ -109,13 +109,13 @@ def _lag() -> Iterator[timeseries.Panel]:
     yield graph(
         "Age of the oldest record waiting",
         "By partition. It grows as the clock does where a partition stands still.",
-        Curve(one("partition", "audience_source_lag_seconds"), "partition {{partition}}"),
+        PanelSeries(one("partition", "audience_source_lag_seconds"), "partition {{partition}}"),
         unit=SECONDS,
     )
     yield graph(
         "Records waiting",
         "Records that are not yet in the figures, by partition.",
-        Curve(one("partition", "audience_source_lag_records"), "partition {{partition}}"),
+        PanelSeries(one("partition", "audience_source_lag_records"), "partition {{partition}}"),
         stacked=True,
     )
 
@@ -124,14 +124,14 @@ def _throughput() -> Iterator[timeseries.Panel]:
     yield graph(
         "Records read, by what became of them",
         "Records that became durable, a second: accepted, late or rejected for another reason.",
-        Curve(f"sum by (outcome) ({rate('audience_events_total')})", "{{outcome}}"),
+        PanelSeries(f"sum by (outcome) ({rate('audience_events_total')})", "{{outcome}}"),
         unit=RATE,
         stacked=True,
     )
     yield graph(
         "Records read, by platform",
         "The same by platform. Empty is a record that names none that is valid.",
-        Curve(f"sum by (platform) ({rate('audience_events_total')})", "{{platform}}"),
+        PanelSeries(f"sum by (platform) ({rate('audience_events_total')})", "{{platform}}"),
         unit=RATE,
         stacked=True,
     )
@@ -161,30 +161,34 @@ def _batches() -> Iterator[timeseries.Panel]:
     yield graph(
         "Transactions",
         "Kafka transactions a second. A failed one costs a new session, and nothing else.",
-        Curve(f"sum by (outcome) ({rate('audience_transactions_total')})", "{{outcome}}"),
+        PanelSeries(f"sum by (outcome) ({rate('audience_transactions_total')})", "{{outcome}}"),
         unit=RATE,
     )
     yield graph(
         "Sessions lost",
         "Sessions with Kafka that ended with an error, and those of them that another worker had "
         "taken over, a second. A few at a rebalance are usual; again and again they are not.",
-        Curve(f"sum({rate('audience_sessions_lost_total')})", "lost"),
-        Curve(f"sum({rate('audience_fenced_total')})", "fenced"),
+        PanelSeries(f"sum({rate('audience_sessions_lost_total')})", "lost"),
+        PanelSeries(f"sum({rate('audience_fenced_total')})", "fenced"),
         unit=RATE,
     )
     yield graph(
         "Partitions that fail, and rebalances",
         "Times a second that the work of one partition failed and was begun anew, and that the "
         "group gave workers their partitions anew, by topic.",
-        Curve(f"sum by (topic) ({rate('audience_partition_failures_total')})", "{{topic}} failed"),
-        Curve(f"sum by (topic) ({rate('audience_rebalances_total')})", "{{topic}} rebalanced"),
+        PanelSeries(
+            f"sum by (topic) ({rate('audience_partition_failures_total')})", "{{topic}} failed"
+        ),
+        PanelSeries(
+            f"sum by (topic) ({rate('audience_rebalances_total')})", "{{topic}} rebalanced"
+        ),
         unit=RATE,
         width=THIRD,
     )
     yield graph(
         "Failing for",
         "For how long a partition has failed again and again; 0 while it goes on.",
-        Curve(
+        PanelSeries(
             one("topic, partition", "audience_partition_failing_seconds"),
             "{{topic}}/{{partition}}",
         ),
@@ -194,7 +198,7 @@ def _batches() -> Iterator[timeseries.Panel]:
     yield graph(
         "State read back",
         "How much of a partition's state was read back, 0 to 1; 1 once it is at work.",
-        Curve(
+        PanelSeries(
             one("topic, partition", "audience_restore_progress_ratio"),
             "{{topic}}/{{partition}}",
         ),
@@ -203,9 +207,9 @@ def _batches() -> Iterator[timeseries.Panel]:
     )
 
 
-def _quantiles(name: str) -> Iterator[Curve]:
+def _quantiles(name: str) -> Iterator[PanelSeries]:
     for label, share in _QUANTILES.items():
-        yield Curve(quantile(share, name), label)
+        yield PanelSeries(quantile(share, name), label)
 
 
 def _refused() -> Iterator[timeseries.Panel]:
@@ -213,28 +217,28 @@ def _refused() -> Iterator[timeseries.Panel]:
         "Refused, by reason",
         "Records that went to viewer-events-rejected, a second. Any `error` is a defect of this "
         "system; the others are the producers'.",
-        Curve(f"sum by (reason) ({rate('audience_rejected_total')})", "{{reason}}"),
+        PanelSeries(f"sum by (reason) ({rate('audience_rejected_total')})", "{{reason}}"),
         unit=RATE,
     )
     yield graph(
         "Share refused and late",
         "Share of the records read that were refused: late, or for another reason.",
-        Curve(_share("rejected"), "refused"),
-        Curve(_share("late"), "late"),
+        PanelSeries(_share("rejected"), "refused"),
+        PanelSeries(_share("late"), "late"),
         unit=SHARE,
     )
     yield graph(
         "Clock skew of producers",
         "The most by which an accepted event was ahead of its Kafka timestamp lately. Over the "
         "setting AUDIENCE_FUTURE, 2 minutes by default, events are refused.",
-        Curve(f"max({metric('audience_producer_clock_skew_seconds')})", "ahead by"),
+        PanelSeries(f"max({metric('audience_producer_clock_skew_seconds')})", "ahead by"),
         unit=SECONDS,
     )
     yield graph(
         "Named otherwise",
         "Accepted records, a second, that name another venue or programme than their broadcast "
         "has; the first stays.",
-        Curve(f"sum({rate('audience_relabelled_total')})", "records"),
+        PanelSeries(f"sum({rate('audience_relabelled_total')})", "records"),
         unit=RATE,
     )
 
@@ -243,21 +247,21 @@ def _workers() -> Iterator[timeseries.Panel]:
     yield graph(
         "Partitions of each worker",
         "Partitions that the group has given to each worker.",
-        Curve(one("instance", "audience_partitions_assigned"), "{{instance}}"),
+        PanelSeries(one("instance", "audience_partitions_assigned"), "{{instance}}"),
         width=THIRD,
         stacked=True,
     )
     yield graph(
         "Ready",
         "1 while a worker is a member of the group with all its partitions at work.",
-        Curve(one("instance", "audience_worker_ready"), "{{instance}}"),
+        PanelSeries(one("instance", "audience_worker_ready"), "{{instance}}"),
         width=THIRD,
         most=1,
     )
     yield graph(
         "Restore",
         "How long it took to read a partition's state back when it was last given to a worker.",
-        Curve(one("partition", "audience_recovery_seconds"), "partition {{partition}}"),
+        PanelSeries(one("partition", "audience_recovery_seconds"), "partition {{partition}}"),
         unit=SECONDS,
         width=THIRD,
     )
@@ -265,14 +269,14 @@ def _workers() -> Iterator[timeseries.Panel]:
         "Broadcasts",
         "Broadcasts that are live, and those that are exported one by one, live or ended: the "
         "largest of each worker, up to AUDIENCE_TOP_BROADCASTS.",
-        Curve(f"sum({one('partition', 'audience_live_broadcasts')})", "live"),
-        Curve(f"sum({one('partition', 'audience_exported_broadcasts')})", "exported"),
+        PanelSeries(f"sum({one('partition', 'audience_live_broadcasts')})", "live"),
+        PanelSeries(f"sum({one('partition', 'audience_exported_broadcasts')})", "exported"),
         width=THIRD,
     )
     yield graph(
         "Broadcasts that became final",
         "Broadcasts that left the memory, a second: their last summary is out.",
-        Curve(f"sum({rate('audience_finalised_total')})", "broadcasts"),
+        PanelSeries(f"sum({rate('audience_finalised_total')})", "broadcasts"),
         unit=RATE,
         width=THIRD,
     )
@@ -280,7 +284,7 @@ def _workers() -> Iterator[timeseries.Panel]:
         "Too old for a scope's peak",
         "Minutes, a second, that came after the scope's history had closed: they count in its "
         "sums, no more in its peak.",
-        Curve(f"sum({rate('audience_scope_closed_total')})", "minutes"),
+        PanelSeries(f"sum({rate('audience_scope_closed_total')})", "minutes"),
         unit=RATE,
         width=THIRD,
     )
@@ -288,7 +292,7 @@ def _workers() -> Iterator[timeseries.Panel]:
         "What is wrong with the topics",
         "Findings by topic, as `live-audience topics check` tells them in words: partitions, "
         "cleanup, replication. All is well at 0.",
-        Curve(one("topic", "audience_topic_findings"), "{{topic}}"),
+        PanelSeries(one("topic", "audience_topic_findings"), "{{topic}}"),
         width=WHOLE,
     )
 
@@ -297,23 +301,23 @@ def _processes() -> Iterator[timeseries.Panel]:
     yield graph(
         "Memory",
         "Resident memory of each worker. It holds the rows of all its live broadcasts.",
-        Curve(one("instance", "process_resident_memory_bytes"), "{{instance}}"),
+        PanelSeries(one("instance", "process_resident_memory_bytes"), "{{instance}}"),
         unit=BYTES,
     )
     yield graph(
         "Processor",
         "Processor cores that each worker uses. One is the most for one worker, as a rule.",
-        Curve(f"sum by (instance) ({rate('process_cpu_seconds_total')})", "{{instance}}"),
+        PanelSeries(f"sum by (instance) ({rate('process_cpu_seconds_total')})", "{{instance}}"),
         unit=CORES,
     )
     yield graph(
         "Open files",
         "Files and connections that each worker has open.",
-        Curve(one("instance", "process_open_fds"), "{{instance}}"),
+        PanelSeries(one("instance", "process_open_fds"), "{{instance}}"),
     )
     yield graph(
         "Time of a scrape",
         "How long Prometheus waits for each worker's metrics.",
-        Curve(one("instance", "scrape_duration_seconds"), "{{instance}}"),
+        PanelSeries(one("instance", "scrape_duration_seconds"), "{{instance}}"),
         unit=SECONDS,
     )

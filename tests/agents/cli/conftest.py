@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import agents
 from agents.cli import main
 from streams.settings import Settings
-from streams.settings.display import outside_name
+from streams.settings.display import env_name
 
 _MAIN = "from agents.cli import main; main(prog_name='live-audience')"
 
@@ -19,7 +19,7 @@ def nowhere(monkeypatch, tmp_path):
     """No setting comes from the environment or a file of this machine; logging stays as it is."""
     monkeypatch.chdir(tmp_path)
     for field in Settings.model_fields:
-        monkeypatch.delenv(outside_name(field), raising=False)
+        monkeypatch.delenv(env_name(field), raising=False)
     monkeypatch.setattr("agents.logs.configure", lambda settings: None)
 
 

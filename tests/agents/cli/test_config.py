@@ -1,7 +1,7 @@
 import json
 
 from streams.settings import Settings, load
-from streams.settings.display import outside_name
+from streams.settings.display import env_name
 
 
 def test_lines_say_value_and_origin(call, monkeypatch):
@@ -20,7 +20,7 @@ def test_set_after_the_subcommand_wins(call):
 
 def test_json(call):
     values = json.loads(call("config", "--json", "--set", "partitions=3").stdout)
-    assert set(values) == {outside_name(field) for field in Settings.model_fields}
+    assert set(values) == {env_name(field) for field in Settings.model_fields}
     assert values["AUDIENCE_PARTITIONS"] == {"value": "3", "from": "--set"}
 
 

@@ -7,7 +7,7 @@ from agents.demo.input import accepted, events
 from agents.demo.museums import museums
 from streams.audience import Row, Rules, figures
 from streams.events import read
-from streams.rejections import Refused
+from streams.rejections import Rejected
 
 RULES = Rules(lateness=15, carry=2)
 AHEAD = 4_000_000_000_000_000  # a time after any of the museums', before the mistyped year
@@ -19,7 +19,7 @@ def rows(batch):
     for number, record in enumerate(events()):
         try:
             event, at = read(record.value)
-        except Refused:
+        except Rejected:
             continue
         if record.key != f"{event.platform}:{event.broadcast}".encode() or at > AHEAD:
             continue

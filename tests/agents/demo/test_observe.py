@@ -14,13 +14,13 @@ from rich.console import Console
 
 from agents.alerts import Timing
 from agents.cli import main
-from agents.demo.console import Screen
+from agents.demo.console import DemoConsole
 from agents.demo.errors import DemoError
 from agents.demo.museums import museums
 from agents.demo.observe import run
-from agents.demo.observe.scenario import Evening, silent_one
-from agents.demo.observe.show import Observed
-from agents.demo.observe.timeline import SCALE, Plan
+from agents.demo.observe.scenario import Scenario, silent_museum
+from agents.demo.observe.show import ObserveDemo
+from agents.demo.observe.timeline import SCALE, Timeline
 from streams.events import read
 from streams.settings import Settings
 
@@ -30,7 +30,7 @@ COMMAND = (sys.executable, "-c", "from agents.cli import main; main()", "demo", 
 
 def evening_of(plan, seconds):
     """What is sent at each turn, by its seconds from the start."""
-    evening = Evening(plan, START)
+    evening = Scenario(plan, START)
     turns = {}
     elapsed = 0.0
     while elapsed <= seconds and not evening.over:
@@ -41,7 +41,7 @@ def evening_of(plan, seconds):
 
 def test_the_plan_makes_the_alert_fire_and_resolve():
     for scale in (SCALE, 1 / 20, 1.0):
-        plan = Plan.scaled(scale)
+        plan = Timeline.scaled(scale)
         hold = plan.timing.holds["BroadcastSilent"]
         assert plan.every * 3 <= plan.timing.silence
         assert plan.quiet_after < plan.fires < plan.comes_back < plan.resolves < plan.quiet_every
@@ -51,27 +51,27 @@ def test_the_plan_makes_the_alert_fire_and_resolve():
 
 
 def test_what_is_of_the_evening_itself_is_not_faster():
-    timing, real = Plan.scaled(SCALE).timing, Timing()
+    timing, real = Timeline.scaled(SCALE).timing, Timing()
     assert timing.coverage_age == real.coverage_age
     assert timing.holds["SimulcastLegMissing"] == real.holds["SimulcastLegMissing"]
     assert timing.silence == pytest.approx(real.silence * SCALE)
     # No more than one minute in ten is missed.
-    assert Plan.scaled(SCALE).quiet_for + Plan.scaled(SCALE).every < 120
-    assert Plan.scaled(SCALE).quiet_every >= 600
+    assert Timeline.scaled(SCALE).quiet_for + Timeline.scaled(SCALE).every < 120
+    assert Timeline.scaled(SCALE).quiet_every >= 600
 
 
 def test_only_the_louvre_falls_silent_and_comes_back_without_an_end():
-    plan = Plan.scaled(SCALE)
+    plan = Timeline.scaled(SCALE)
     _, turns = evening_of(plan, plan.quiet_every + plan.comes_back)
-    silent = [at for at, sent in turns.items() if silent_one().key not in {s.key for s in sent}]
+    silent = [at for at, sent in turns.items() if silent_museum().key not in {s.key for s in sent}]
     assert silent == [at for at in turns if plan.quiet(at)]
     assert len(silent) >= 2 * plan.quiet_for / plan.every - 1
-    others = {museum.key for museum in museums()} - {silent_one().key}
+    others = {museum.key for museum in museums()} - {silent_museum().key}
     assert all(others <= {s.key for s in sent} for sent in turns.values())
 
 
 def test_all_that_is_sent_is_right_and_the_evening_ends():
-    plan = Plan.scaled(1.0)
+    plan = Timeline.scaled(1.0)
     evening, turns = evening_of(plan, 3 * 3600)
     assert evening.over
     kinds = {museum.key: [] for museum in museums()}
@@ -103,8 +103,10 @@ def test_two_shows_at_once_are_a_mistake():
 
 @pytest.mark.parametrize("first", ["notified", "shown"])
 def test_it_is_done_when_the_end_was_both_notified_and_shown(first):
-    show = Observed(None, Plan.scaled(SCALE), 1, Screen(Console(file=io.StringIO())), once=True)
-    silent = silent_one()
+    show = ObserveDemo(
+        None, Timeline.scaled(SCALE), 1, DemoConsole(Console(file=io.StringIO())), once=True
+    )
+    silent = silent_museum()
     labels = {"alertname": "BroadcastSilent", "severity": "warning"}
     labels |= {"platform": silent.platform, "broadcast": silent.broadcast}
     alert = {"labels": labels, "annotations": {"summary": "it is silent"}}
@@ -129,7 +131,7 @@ def test_it_is_done_when_the_end_was_both_notified_and_shown(first):
 @pytest.mark.alone
 async def test_the_alert_fires_and_resolves(brokers, tmp_path):
     file = io.StringIO()
-    screen = Screen(Console(file=file, width=128, highlight=False))
+    screen = DemoConsole(Console(file=file, width=128, highlight=False))
     settings = Settings(data=tmp_path, http_port=0)
     code = await run(settings, once=True, brokers=brokers, screen=screen, scale=1 / 20)
     told = file.getvalue()

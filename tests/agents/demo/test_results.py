@@ -9,7 +9,7 @@ from rich.console import Console
 
 from agents.demo import tables
 from agents.demo.compare import compare
-from agents.demo.console import Screen
+from agents.demo.console import DemoConsole
 from agents.demo.input import accepted, refused
 from agents.demo.museums import museums
 from agents.demo.results import Results
@@ -130,7 +130,7 @@ def printed(table, width=100):
 
 @pytest.fixture
 def screen():
-    return Screen(Console(file=StringIO(), width=100))
+    return DemoConsole(Console(file=StringIO(), width=100))
 
 
 def test_the_tables_hold_the_figures(results, screen):
@@ -156,7 +156,7 @@ def test_the_tables_stand_where_nothing_came(screen):
 
 
 def test_no_figure_is_cut_on_a_narrow_terminal(results):
-    narrow = Screen(Console(file=StringIO(), width=80, force_terminal=True))
+    narrow = DemoConsole(Console(file=StringIO(), width=80, force_terminal=True))
     text = printed(tables.figures(results.broadcasts, narrow), width=80)
     assert text.count("380,000") == 8
     assert text.count("760,000") == 7

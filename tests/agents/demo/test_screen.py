@@ -5,13 +5,13 @@ import io
 import pytest
 from rich.console import Console
 
-from agents.demo.console import Screen
+from agents.demo.console import DemoConsole
 
 
 def plain(encoding="utf-8"):
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding, write_through=True)
-    return Screen(Console(file=file, width=80, highlight=False)), raw
+    return DemoConsole(Console(file=file, width=80, highlight=False)), raw
 
 
 def test_a_step_is_told_with_its_time():
@@ -49,7 +49,7 @@ def test_a_long_step_tells_its_quarters_once(monkeypatch):
 
 def test_on_a_terminal_only_the_result_stays():
     file = io.StringIO()
-    screen = Screen(Console(file=file, force_terminal=True, width=80, highlight=False))
+    screen = DemoConsole(Console(file=file, force_terminal=True, width=80, highlight=False))
     with screen.step("making tea") as tell:
         tell(2, 4)
     assert file.getvalue().splitlines()[-1].endswith("making tea: 0.0 s")
@@ -74,7 +74,7 @@ def test_details_are_told_at_times(monkeypatch):
 
 def test_a_bar_with_details_fits_a_narrow_terminal():
     file = io.StringIO()
-    screen = Screen(Console(file=file, force_terminal=True, width=80, highlight=False))
+    screen = DemoConsole(Console(file=file, force_terminal=True, width=80, highlight=False))
     with screen.step("replaying 36,000 broadcasts") as tell:
         tell(12_345, 36_000, "2020-05-14, 22,467/s, 260,531 behind")
     assert "12345/36000" in file.getvalue()

@@ -14,7 +14,7 @@ from processes import processes_in
 from rich.console import Console
 
 from agents.demo import run
-from agents.demo.console import Screen
+from agents.demo.console import DemoConsole
 from agents.demo.errors import DemoError
 from streams.settings import Settings
 
@@ -25,7 +25,7 @@ COMMAND = (sys.executable, "-c", "from agents.cli import main; main()", "demo")
 
 def screen():
     file = io.StringIO()
-    return Screen(Console(file=file, width=128, highlight=False)), file
+    return DemoConsole(Console(file=file, width=128, highlight=False)), file
 
 
 def settings(tmp_path):

@@ -93,7 +93,7 @@ async def test_one_that_passes_over_sigterm_is_killed(settings, tmp_path):
     code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); "
     code += "time.sleep(60)"
     async with running(settings, tmp_path, (PYTHON, "-c", code)) as worker:
-        while "deaf" not in worker.last_words():  # noqa: ASYNC110 - another process says it
+        while "deaf" not in worker.last_log_lines():  # noqa: ASYNC110 - another process says it
             await asyncio.sleep(0.02)
         await worker.stop(0.2)
         assert await worker.ended() == -9

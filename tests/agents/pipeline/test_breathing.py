@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecord
 
-from agents.pipeline.broadcasts.agent import Broadcasts, broadcasts
+from agents.pipeline.broadcasts.agent import BroadcastProcessor, broadcasts
 from streams import audience
 from streams.exact import Batch, Rows, batch
 from streams.settings import Settings
@@ -24,7 +24,7 @@ class Worker:
     def __init__(self):
         settings = Settings(partitions=1)
         self.topics = Topics.of(settings)
-        self.work = Broadcasts(settings, self.topics)
+        self.work = BroadcastProcessor(settings, self.topics)
         self.rows = Rows(audience.decode, audience.encode)
         self.queue = asyncio.Queue()
         self.assigned()
@@ -74,7 +74,7 @@ async def test_the_loop_is_never_kept_for_long():
     records += [record(200 + n, n, f"b{n % 3_000}") for n in range(6_000)]
     longest, began = 0.0, time.monotonic()
     async with Worker() as worker:
-        work = asyncio.ensure_future(worker.batch(records).worked_off())
+        work = asyncio.ensure_future(worker.batch(records).wait_processed())
         while not work.done():
             before = time.monotonic()
             await asyncio.sleep(0)
@@ -89,20 +89,20 @@ async def test_an_orphan_touches_nothing(monkeypatch, defect):
     monkeypatch.setattr(batch, "BREATH_SECONDS", 0.0)
     async with Worker() as worker:
         first = worker.batch([record(0, 100)])
-        await first.worked_off()
+        await first.wait_processed()
         worker.commit(first)
         if defect:  # so that it is worked off again, record by record
             values = iter([ValueError("ours")])
-            judge = worker.work.judge
+            validate = worker.work.validate
 
             def fails_once(*args):
                 for error in values:
                     raise error
-                return judge(*args)
+                return validate(*args)
 
             monkeypatch.setattr(worker.work, "judge", fails_once)
         orphan = worker.batch([record(n, n, f"b{n % 500}") for n in range(1, 3_000)])
-        waiting = asyncio.ensure_future(orphan.worked_off())
+        waiting = asyncio.ensure_future(orphan.wait_processed())
         for _ in range(1_000):
             if len(orphan.changed) < 100:
                 await asyncio.sleep(0)
@@ -124,7 +124,7 @@ async def test_an_orphan_touches_nothing(monkeypatch, defect):
         assert len(worker.work.lifecycles[0]) == 1
         # The same records come again, and count once.
         again = worker.batch([record(n, n, f"b{n % 500}") for n in range(1, 3_000)])
-        await again.worked_off()
+        await again.wait_processed()
         worker.commit(again)
         assert len(worker.rows) == 501
         assert sum(audience.decode(row).events for row in worker.rows.committed.values()) == 3_000
@@ -135,7 +135,7 @@ async def test_one_that_was_given_up_before_its_turn_is_not_begun():
         orphan = worker.batch([record(0, 100)])
         orphan.give_up()
         after = worker.batch([record(1, 100)])
-        await after.worked_off()
+        await after.wait_processed()
         assert not orphan.changed
         assert not worker.task.done()
 
@@ -145,5 +145,5 @@ async def test_a_record_without_a_timestamp_is_refused_and_no_defect():
         good = record(0, 100)
         odd = [DefaultRecord(n, -1, 0, good.key, good.value, []) for n in range(1, 40)]
         done = worker.batch([good, *odd])
-        await done.worked_off()
-        assert done.notes.reasons == {"future": 39}
+        await done.wait_processed()
+        assert done.counters.reasons == {"future": 39}

@@ -7,8 +7,8 @@ import orjson
 import pytest
 from aiokafka import TopicPartition
 
-from agents.pipeline.broadcasts.agent import Broadcasts
-from agents.pipeline.scopes.agent import Scopes
+from agents.pipeline.broadcasts.agent import BroadcastProcessor
+from agents.pipeline.scopes.agent import ScopeProcessor
 from streams import audience
 from streams.audience import Row
 from streams.audience.scope import Change
@@ -78,16 +78,16 @@ def work_off(work, source, records, rows):
     with batch:
         work.work_off(batch)
     assert batch._done.exception() is None
-    return [weakref.ref(batch), *map(weakref.ref, records)], batch.notes
+    return [weakref.ref(batch), *map(weakref.ref, records)], batch.result
 
 
 @pytest.mark.parametrize("name", BROADCASTS)
 @pytest.mark.parametrize("defect", [None, "once", "always"])
 async def test_of_viewer_events(name, defect, collector, monkeypatch):
-    work, rows = Broadcasts(SETTINGS, TOPICS), Rows(audience.decode, audience.encode)
+    work, rows = BroadcastProcessor(SETTINGS, TOPICS), Rows(audience.decode, audience.encode)
     work.restored(0, rows, 0.0, 1)
     if defect is not None:
-        taking, failed = Broadcasts._take, []
+        taking, failed = BroadcastProcessor._apply, []
 
         def fail(self, *given, **options):
             if defect == "always" or not failed:
@@ -95,17 +95,17 @@ async def test_of_viewer_events(name, defect, collector, monkeypatch):
                 raise ZeroDivisionError("a defect")
             taking(self, *given, **options)
 
-        monkeypatch.setattr(Broadcasts, "_take", fail)
+        monkeypatch.setattr(BroadcastProcessor, "_apply", fail)
     records = [Record(record.value, record.key, record.timestamp) for record in BROADCASTS[name]]
-    watched, notes = work_off(work, TOPICS.events.name, records, rows)
-    accepted = sum(notes.accepted.values())
-    assert accepted + sum(notes.reasons.values()) == len(records)
+    watched, counters = work_off(work, TOPICS.events.name, records, rows)
+    accepted = sum(counters.accepted.values())
+    assert accepted + sum(counters.reasons.values()) == len(records)
     del records
     assert not any(ref() for ref in watched)
 
 
 async def test_of_a_record_that_our_own_code_fails_on(collector, monkeypatch):
-    work, rows = Broadcasts(SETTINGS, TOPICS), Rows(audience.decode, audience.encode)
+    work, rows = BroadcastProcessor(SETTINGS, TOPICS), Rows(audience.decode, audience.encode)
     accept = Row.accept_all
 
     def fail(row, told, before=None):
@@ -115,8 +115,8 @@ async def test_of_a_record_that_our_own_code_fails_on(collector, monkeypatch):
 
     monkeypatch.setattr(Row, "accept_all", fail)
     records = [taken(), taken(viewers=666), taken()]
-    watched, notes = work_off(work, TOPICS.events.name, records, rows)
-    assert notes.reasons == {"error": 1}
+    watched, counters = work_off(work, TOPICS.events.name, records, rows)
+    assert counters.reasons == {"error": 1}
     del records
     assert not any(ref() for ref in watched)
 
@@ -131,7 +131,7 @@ CHANGES = {
 @pytest.mark.parametrize("name", CHANGES)
 @pytest.mark.parametrize("defect", [False, True])
 async def test_of_sums(name, defect, collector, monkeypatch):
-    work, rows = Scopes(SETTINGS, TOPICS), Rows(decode_scope, encode_scope)
+    work, rows = ScopeProcessor(SETTINGS, TOPICS), Rows(decode_scope, encode_scope)
     work.restored(0, rows)
     if defect:
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.serving.live import LiveBroadcasts, Selection, viewers_of
-from agents.serving.live.slices import Turns
+from agents.serving.live import LiveBroadcasts, TopSelection, viewers_of
+from agents.serving.live.slices import TimeSlice
 from streams.audience import Row, Rules, Tombstone, decode, encode
 from streams.events import ViewerEvent
 from streams.exact import Rows
@@ -266,7 +266,7 @@ async def test_all_are_chosen_while_there_is_room():
     live = LiveBroadcasts()
     await a_part(live, 0, a=1, b=2)
     await a_part(live, 1, c=None)
-    selection = Selection(live, 3)
+    selection = TopSelection(live, 3)
     assert await chosen(selection) == {b"a", b"b", b"c"}
     assert selection.count == {0: 2, 1: 1}
 
@@ -275,7 +275,7 @@ async def test_the_largest_are_chosen_unknown_viewers_count_as_none():
     live = LiveBroadcasts()
     await a_part(live, 0, a=10, b=30, unknown=None)
     await a_part(live, 1, c=20)
-    selection = Selection(live, 2)
+    selection = TopSelection(live, 2)
     assert await chosen(selection) == {b"b", b"c"}
     assert selection.count == {0: 1, 1: 1}
 
@@ -283,7 +283,7 @@ async def test_the_largest_are_chosen_unknown_viewers_count_as_none():
 async def test_one_that_is_in_stays_until_it_is_below_four_fifths_of_one_that_is_out():
     live = LiveBroadcasts()
     part = await a_part(live, a=100, b=99)
-    selection = Selection(live, 1)
+    selection = TopSelection(live, 1)
     assert await chosen(selection) == {b"a"}
 
     part.commit({b"a": new_row(80), b"b": new_row(100)})  # smaller, but not well below
@@ -298,7 +298,7 @@ async def test_one_that_is_in_stays_until_it_is_below_four_fifths_of_one_that_is
 async def test_among_equals_those_that_are_in_stay():
     live = LiveBroadcasts()
     part = await a_part(live, m=0, n=0)
-    selection = Selection(live, 2)
+    selection = TopSelection(live, 2)
     await selection.choose()
     part.commit({name: new_row(0) for name in (b"a", b"b", b"x", b"y")})
     assert await chosen(selection) == {b"m", b"n"}
@@ -307,7 +307,7 @@ async def test_among_equals_those_that_are_in_stay():
 async def test_a_large_newcomer_is_in_at_once():
     live = LiveBroadcasts()
     part = await a_part(live, a=100, b=101, c=102)
-    selection = Selection(live, 3)
+    selection = TopSelection(live, 3)
     await selection.choose()
     part.commit({b"d": new_row(1_000)})
     assert await chosen(selection) == {b"b", b"c", b"d"}
@@ -316,7 +316,7 @@ async def test_a_large_newcomer_is_in_at_once():
 async def test_one_that_ended_keeps_its_place_until_it_is_final():
     live = LiveBroadcasts()
     part = await a_part(live, a=100, b=10, c=9)
-    selection = Selection(live, 1)
+    selection = TopSelection(live, 1)
     part.commit({b"a": new_row(100, kind="ended")})
     assert await chosen(selection) == {b"a"}
     part.commit({b"a": Tombstone(expires=1)})
@@ -327,7 +327,7 @@ async def test_one_that_ended_keeps_its_place_until_it_is_final():
 async def test_there_are_never_more_than_the_limit_and_no_flicker_at_the_edge(top):
     live = LiveBroadcasts()
     part = await a_part(live)
-    selection = Selection(live, top)
+    selection = TopSelection(live, top)
     random = Random(7)
     viewers = {b"%d" % number: 1_000 + number for number in range(30)}
     part.commit({key: new_row(count) for key, count in viewers.items()})
@@ -342,7 +342,7 @@ async def test_a_lost_partition_leaves_its_places():
     live = LiveBroadcasts()
     await a_part(live, 0, a=100)
     await a_part(live, 1, b=10, c=9)
-    selection = Selection(live, 2)
+    selection = TopSelection(live, 2)
     assert await chosen(selection) == {b"a", b"b"}
     live.lost(0)
     assert await chosen(selection) == {b"b", b"c"}
@@ -363,7 +363,7 @@ async def test_choosing_among_many_lets_the_loop_run():
             others += 1
 
     task = asyncio.create_task(count_turns())
-    assert len(await chosen(Selection(live, 1_000))) == 1_000
+    assert len(await chosen(TopSelection(live, 1_000))) == 1_000
     task.cancel()
     assert others > 5
 
@@ -379,7 +379,7 @@ async def test_a_slice_may_be_longer_where_the_others_take_long():
             time.sleep(0.05)  # noqa: ASYNC251 - as a batch does
 
     task = asyncio.create_task(work_off_batches())
-    turns = Turns()
+    turns = TimeSlice()
     for _ in range(200):
         time.sleep(0.001)  # noqa: ASYNC251 - a piece of a scrape
         await turns.pause()

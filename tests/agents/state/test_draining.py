@@ -19,9 +19,9 @@ async def test_a_partition_that_is_not_answered_ends_the_command(monkeypatch):
     stage, _ = stages(settings)
     drain = Drain(settings, stage, 1, {}, "id", {})
     limit = settings.deadline.total_seconds()
-    looked = []
+    topics_checked = []
     drain._progress.partitions[0] = SimpleNamespace(
-        look=looked.append, unanswered=lambda _: limit + len(looked) - 2, reached=0
+        look=topics_checked.append, unanswered=lambda _: limit + len(topics_checked) - 2, reached=0
     )
 
     async def ends(_):
@@ -33,4 +33,4 @@ async def test_a_partition_that_is_not_answered_ends_the_command(monkeypatch):
         async with asyncio.timeout(10):
             await drain._watch([task], [SOURCE], 0.0, lambda *_: None)
     task.cancel()
-    assert len(looked) == 3
+    assert len(topics_checked) == 3

@@ -2,14 +2,14 @@ import sys
 
 import pytest
 
-from agents.topics.findings import Found, findings
+from agents.topics.findings import TopicState, findings
 from streams.settings import Settings
 from streams.topics import Topics
 
 
 def as_they_should_be(settings):
     return {
-        topic.name: Found(topic.partitions, topic.replication, dict(topic.config))
+        topic.name: TopicState(topic.partitions, topic.replication, dict(topic.config))
         for topic in Topics.of(settings)
     }
 
@@ -22,10 +22,10 @@ def check(settings, **changes):
         topic = getattr(topics, name)
         if change is None:
             del found[topic.name]
-        elif isinstance(change, Found):
+        elif isinstance(change, TopicState):
             found[topic.name] = change
         else:
-            found[topic.name] = Found(
+            found[topic.name] = TopicState(
                 topic.partitions, topic.replication, {**topic.config, **change}
             )
     return findings(settings, topics, found)
@@ -79,7 +79,7 @@ def test_other_cleanup_is_an_error(name):
 )
 def test_other_partitions(name, severity):
     config = dict(getattr(Topics.of(Settings()), name).config)
-    (finding,) = check(Settings(), **{name: Found(12, 1, config)})
+    (finding,) = check(Settings(), **{name: TopicState(12, 1, config)})
     assert finding.severity == severity
     assert "has 12 partitions" in finding.what
 
@@ -87,19 +87,19 @@ def test_other_partitions(name, severity):
 @pytest.mark.parametrize("name", ["rejected", "broadcast_summaries", "scope_summaries"])
 def test_outputs_that_a_repartition_left_as_they_are_are_no_finding(name):
     config = dict(getattr(Topics.of(Settings()), name).config)
-    assert check(Settings(), **{name: Found(4, 1, config)}) == []
+    assert check(Settings(), **{name: TopicState(4, 1, config)}) == []
 
 
 def test_the_way_back_is_no_remedy_where_the_source_has_got_more_partitions():
     config = dict(Topics.of(Settings()).scope_sums.config)
-    finding = check(Settings(), scope_sums=Found(4, 1, config))[0]
+    finding = check(Settings(), scope_sums=TopicState(4, 1, config))[0]
     assert finding.severity == "error"
     assert finding.remedy.startswith("stop all workers, set AUDIENCE_PARTITIONS=8, then")
 
 
 def test_other_partitions_of_the_source_are_the_source_s_and_its_changelog_s():
     config = dict(Topics.of(Settings()).events.config)
-    source, changelog = check(Settings(), events=Found(12, 1, config))
+    source, changelog = check(Settings(), events=TopicState(12, 1, config))
     assert source.severity == changelog.severity == "error"
     assert source.topic == "viewer-events"
     assert source.remedy == "set AUDIENCE_PARTITIONS=12"
@@ -111,8 +111,8 @@ def test_source_and_changelog_that_agree_are_one_finding_away_from_the_setting()
     topics = Topics.of(Settings())
     (finding,) = check(
         Settings(),
-        events=Found(12, 1, dict(topics.events.config)),
-        broadcasts_changelog=Found(12, 1, dict(topics.broadcasts_changelog.config)),
+        events=TopicState(12, 1, dict(topics.events.config)),
+        broadcasts_changelog=TopicState(12, 1, dict(topics.broadcasts_changelog.config)),
     )
     assert finding.topic == "viewer-events"
 
@@ -121,8 +121,8 @@ def test_fewer_partitions_of_the_source_can_be_added_with_the_state_kept():
     topics = Topics.of(Settings(partitions=4))
     (finding,) = check(
         Settings(),
-        events=Found(4, 1, dict(topics.events.config)),
-        broadcasts_changelog=Found(4, 1, dict(topics.broadcasts_changelog.config)),
+        events=TopicState(4, 1, dict(topics.events.config)),
+        broadcasts_changelog=TopicState(4, 1, dict(topics.broadcasts_changelog.config)),
     )
     assert finding.remedy.startswith("set AUDIENCE_PARTITIONS=4; for 8, stop all workers")
     assert "`live-audience state repartition`" in finding.remedy
@@ -137,7 +137,7 @@ def test_what_a_rebuild_cannot_give_is_said():
 def test_fewer_copies_are_a_warning():
     settings = Settings(replication=3)
     config = {**Topics.of(settings).events.config, "min.insync.replicas": "1"}
-    (finding,) = check(settings, events=Found(8, 2, config))
+    (finding,) = check(settings, events=TopicState(8, 2, config))
     assert finding.severity == "warning"
     assert "AUDIENCE_REPLICATION=2" in finding.remedy
 
@@ -286,7 +286,7 @@ def test_broker_s_own_timestamps_are_a_warning():
 
 
 def test_settings_that_may_not_be_read_are_a_warning():
-    (finding,) = check(Settings(), events=Found(8, 1, None))
+    (finding,) = check(Settings(), events=TopicState(8, 1, None))
     assert finding.severity == "warning"
     assert "DescribeConfigs" in finding.remedy
 

@@ -69,7 +69,7 @@ if options.get("gc_off"):
     gc.disable()
 
 
-class Tell(mode.Service):
+class ProgressCallback(mode.Service):
     """Tells the test how the source stands, and cancels its fetch task on SIGUSR1."""
 
     async def on_start(self):
@@ -83,7 +83,7 @@ class Tell(mode.Service):
         while not self.should_stop:
             await self.sleep(0.2)
             state = {
-                "why_not_ready": words.why_not_ready(),
+                "why_not_ready": words.not_ready_reason(),
                 "lags": words.lags(),
                 "failing": words.failing(),
                 "batches": sum(type(known) is Batch for known in gc.get_objects()),
@@ -91,7 +91,7 @@ class Tell(mode.Service):
             print(f"state {json.dumps(state)}", flush=True)
 
 
-app.services.append(Tell())
+app.services.append(ProgressCallback())
 
 
 @app.agent(words.channel)

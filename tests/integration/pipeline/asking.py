@@ -16,7 +16,11 @@ from streams.settings import load
 
 def watched():
     """Let each client refresh its metadata often, and every request for it be told."""
-    make, send, look = AIOKafkaClient.__init__, AIOKafkaConnection.send, topic_watch.look_at_topics
+    make, send, look = (
+        AIOKafkaClient.__init__,
+        AIOKafkaConnection.send,
+        topic_watch.find_topic_problems,
+    )
 
     def often(self, **options):
         make(self, **{**options, "metadata_max_age_ms": 500})
@@ -32,12 +36,12 @@ def watched():
             print("fetched by", self._client_id, "in rack", fetched.rack_id, flush=True)
         return send(self, request, *given, **options)
 
-    async def looked(settings):
+    async def topics_checked(settings):
         print("looking at the topics", flush=True)
         return await look(settings)
 
     AIOKafkaClient.__init__, AIOKafkaConnection.send = often, told
-    topic_watch.look_at_topics = looked
+    topic_watch.find_topic_problems = topics_checked
 
 
 if __name__ == "__main__":

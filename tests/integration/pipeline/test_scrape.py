@@ -14,7 +14,7 @@ from kafka_tools import alter_topic
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents.serving.live import LiveBroadcasts, Selection
+from agents.serving.live import LiveBroadcasts, TopSelection
 from agents.serving.metrics import catalogue
 from agents.serving.metrics.worker import Worker
 from agents.topics.watch import TopicWatch
@@ -149,14 +149,14 @@ async def test_what_is_wrong_with_a_topic_is_told(brokers, topic_prefix, admin):
         metrics = Worker(
             registry,
             live,
-            Selection(live, 1),
+            TopSelection(live, 1),
             assigned=lambda: 0,
             lags=dict,
             scope_lags=dict,
-            why_not_ready=lambda: None,
+            not_ready_reason=lambda: None,
         )
         watch = TopicWatch(
-            system.settings, metrics.topics_looked_at, interval=timedelta(milliseconds=200)
+            system.settings, metrics.set_topic_findings, interval=timedelta(milliseconds=200)
         )
 
         async def findings(name, wanted):

@@ -10,7 +10,7 @@ from rich.console import Console
 from scope_oracle import scopes
 from twin import Twin
 
-from agents.demo.console import Screen
+from agents.demo.console import DemoConsole
 from agents.demo.season import run
 from agents.demo.season.generator import Season
 from streams.events import read
@@ -35,7 +35,7 @@ def twins(season):
 async def test_all_that_comes_of_a_season_equals_brute_force(brokers, tmp_path):
     season = Season(seed=11, broadcasts=BROADCASTS, views=VIEWS)
     file = io.StringIO()
-    screen = Screen(Console(file=file, width=128, highlight=False))
+    screen = DemoConsole(Console(file=file, width=128, highlight=False))
     settings = Settings(data=tmp_path, http_port=0)
     code = await run(settings, once=True, brokers=brokers, keep=True, screen=screen, season=season)
     told = file.getvalue()

@@ -85,11 +85,11 @@ async def test_each_that_is_missing_is_named_at_the_start(secured, topic_prefix)
         settings = Settings(**{**running.given, **login})
         rights = worker_rights(settings)
         await secured.allow("starting", [acl(right) for right in rights])
-        await worker.look_first(settings)
+        await worker.check_topics_first(settings)
         for right in rights:
             await secured.forbid("starting", acl(right))
             with pytest.raises(AccessError) as caught:
-                await worker.look_first(settings)
+                await worker.check_topics_first(settings)
             named = (
                 str(right)
                 if right.kind != "transactional-id"
@@ -97,7 +97,7 @@ async def test_each_that_is_missing_is_named_at_the_start(secured, topic_prefix)
             )
             assert named in str(caught.value)
             await secured.allow("starting", [acl(right)])
-        await worker.look_first(settings)
+        await worker.check_topics_first(settings)
 
 
 async def test_these_are_enough_and_a_worker_that_lacks_one_says_which(secured, topic_prefix):

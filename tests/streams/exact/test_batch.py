@@ -12,7 +12,7 @@ def batch():
 
 async def test_leaving_the_block_ends_the_wait():
     work = batch()
-    waiting = asyncio.create_task(work.worked_off())
+    waiting = asyncio.create_task(work.wait_processed())
     await asyncio.sleep(0)
     assert not waiting.done()
     with work:
@@ -25,7 +25,7 @@ async def test_what_the_block_raises_reaches_the_waiter_and_not_the_agent():
     with work:
         raise ValueError("bad")
     with pytest.raises(ValueError, match="bad"):
-        await work.worked_off()
+        await work.wait_processed()
 
 
 async def test_a_cancelled_agent_stays_cancelled():
@@ -33,7 +33,7 @@ async def test_a_cancelled_agent_stays_cancelled():
     with pytest.raises(asyncio.CancelledError), work:
         raise asyncio.CancelledError
     with pytest.raises(asyncio.CancelledError):
-        await work.worked_off()
+        await work.wait_processed()
 
 
 async def test_a_batch_nobody_waits_for_any_more():

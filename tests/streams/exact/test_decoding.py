@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 
 from streams.exact import decoding
 from streams.exact.compression import CompressionError, open_reader
-from streams.exact.decoding import LARGEST_RECORD, PIECE_BYTES
-from streams.exact.fetched import Fetched
+from streams.exact.decoding import MAX_RECORD_BYTES, PIECE_BYTES
+from streams.exact.fetched import FetchResponse
 from streams.exact.parsing import KEPT_BYTES
 
 CODECS = sorted(ENCODERS)
 
 
 def read(content, begin=0, most=10_000):
-    fetched = next(Fetched(response(content, begin=begin)))
+    fetched = next(FetchResponse(response(content, begin=begin)))
     found = all_of(fetched, most, is_sound=False)
     assert fetched.end == fetched.next_fetch_offset
     return found
@@ -72,7 +72,7 @@ def test_what_cannot_be_decompressed_is_one_that_stands_for_all(codec):
 def test_a_batch_that_compaction_left_empty_is_no_loss():
     empty = bytearray(batch(5, 3)[:61])
     empty[57:61] = bytes(4)
-    fetched = next(Fetched(response(sealed(empty))))
+    fetched = next(FetchResponse(response(sealed(empty))))
     assert all_of(fetched, 10) == ([], [])
     assert fetched.end == 8
 
@@ -97,19 +97,19 @@ def test_a_long_batch_is_read_in_pieces(codec, most, monkeypatch):
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_record_that_is_too_long_is_told_of_and_the_next_are_read(codec):
-    long = record(1, b"key", b"x" * (LARGEST_RECORD + 5), [(b"name", b"1")])
-    wide = record(2, b"y" * (LARGEST_RECORD + 5), b"value")
+    long = record(1, b"key", b"x" * (MAX_RECORD_BYTES + 5), [(b"name", b"1")])
+    wide = record(2, b"y" * (MAX_RECORD_BYTES + 5), b"value")
     records, (first, second) = read(
         raw_batch(5, [record(0), long, wide, record(3), record(4)], codec=codec)
     )
     assert [r.offset for r in records] == [5, 8, 9]
     assert (first.offset, first.timestamp, first.key, first.records) == (6, 1001, b"key", 1)
     assert first.value == b"x" * KEPT_BYTES
-    assert first.value_bytes == LARGEST_RECORD + 5
+    assert first.value_bytes == MAX_RECORD_BYTES + 5
     assert first.headers == (("name", b"1"),)
     assert f"a record of {first.size} bytes" in first.detail
     assert (second.offset, second.value) == (7, b"value")
-    assert second.key_bytes == LARGEST_RECORD + 5
+    assert second.key_bytes == MAX_RECORD_BYTES + 5
 
 
 @pytest.mark.parametrize("codec", [1, 2, 3, 4])
@@ -209,7 +209,7 @@ def test_other_ways_to_write_the_same(size):
 
 
 def test_the_long_way_of_snappy_is_as_right_as_the_short_one(monkeypatch):
-    monkeypatch.setattr("streams.exact.compression._SNAPPY_AT_ONCE", 1_000)
+    monkeypatch.setattr("streams.exact.compression._SNAPPY_STEP_BYTES", 1_000)
     rnd = random.Random(1)
     for _ in range(200):
         content = b"".join(

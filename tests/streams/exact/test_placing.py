@@ -6,7 +6,7 @@ import zlib
 from streams.exact import source
 from streams.murmur2 import murmur2
 
-MOST_REMEMBERED = 40_000_000
+MAX_REMEMBERED = 40_000_000
 
 
 def test_keys_are_placed_as_kafkas_java_client_does():
@@ -29,4 +29,4 @@ def test_what_is_remembered_of_keys_is_bounded_in_bytes(monkeypatch):
     tracemalloc.stop()
     assert source._remembered.cache_info().currsize == 100_000
     source._remembered.cache_clear()
-    assert held < MOST_REMEMBERED, f"{held:,} bytes"
+    assert held < MAX_REMEMBERED, f"{held:,} bytes"

@@ -40,12 +40,12 @@ _BY_HOUR: Final = list(accumulate(_HOURS))
 _BUSIEST: Final = max(_HOURS)
 
 
-def start(dice: random.Random) -> int:
+def start(rng: random.Random) -> int:
     """Return the minute for which a broadcast is announced, in microseconds since 1970."""
-    (day,) = dice.choices(range(_DAYS), cum_weights=_BY_DAY)
-    (hour,) = dice.choices(range(len(_HOURS)), cum_weights=_BY_HOUR)
-    step = 30 if dice.random() < _ANNOUNCED else 1
-    minute = step * int(60 // step * dice.random())
+    (day,) = rng.choices(range(_DAYS), cum_weights=_BY_DAY)
+    (hour,) = rng.choices(range(len(_HOURS)), cum_weights=_BY_HOUR)
+    step = 30 if rng.random() < _ANNOUNCED else 1
+    minute = step * int(60 // step * rng.random())
     return _FIRST_AT + day * DAY + (hour * 60 + minute) * MINUTE
 
 

@@ -21,21 +21,21 @@ _LEFT: Final = (0.15, 0.5)
 _NOISE: Final = 0.03
 
 
-def audience(views: int, minutes: int, dice: random.Random) -> list[int]:
+def audience(views: int, minutes: int, rng: random.Random) -> list[int]:
     """Return concurrent viewers minute by minute, never more than there are views.
 
     Args:
         views: Views in all.
         minutes: How long it is, at least 10.
-        dice: Its shape.
+        rng: Its shape.
     """
-    between = dice.uniform
+    between = rng.uniform
     first = between(*_FIRST)
-    rise = 1.0 + 0.08 * minutes * dice.random()
+    rise = 1.0 + 0.08 * minutes * rng.random()
     tail = minutes * between(*_TAIL)
     left = between(*_LEFT)
     fall = (minutes - tail) / 2
-    sag = _SAG * dice.random() / minutes
+    sag = _SAG * rng.random() / minutes
     level = []
     for minute in range(minutes):
         height = (1.0 - (1.0 - first) * exp(-minute / rise)) * (1.0 - sag * minute)
@@ -44,7 +44,7 @@ def audience(views: int, minutes: int, dice: random.Random) -> list[int]:
         level.append(height)
     stay = min(between(*_STAY), _STAY_PART * minutes)
     scale = views * stay / sum(level)
-    noise = dice.random
+    noise = rng.random
     return [
         min(views, int(scale * height * (1.0 + _NOISE * (2.0 * noise() - 1.0)))) for height in level
     ]

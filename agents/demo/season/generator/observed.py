@@ -61,13 +61,13 @@ class Observed(NamedTuple):
     views: Told
 
 
-def observe(broadcast: Planned, dice: random.Random) -> Observed:
+def observe(broadcast: Planned, rng: random.Random) -> Observed:
     """Return what the platform sees, so that it comes to the planned views exactly."""
-    noise = dice.random
+    noise = rng.random
     started = broadcast.start + int(_PUNCTUAL * noise())
     # However far it strays, the first sample is not before the start; it may miss the first minute.
     place = _PUNCTUAL + _JITTER + int((MINUTE - _PUNCTUAL - _JITTER) * noise())
-    viewers = audience(broadcast.views, broadcast.minutes, dice)
+    viewers = audience(broadcast.views, broadcast.minutes, rng)
     times = [
         broadcast.start + minute * MINUTE + place + int(_JITTER * (2.0 * noise() - 1.0))
         for minute in range(broadcast.minutes)

@@ -70,7 +70,7 @@ class Planned(msgspec.Struct, frozen=True, gc=False):
     seed: int
 
 
-class _Sketch(msgspec.Struct, gc=False):
+class _Draft(msgspec.Struct, gc=False):
     """A broadcast whose size is known against the others' alone."""
 
     platform: str
@@ -81,7 +81,7 @@ class _Sketch(msgspec.Struct, gc=False):
     weight: int
 
 
-def famous() -> list[Museum]:
+def known_broadcasts() -> list[Museum]:
     """Return the museums' broadcasts of the demo, all of them with views.
 
     Raises:
@@ -101,7 +101,7 @@ def plan(seed: int, broadcasts: int, views: int) -> list[Planned | Museum]:
     Raises:
         ValueError: There are too few broadcasts or views for the museums alone.
     """
-    theirs = famous()
+    theirs = known_broadcasts()
     others = broadcasts - len(theirs)
     # The `or 0` is never needed: all of them have views by now.
     left = views - sum(museum.made.views or 0 for museum in theirs) - _FEWEST * others
@@ -110,40 +110,40 @@ def plan(seed: int, broadcasts: int, views: int) -> list[Planned | Museum]:
             f"{broadcasts} broadcasts with {views} views: the {len(theirs)} museums alone have more"
         )
     # Not for secrets: the same seed gives the same season.
-    dice = random.Random(seed)  # noqa: S311 - see above
-    sketches = sorted(_sketches(dice, others), key=lambda sketch: sketch.start)
+    rng = random.Random(seed)  # noqa: S311 - see above
+    sketches = sorted(_sketches(rng, others), key=lambda sketch: sketch.start)
     sizes = shares(left, [sketch.weight for sketch in sketches])
     planned = [
-        _planned(number, sketch, _FEWEST + size, dice)
+        _planned(number, sketch, _FEWEST + size, rng)
         for number, (sketch, size) in enumerate(zip(sketches, sizes, strict=True), 1)
     ]
     return sorted([*planned, *theirs], key=lambda broadcast: broadcast.start)
 
 
-def _sketches(dice: random.Random, count: int) -> Iterator[_Sketch]:
+def _sketches(rng: random.Random, count: int) -> Iterator[_Draft]:
     simulcasts = count // _SIMULCAST_EVERY
     for number in range(count - simulcasts):
-        sketch = _sketch(dice)
+        sketch = _sketch(rng)
         if number < simulcasts:
             programme = f"evening-{number + 1}-at-{sketch.venue}"
             sketch.programme = programme
             yield msgspec.structs.replace(
-                sketch, platform=KUAISHOU, weight=int(sketch.weight * (0.2 + 0.8 * dice.random()))
+                sketch, platform=KUAISHOU, weight=int(sketch.weight * (0.2 + 0.8 * rng.random()))
             )
         yield sketch
 
 
-def _sketch(dice: random.Random) -> _Sketch:
-    start = calendar.start(dice)
-    place, fame = venue(dice)
-    minutes = min(_LONGEST, _SHORTEST + int(dice.expovariate(1 / (_MEAN - _SHORTEST))))
-    size = dice.lognormvariate(0, _SPREAD) * fame * calendar.pull(start)
+def _sketch(rng: random.Random) -> _Draft:
+    start = calendar.start(rng)
+    place, fame = venue(rng)
+    minutes = min(_LONGEST, _SHORTEST + int(rng.expovariate(1 / (_MEAN - _SHORTEST))))
+    size = rng.lognormvariate(0, _SPREAD) * fame * calendar.pull(start)
     size *= _HEAVIEST / (_HEAVIEST + size)
-    return _Sketch(FLIGGY, place, None, start, minutes, int(size * _FINENESS))
+    return _Draft(FLIGGY, place, None, start, minutes, int(size * _FINENESS))
 
 
-def _planned(number: int, sketch: _Sketch, views: int, dice: random.Random) -> Planned:
-    (counts,) = dice.choices(_COUNTS, weights=_COUNTS_WEIGHTS)
+def _planned(number: int, sketch: _Draft, views: int, rng: random.Random) -> Planned:
+    (counts,) = rng.choices(_COUNTS, weights=_COUNTS_WEIGHTS)
     return Planned(
         sketch.platform,
         f"{sketch.venue}-{number:05d}",
@@ -153,7 +153,7 @@ def _planned(number: int, sketch: _Sketch, views: int, dice: random.Random) -> P
         sketch.minutes,
         views,
         counts,  # type: ignore[arg-type]  # one of those that it may be
-        dice.getrandbits(48),
+        rng.getrandbits(48),
     )
 
 

@@ -21,7 +21,7 @@ from msgspec import UNSET
 
 from agents.demo.museums import Museum
 from agents.demo.museums import records as museum_records
-from agents.demo.record import Sent, key_of
+from agents.demo.record import SourceRecord, key_of
 from agents.demo.season.generator.event import Event, encode
 from agents.demo.season.generator.observed import Observed, observe
 from agents.demo.season.generator.planned import KUAISHOU, Planned
@@ -50,42 +50,42 @@ _TENFOLD: Final = 10
 _SURE: Final = 2
 
 
-def records_of(broadcast: Planned | Museum) -> list[Sent]:
+def records_of(broadcast: Planned | Museum) -> list[SourceRecord]:
     """Return the records of a broadcast in the order in which they were sent."""
     if isinstance(broadcast, Museum):
         return museum_records(broadcast)
     # Not for secrets: the same seed gives the same broadcast on every machine.
-    dice = random.Random(broadcast.seed)  # noqa: S311 - see above
-    return sorted(_Way(broadcast, dice).records(), key=attrgetter("sent"))
+    rng = random.Random(broadcast.seed)  # noqa: S311 - see above
+    return sorted(_RecordMaker(broadcast, rng).records(), key=attrgetter("sent"))
 
 
-class _Way:
+class _RecordMaker:
     """The way of one broadcast's events to us."""
 
-    def __init__(self, broadcast: Planned, dice: random.Random) -> None:
+    def __init__(self, broadcast: Planned, rng: random.Random) -> None:
         self._broadcast = broadcast
-        self._dice = dice
-        self._noise = dice.random
+        self._rng = rng
+        self._noise = rng.random
         self._key = key_of(broadcast.platform, broadcast.broadcast)
         kuaishou = broadcast.platform == KUAISHOU
         self._unknown = -1 if kuaishou else None
         self._text: Callable[[int], str] = in_beijing if kuaishou else to_the_millisecond
 
-    def records(self) -> Iterator[Sent]:
+    def records(self) -> Iterator[SourceRecord]:
         """Yield all records, in no order."""
-        seen = observe(self._broadcast, self._dice)
+        seen = observe(self._broadcast, self._rng)
         yield from self._start(seen)
         yield from self._samples(seen)
         yield from self._end(seen)
 
-    def _start(self, seen: Observed) -> Iterator[Sent]:
+    def _start(self, seen: Observed) -> Iterator[SourceRecord]:
         lot = self._noise()
         if lot < _STARTED_MISSING:
             return
         late = int((_DELAY - MINUTE) * self._noise()) if lot > 1 - _STARTED_LATE else 0
         yield self._sent(seen.started, late, kind="started", title=self._title())
 
-    def _samples(self, seen: Observed) -> Iterator[Sent]:
+    def _samples(self, seen: Observed) -> Iterator[SourceRecord]:
         noise, sent = self._noise, self._sent
         corrected = self._corrected(seen)
         for number, (at, viewers, joins, all_views) in enumerate(seen.samples):
@@ -104,7 +104,7 @@ class _Way:
             if noise() < _DOUBLED:
                 yield record._replace(sent=record.sent + 1 + int(20 * SECOND * noise()))
 
-    def _end(self, seen: Observed) -> Iterator[Sent]:
+    def _end(self, seen: Observed) -> Iterator[SourceRecord]:
         yield self._sent(seen.ended, 0, views=seen.views, kind="ended", title=self._title())
         if self._noise() < _COUNTS_ON:
             after = seen.ended + 20 * SECOND + int(80 * SECOND * self._noise())
@@ -136,7 +136,7 @@ class _Way:
         kind: Kind = "sample",
         title: str | None = None,
         revision: int = 0,
-    ) -> Sent:
+    ) -> SourceRecord:
         shown = self._broadcast
         event = Event(
             shown.platform,
@@ -152,4 +152,4 @@ class _Way:
             revision,
         )
         sent = at + delay + int(SECOND * (0.2 + self._noise()))
-        return Sent(self._key, encode(event), sent)
+        return SourceRecord(self._key, encode(event), sent)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agents.demo.museums import Museum
-    from agents.demo.record import Sent
+    from agents.demo.record import SourceRecord
     from agents.demo.season.generator.planned import Planned
 
 BROADCASTS: Final = 36_000
@@ -42,12 +42,12 @@ class Season:
         self.views = views
         self.broadcasts: Sequence[Planned | Museum] = plan(seed, broadcasts, views)
 
-    def records(self) -> Iterator[Sent]:
+    def records(self) -> Iterator[SourceRecord]:
         """Yield all records by the time of sending; only those of live broadcasts are kept.
 
         That is the order of event time, but for the records that came late.
         """
-        live: list[tuple[int, int, Sent, Iterator[Sent]]] = []
+        live: list[tuple[int, int, SourceRecord, Iterator[SourceRecord]]] = []
         for number, broadcast in enumerate(self.broadcasts):
             # Nothing of a broadcast is sent before it starts.
             yield from _until(live, broadcast.start)
@@ -57,7 +57,9 @@ class Season:
         yield from _until(live, None)
 
 
-def _until(live: list[tuple[int, int, Sent, Iterator[Sent]]], end: int | None) -> Iterator[Sent]:
+def _until(
+    live: list[tuple[int, int, SourceRecord, Iterator[SourceRecord]]], end: int | None
+) -> Iterator[SourceRecord]:
     """Yield what was sent before `end`; broadcasts leave with their last record."""
     while live and (end is None or live[0][0] < end):
         _, number, record, later = live[0]

@@ -32,7 +32,7 @@ _BY_FAME: Final = list(accumulate((rank + _HEAD) ** -_FALL for rank in range(len
 _FAME: Final = 4.0
 
 
-def venue(dice: random.Random) -> tuple[str, float]:
+def venue(rng: random.Random) -> tuple[str, float]:
     """Return a venue, and how much it is watched: 1 for the least known."""
-    (rank,) = dice.choices(range(len(VENUES)), cum_weights=_BY_FAME)
+    (rank,) = rng.choices(range(len(VENUES)), cum_weights=_BY_FAME)
     return VENUES[rank], 1.0 + (_FAME - 1.0) * _HEAD / (rank + _HEAD)

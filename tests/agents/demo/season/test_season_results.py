@@ -7,12 +7,12 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from agents.demo.console import Screen
+from agents.demo.console import DemoConsole
 from agents.demo.museums import museums
 from agents.demo.season import tables
 from agents.demo.season.generator import Season
-from agents.demo.season.results import Results, Sums, scope_sums
-from agents.demo.season.show import Pace, SeasonShow
+from agents.demo.season.results import Results, ScopeTotals, scope_sums
+from agents.demo.season.show import Pace, SeasonDemo
 from agents.demo.season.totals import totals
 from streams.settings import Settings
 from streams.summaries import BroadcastSummary, ScopeSummary, encode
@@ -116,7 +116,7 @@ def test_scopes_are_added_up_by_the_contract(results):
         *{f"venue:venue-{number}" for number in (0, 1)},
         "programme:evening",
     }
-    assert sums["programme:evening"] == Sums(2, 0, 1_007 + 1_008, 12_000, 0, 150_000)
+    assert sums["programme:evening"] == ScopeTotals(2, 0, 1_007 + 1_008, 12_000, 0, 150_000)
     assert sums["world"].broadcasts == BROADCASTS
     given = [museum.made.views for museum in museums()]
     assert sums["world"].views == sum(70 if n is None else n for n in given) + 60_000 + 150_000
@@ -132,7 +132,7 @@ def test_scopes_are_added_up_by_the_contract(results):
             f"world: joins is 1 for {70 * 6}",
         ),
         (
-            lambda r: take_scope(r, scope("venue:venue-1", Sums(4, 1))),
+            lambda r: take_scope(r, scope("venue:venue-1", ScopeTotals(4, 1))),
             "venue:venue-1: live is 1 for 0",
         ),
         (lambda r: r.scopes.pop("programme:evening"), "programme:evening: no summary"),
@@ -156,8 +156,8 @@ class _Told:
 
     def __init__(self):
         self.file = StringIO()
-        screen = Screen(Console(file=self.file, width=120, highlight=False))
-        self.show = SeasonShow(Season(broadcasts=BROADCASTS, views=VIEWS), 1.0, screen)
+        screen = DemoConsole(Console(file=self.file, width=120, highlight=False))
+        self.show = SeasonDemo(Season(broadcasts=BROADCASTS, views=VIEWS), 1.0, screen)
 
     def of(self, results):
         self.show._tell(results, Pace(2.0, BROADCASTS * EVENTS, 300 * 1024 * 1024))
@@ -217,7 +217,7 @@ def test_the_leaderboard_has_the_largest_first():
 
 
 def test_scopes_of_one_kind_are_ranked_by_views():
-    sums = Sums(broadcasts=1, views=10)
+    sums = ScopeTotals(broadcasts=1, views=10)
     some = [scope(f"venue:v{n:02d}", sums._replace(views=n)) for n in range(12)]
     rows = printed(tables.scopes("venue", "Venues", [*some, scope("platform:x", sums)]))
     assert " ".join(rows[0]) == "Venues by views, the first 10 of 12"
@@ -229,6 +229,6 @@ def test_scopes_of_one_kind_are_ranked_by_views():
 
 
 def test_totals_are_those_of_the_season():
-    world = scope("world", Sums(broadcasts=BROADCASTS, views=VIEWS))
+    world = scope("world", ScopeTotals(broadcasts=BROADCASTS, views=VIEWS))
     assert all(total.same for total in totals(world, Season(broadcasts=BROADCASTS, views=VIEWS)))
     assert not any(total.same for total in totals(world, Season()))

@@ -8,7 +8,7 @@ import pytest
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.pipeline.broadcasts import agent as module
-from agents.pipeline.broadcasts.agent import Broadcasts
+from agents.pipeline.broadcasts.agent import BroadcastProcessor
 from streams import audience
 from streams.audience import Row, Tombstone
 from streams.exact import Batch, Rows
@@ -33,7 +33,7 @@ class Bench:
     def __init__(self, **settings):
         self.settings = Settings(partitions=1, **settings)
         self.topics = Topics.of(self.settings)
-        self.work = Broadcasts(self.settings, self.topics)
+        self.work = BroadcastProcessor(self.settings, self.topics)
         self.rows = Rows(audience.decode, audience.encode)
         self.work.restored(0, self.rows, 0.0, 1)
         self.offset = 0
@@ -86,11 +86,11 @@ async def test_counts_by_platform_and_reason(bench):
     batch = bench.batch(
         event(30, viewers=5), event(1, viewers=5), b"{", event(31, viewers=True), {**event(32)}
     )
-    notes = batch.notes
-    assert notes.accepted == {"fliggy": 2}
-    assert notes.late == {"fliggy": 1}
-    assert notes.rejected == {"": 1, "fliggy": 1}
-    assert notes.reasons == {"late": 1, "malformed": 1, "invalid": 1}
+    counters = batch.result
+    assert counters.accepted == {"fliggy": 2}
+    assert counters.late == {"fliggy": 1}
+    assert counters.rejected == {"": 1, "fliggy": 1}
+    assert counters.reasons == {"late": 1, "malformed": 1, "invalid": 1}
     assert bench.refused(batch) == [
         ("late", "viewer-events/0/1"),
         ("malformed", "viewer-events/0/2"),
@@ -104,7 +104,7 @@ async def test_a_future_event_is_refused_by_its_kafka_timestamp(bench):
     bad = bench.record(event(0), timestamp=(at_seconds - 120) * 1000 - 1)
     batch = bench.batch(good, bad)
     assert bench.refused(batch) == [("future", "viewer-events/0/1")]
-    assert batch.notes.ahead == 120.0
+    assert batch.result.clock_skew == 120.0
     assert "AUDIENCE_FUTURE" in dict(batch.outputs[0].headers)["detail"].decode()
 
 
@@ -139,7 +139,7 @@ async def test_ended_then_final_then_late_then_new(bench):
     assert behind.is_empty
     final = bench.batch(now=1_000.0 + wait + 10, caught_up=True)
     assert [s["status"] for s in bench.summaries(final)] == ["final"]
-    assert final.notes.finalised == 1
+    assert final.counters.finalised == 1
     assert isinstance(bench.rows.get(KEY), Tombstone)
     late = bench.batch(event(2), now=1_000.0 + wait + 20)
     assert bench.refused(late) == [("late", "viewer-events/0/2")]
@@ -149,13 +149,13 @@ async def test_ended_then_final_then_late_then_new(bench):
     assert gone.changed == {KEY: None}
     assert bench.rows.committed == {}
     new = bench.batch(event(5), now=1_000.0 + wait + 40 + week)
-    assert new.notes.accepted == {"fliggy": 1}
+    assert new.counters.accepted == {"fliggy": 1}
 
 
 async def test_an_expired_tombstone_gives_way_at_once(bench):
     bench.rows.load(KEY, audience.encode(Tombstone(expires=999_999)))
     batch = bench.batch(event(0), now=1_000.0)
-    assert batch.notes.accepted == {"fliggy": 1}
+    assert batch.result.accepted == {"fliggy": 1}
     assert isinstance(bench.rows.get(KEY), Row)
 
 
@@ -168,23 +168,23 @@ async def test_a_silent_one_is_final_without_an_end(bench):
 async def test_what_was_read_just_now_is_not_finalised(bench):
     bench.batch(event(0, viewers=5), now=1_000.0)
     batch = bench.batch(event(1, viewers=6), now=1_000.0 + 2_000, caught_up=True)
-    assert batch.notes.finalised == 0
+    assert batch.result.finalised == 0
 
 
 async def test_silence_by_setting():
     bench = Bench(silence="1m", final_margin="0s")
     bench.batch(event(0, viewers=5), now=1_000.0)
     assert bench.batch(now=1_059.0, caught_up=True).is_empty
-    assert bench.batch(now=1_066.0, caught_up=True).notes.finalised == 1
+    assert bench.batch(now=1_066.0, caught_up=True).counters.finalised == 1
 
 
 async def test_many_at_once_are_finalised_bit_by_bit(bench):
-    count = module._FINAL_AT_ONCE * 2 + 100
+    count = module._MAX_FINALISED_PER_BATCH * 2 + 100
     bench.batch(*[event(0, broadcast=f"b{n}", kind="ended") for n in range(count)], now=0.0)
     done = []
-    while (batch := bench.batch(now=2_000.0, caught_up=True)).notes.finalised:
-        done.append(batch.notes.finalised)
-    assert done == [module._FINAL_AT_ONCE, module._FINAL_AT_ONCE, 100]
+    while (batch := bench.batch(now=2_000.0, caught_up=True)).counters.finalised:
+        done.append(batch.result.finalised)
+    assert done == [module._MAX_FINALISED_PER_BATCH, module._MAX_FINALISED_PER_BATCH, 100]
 
 
 async def test_relabelled_ones_count_and_change_nothing(bench):
@@ -194,13 +194,13 @@ async def test_relabelled_ones_count_and_change_nothing(bench):
         event(2),
         event(3, venue="louvre", programme="night"),
     )
-    assert batch.notes.relabelled == 2
+    assert batch.result.relabelled == 2
     assert bench.rows.get(KEY).venue == "louvre"
 
 
 async def test_lateness_is_the_platforms_own():
     bench = Bench(lateness_by_platform="fliggy=2m")
-    assert bench.batch(event(10), event(8)).notes.late == {"fliggy": 1}
+    assert bench.batch(event(10), event(8)).counters.late == {"fliggy": 1}
 
 
 @pytest.mark.parametrize("value", [b"x", b"x" * 70_000, None, event(0, viewers=1)])
@@ -209,8 +209,8 @@ async def test_a_key_that_is_too_long_is_refused_before_anything_else(value, par
     bench = Bench(partitioner=partitioner)
     long = [bench.record(value, key=b"k" * 1_025) for _ in range(2)]
     batch = bench.batch(event(0, viewers=1), *long, event(1, viewers=2))
-    assert batch.notes.accepted == {"fliggy": 2}
-    assert batch.notes.rejected == {"": 2}
+    assert batch.result.accepted == {"fliggy": 2}
+    assert batch.result.rejected == {"": 2}
     assert bench.refused(batch) == [
         ("misrouted", "viewer-events/0/0"),
         ("misrouted", "viewer-events/0/1"),
@@ -241,8 +241,8 @@ class TestOurOwnDefects:
             event(1, viewers=2), event(2, viewers=666), event(3, viewers=4), event(-60), b"x"
         )
         assert bench.refused(batch)[0] == ("error", "viewer-events/0/2")
-        assert batch.notes.accepted == {"fliggy": 2}
-        assert batch.notes.reasons == {"error": 1, "late": 1, "malformed": 1}
+        assert batch.result.accepted == {"fliggy": 2}
+        assert batch.result.reasons == {"error": 1, "late": 1, "malformed": 1}
         twin = Bench()
         twin.batch(event(0, viewers=1))
         twin.batch(event(1, viewers=2), event(3, viewers=4), event(-60))
@@ -264,7 +264,7 @@ class TestOurOwnDefects:
             event(2, viewers=666),
             event(3, viewers=3),
         )
-        assert batch.notes.reasons == {"error": 2}
+        assert batch.result.reasons == {"error": 2}
         twin = Bench()
         twin.batch(event(0, viewers=1), event(1, broadcast="other", viewers=1), event(3, viewers=3))
         assert bench.rows.committed == twin.rows.committed
@@ -285,7 +285,7 @@ class TestOurOwnDefects:
             ("error", "viewer-events/0/2"),
             ("malformed", "viewer-events/0/3"),
         ]
-        assert batch.notes.accepted == {"fliggy": 1}
+        assert batch.result.accepted == {"fliggy": 1}
         assert bench.rows.committed[KEY] == before[KEY]
         assert bench.rows.committed[b"fliggy:other"] != before[b"fliggy:other"]
 
@@ -296,8 +296,8 @@ class TestOurOwnDefects:
         bad = [event(n, broadcast=f"b{b}", viewers=666) for n in range(10) for b in range(0, 40, 2)]
         mixed = [told for pair in zip(good, bad + bad, strict=False) for told in pair]
         batch = bench.batch(*mixed)
-        assert batch.notes.reasons == {"error": len(mixed) - len(good)}
-        assert batch.notes.accepted == {"fliggy": len(good)}
+        assert batch.result.reasons == {"error": len(mixed) - len(good)}
+        assert batch.result.accepted == {"fliggy": len(good)}
         offsets = [int(source.rpartition("/")[2]) for _, source in bench.refused(batch)]
         assert offsets == sorted(offsets)
         twin = Bench()
@@ -321,7 +321,7 @@ class TestOurOwnDefects:
         monkeypatch.setattr(module, "summary", fail)
         batch = bench.batch(now=2_000.0, caught_up=True)
         assert [s["broadcast"] for s in bench.summaries(batch)] == ["a", "c"]
-        assert batch.notes.finalised == 2
+        assert batch.result.finalised == 2
         assert isinstance(bench.rows.get(b"fliggy:b"), Row)
         assert bench.batch(now=2_001.0, caught_up=True).is_empty, "it would fail with every tick"
         monkeypatch.setattr(module, "summary", summary)
@@ -338,7 +338,7 @@ class TestOurOwnDefects:
             ("malformed", "viewer-events/0/4"),
         ]
         assert bench.rows.committed[KEY] == b"damaged"
-        assert batch.notes.accepted == {"fliggy": 1}
+        assert batch.result.accepted == {"fliggy": 1}
 
 
 async def test_the_agent_works_off_what_comes():
@@ -349,8 +349,8 @@ async def test_the_agent_works_off_what_comes():
         yield first
 
     await module.broadcasts(batches(), bench.work)
-    await asyncio.wait_for(first.worked_off(), 1)
-    assert first.notes.accepted == {"fliggy": 1}
+    await asyncio.wait_for(first.wait_processed(), 1)
+    assert first.counters.accepted == {"fliggy": 1}
 
 
 class Cut(Bench):
@@ -379,17 +379,17 @@ async def test_what_may_have_begun_before_the_topic_does_is_counted_and_not_publ
 ):
     bench = Cut()
     batch = bench.batch(event(minute, viewers=5))
-    assert batch.notes.cut == is_cut
+    assert batch.result.cut == is_cut
     batch = bench.batch(event(minute + 1, kind="ended"))
-    assert batch.notes.cut == 0
+    assert batch.result.cut == 0
     assert len(bench.summaries(batch)) == (not is_cut)
     final = bench.batch(now=1_000_000.0, caught_up=True)
-    assert final.notes.finalised == 1
+    assert final.counters.finalised == 1
     assert len(bench.summaries(final)) == (not is_cut)
 
 
 async def test_what_another_group_has_refused_is_counted_and_not_sent_again(bench):
     bench.work.refused_before = {0: 2}
     batch = bench.batch(b"{", b"{", b"{", event(0, viewers=1))
-    assert batch.notes.reasons == {"malformed": 3}
+    assert batch.result.reasons == {"malformed": 3}
     assert bench.refused(batch) == [("malformed", "viewer-events/0/2")]

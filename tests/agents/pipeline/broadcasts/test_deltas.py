@@ -132,7 +132,7 @@ async def test_one_that_had_ended_changes_nothing_when_it_is_final(line):
     told(line, record(0, viewers=5), record(1, kind="ended"))
     line.now += 10_000
     batch = line.broadcasts.batch(0, 1, caught_up=True)
-    assert batch.notes.finalised == 1
+    assert batch.result.finalised == 1
     assert not [o for o in batch.outputs if o.topic == line.topics.scope_sums.name]
 
 
@@ -209,7 +209,7 @@ class TestFailures:
 async def test_a_change_of_many_minutes_goes_in_parts_that_come_to_the_same(monkeypatch):
     results = []
     for most in (5_000, 7):
-        monkeypatch.setattr(module, "MOST_MINUTES", most)
+        monkeypatch.setattr(module, "MAX_MINUTES_PER_RECORD", most)
         line = Line(1, scope_history="1h")
         records = [record(3 * n, viewers=n % 7, joins=1) for n in range(60)]
         changes = told(line, *records)
@@ -220,10 +220,10 @@ async def test_a_change_of_many_minutes_goes_in_parts_that_come_to_the_same(monk
 
 
 async def test_the_largest_change_fits_into_a_record():
-    minutes = range(START, START + module.MOST_MINUTES)
+    minutes = range(START, START + module.MAX_MINUTES_PER_RECORD)
     change = module.Change(dict.fromkeys(minutes, 10**12), dict.fromkeys(minutes, 10**6))
     parts = module._parts(change)
-    assert [len(part.minutes) for part in parts] == [module.MOST_MINUTES, 0]
+    assert [len(part.minutes) for part in parts] == [module.MAX_MINUTES_PER_RECORD, 0]
     assert len(module.encode_change(parts[0])) < 200_000
 
 

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.pipeline.broadcasts.lifecycle import GRANULARITY, Lifecycle
+from agents.pipeline.broadcasts.lifecycle import BUCKET_SECONDS, Timers
 from streams.audience import MINUTE, Row, Rules, Tombstone
 
 EVENT = {"venue": None, "programme": None, "title": None, "joins": None, "views": None}
@@ -20,7 +20,7 @@ def wait(a_row):
 
 
 def lifecycle():
-    return Lifecycle(wait, first_wait=50.0)
+    return Timers(wait, first_wait=50.0)
 
 
 def due(life, now, most=100):
@@ -33,7 +33,7 @@ def test_a_silent_one_is_final_when_its_time_is_up_and_not_before():
     assert due(life, 10.0) == set()
     for now in (100.0, 900.0, 1000.0):
         assert not any(life.is_final(key, live, now) for key in due(life, now))
-    now = 1010.0 + GRANULARITY
+    now = 1010.0 + BUCKET_SECONDS
     assert due(life, now) == {b"a"}
     assert life.is_final(b"a", live, now)
 
@@ -45,8 +45,8 @@ def test_an_end_brings_the_time_forward():
     ended = row(ended=True)
     life.committed({b"a": ended}, [b"a"], now=200.0)
     assert due(life, 299.0) == set()
-    assert due(life, 300.0 + GRANULARITY) == {b"a"}
-    assert life.is_final(b"a", ended, 300.0 + GRANULARITY)
+    assert due(life, 300.0 + BUCKET_SECONDS) == {b"a"}
+    assert life.is_final(b"a", ended, 300.0 + BUCKET_SECONDS)
 
 
 def test_a_record_puts_it_off():
@@ -55,19 +55,19 @@ def test_a_record_puts_it_off():
     life.committed({b"a": ended}, [b"a"], now=90.0)
     for now in (100.0, 105.0, 150.0):
         assert not any(life.is_final(key, ended, now) for key in due(life, now))
-    assert due(life, 190.0 + GRANULARITY) == {b"a"}
+    assert due(life, 190.0 + BUCKET_SECONDS) == {b"a"}
 
 
 def test_a_restart_begins_to_wait_anew():
     life, ended = lifecycle(), row(ended=True)
     life.restored([b"a", b"b"], now=500.0)
     assert due(life, 549.0) == set()
-    now = 550.0 + GRANULARITY
+    now = 550.0 + BUCKET_SECONDS
     assert due(life, now) == {b"a", b"b"}
     assert not life.is_final(b"a", ended, now)
     assert not life.is_final(b"b", row(), now)
-    assert due(life, 600.0 + GRANULARITY) == {b"a"}
-    assert life.is_final(b"a", ended, 600.0 + GRANULARITY)
+    assert due(life, 600.0 + BUCKET_SECONDS) == {b"a"}
+    assert life.is_final(b"a", ended, 600.0 + BUCKET_SECONDS)
 
 
 def test_a_tombstone_goes_when_it_expires():
@@ -75,8 +75,8 @@ def test_a_tombstone_goes_when_it_expires():
     life.committed({b"a": row()}, [b"a"], now=0.0)
     life.committed({b"a": stone}, [], now=20.0)
     assert due(life, 490.0) == set()
-    assert due(life, 500.0 + GRANULARITY) == {b"a"}
-    assert life.is_expired(b"a", stone, 500.0 + GRANULARITY)
+    assert due(life, 500.0 + BUCKET_SECONDS) == {b"a"}
+    assert life.is_expired(b"a", stone, 500.0 + BUCKET_SECONDS)
     life.committed({b"a": None}, [], now=510.0)
     assert len(life) == 0
     assert due(life, 10_000.0) == set()
@@ -85,10 +85,10 @@ def test_a_tombstone_goes_when_it_expires():
 def test_a_restored_tombstone_is_put_off():
     life, stone = lifecycle(), Tombstone(expires=500_000)
     life.restored([b"a"], now=0.0)
-    now = 50.0 + GRANULARITY
+    now = 50.0 + BUCKET_SECONDS
     assert not life.is_expired(b"a", stone, now)
     assert due(life, 490.0) == set()
-    assert due(life, 500.0 + GRANULARITY) == {b"a"}
+    assert due(life, 500.0 + BUCKET_SECONDS) == {b"a"}
 
 
 def test_a_step_of_the_wall_clock_makes_nothing_final_but_lets_tombstones_expire():
@@ -112,7 +112,7 @@ def test_no_more_at_once_than_asked_for():
         assert len(some) <= 10
         left -= some
         life.committed(dict.fromkeys(some, Tombstone(expires=10**9)), [], now=200.0)
-        life.tidy(200.0, 200.0)
+        life.drop_empty_buckets(200.0, 200.0)
     assert not left
 
 
@@ -134,7 +134,7 @@ def test_never_early_and_late_by_little(steps):
                 assert now >= read[key] + wait(rows[key])
                 life.committed({key: None}, [], now)
                 del rows[key]
-        life.tidy(now, now)
+        life.drop_empty_buckets(now, now)
 
     for key, ended, pause in steps:
         now += pause
@@ -147,4 +147,4 @@ def test_never_early_and_late_by_little(steps):
         look()
     assert not rows
     for key, deadline in waiting.items():
-        assert final[key] <= deadline + GRANULARITY + 1.0
+        assert final[key] <= deadline + BUCKET_SECONDS + 1.0

@@ -6,7 +6,7 @@ from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatchBui
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.pipeline.broadcasts.rejected import refuse
+from agents.pipeline.broadcasts.rejected import reject
 from streams.exact import Batch, Rows, Unreadable
 from streams.rejections import Reason
 from streams.topics import REJECTED_BYTES
@@ -18,7 +18,7 @@ async def refused(record, detail="why"):
     batch = Batch(
         TopicPartition("events", 3), [], Rows(int, str), caught_up=True, read_at=NOW / 1000
     )
-    refuse(batch, "rejected", record, Reason.MALFORMED, detail)
+    reject(batch, "rejected", record, Reason.MALFORMED, detail)
     (output,) = batch.outputs
     return output
 

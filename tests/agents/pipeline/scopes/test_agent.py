@@ -6,10 +6,10 @@ from memory_pipeline import Line
 from prometheus_client import CollectorRegistry
 
 from agents.pipeline.scopes import agent as module
-from agents.pipeline.scopes.agent import ScopesFollowing, heads
+from agents.pipeline.scopes.agent import ScopesListener, heads
 from agents.serving.live import LiveScopes
-from agents.serving.metrics.pipeline import Pipeline
-from streams.audience import NewerFormat
+from agents.serving.metrics.pipeline import PipelineMetrics
+from streams.audience import UnsupportedFormat
 from streams.audience.scope import CHUNK, Change
 from streams.audience.scope_codec import encode_change
 from streams.clock import ManualClock
@@ -121,7 +121,7 @@ async def test_a_clock_set_back_stops_nothing_for_long(bench):
 
 
 async def test_a_batch_publishes_no_more_than_it_may_and_the_longest_due_first(bench, monkeypatch):
-    monkeypatch.setattr(module, "_PUBLISH_AT_ONCE", 3)
+    monkeypatch.setattr(module, "_MAX_PUBLISHED_PER_BATCH", 3)
     for n in range(5):
         bench.send(f"venue:v{n}", START, 5)
     assert bench.batch().keys() == {"venue:v0", "venue:v1", "venue:v2"}
@@ -165,7 +165,7 @@ async def test_closed_chunks_leave_the_changelog_and_closed_minutes_are_counted(
     bench.line.now += 1
     batch = bench.stage.batch(0, 10)
     assert batch.changed[b"world/%d" % (START // CHUNK)] is None
-    assert batch.notes.closed == 1
+    assert batch.result.closed == 1
     assert bench.head("world").peak() == (5, START)
     assert bench.stage.rows[0].committed.keys() == {
         b"world",
@@ -175,9 +175,9 @@ async def test_closed_chunks_leave_the_changelog_and_closed_minutes_are_counted(
 
 async def test_what_is_counted_is_told_once_it_is_durable(bench):
     registry = CollectorRegistry()
-    meter = Pipeline(registry, ManualClock(0))
+    meter = PipelineMetrics(registry, ManualClock(0))
     live = LiveScopes()
-    following = ScopesFollowing(bench.stage.work, live, meter, "scope-sums")
+    following = ScopesListener(bench.stage.work, live, meter, "scope-sums")
     following.restored(0, bench.stage.rows[0], 0.1)
     await live.indexed()
     bench.send("world", START + 50_000, 5)
@@ -204,5 +204,5 @@ async def test_changes_of_a_newer_format_end_the_work(bench):
 async def test_rows_of_a_newer_format_end_the_work(bench):
     rows = Rows(bench.stage.decode, bench.stage.encode)
     rows.committed[b"world"] = b"\x92\xa2h9\x01"
-    with pytest.raises(NewerFormat, match="h9"):
+    with pytest.raises(UnsupportedFormat, match="h9"):
         bench.stage.work.restored(0, rows)

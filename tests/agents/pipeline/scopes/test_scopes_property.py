@@ -157,7 +157,7 @@ async def test_a_backlog_read_days_apart_ends_in_the_same_figures():
             for scope_partition in range(PARTITIONS):
                 while told.line.scopes.waiting(scope_partition):
                     batch = told.line.scopes.batch(scope_partition, 10)
-                    assert batch.notes.closed == 0
+                    assert batch.result.closed == 0
             told.line.now += 2
         told.check()
         days[first] = told.line.published()["world"][-1][1]
@@ -180,7 +180,7 @@ async def test_what_is_further_apart_than_the_history_counts_in_the_sums():
     closed = 0
     for partition in range(PARTITIONS):
         while told.line.scopes.waiting(partition):
-            closed += told.line.scopes.batch(partition, 10).notes.closed
+            closed += told.line.scopes.batch(partition, 10).counters.closed
     assert closed == 122 * 4  # the world, platform, venue and programme of 120 minutes and 2 more
     told.line.drain()
     world = told.line.published()["world"][-1][1]

@@ -24,7 +24,7 @@ STALE = 300.0
 BROADCAST_NAMES = {metric.name for metric in catalogue.BROADCAST_METRICS}
 
 
-class Worker:
+class WorkerMetrics:
     """A worker's rows and metrics, with a clock that stands still."""
 
     def __init__(self, top=1_000):
@@ -42,7 +42,7 @@ class Worker:
             assigned=lambda: 2,
             lags=lambda: self.lags,
             scope_lags=dict,
-            why_not_ready=lambda: self.ready,
+            not_ready_reason=lambda: self.ready,
             clock=self.clock,
         )
 
@@ -93,7 +93,7 @@ def labels(platform="kick", broadcast="b", venue="louvre", **more):
 
 @pytest.mark.parametrize("openmetrics", [False, True])
 async def test_exports_every_figure_of_a_broadcast(openmetrics):
-    worker = await Worker().start()
+    worker = await WorkerMetrics().start()
     told = {"venue": "louvre", "programme": "night", "title": "Night", "joins": 7, "views": 90}
     worker.accept("kick:b", 100, kind="started", **told)
     worker.accept("kick:b", 300, minute=BEGAN + 10, second=30, **told)
@@ -126,7 +126,7 @@ NOT_PLAIN = {"audience_peak_viewers", "audience_broadcast_info"}
 
 
 async def test_what_is_unknown_has_no_sample():
-    worker = await Worker().start()
+    worker = await WorkerMetrics().start()
     worker.accept("kick:b")
     found = await worker.samples()
     here = labels(venue="unknown")
@@ -142,7 +142,7 @@ async def test_what_is_unknown_has_no_sample():
 
 
 async def test_viewers_are_shown_until_the_newest_record_is_stale_and_again_when_one_comes():
-    worker = await Worker().start()
+    worker = await WorkerMetrics().start()
     start = worker.clock.now
     worker.accept("kick:b", 5, timestamp=int(start * 1000))
 
@@ -157,7 +157,7 @@ async def test_viewers_are_shown_until_the_newest_record_is_stale_and_again_when
 
 
 async def test_viewers_are_shown_while_live_and_the_end_while_ended():
-    worker = await Worker().start()
+    worker = await WorkerMetrics().start()
     worker.accept("kick:b", 5)
     worker.accept("kick:b", 4, second=30, kind="ended")
     found = await worker.samples()
@@ -171,7 +171,7 @@ async def test_viewers_are_shown_while_live_and_the_end_while_ended():
 
 
 async def test_a_final_broadcast_and_a_lost_partition_are_gone_from_the_next_scrape():
-    worker = await Worker().start()
+    worker = await WorkerMetrics().start()
     worker.accept("kick:a", 5)
     worker.accept("kick:b", 6)
     assert len((await worker.samples())["audience_viewers"]) == 2
@@ -184,7 +184,7 @@ async def test_a_final_broadcast_and_a_lost_partition_are_gone_from_the_next_scr
 
 
 async def test_only_the_largest_are_exported_and_counted():
-    worker = await Worker(top=2).start()
+    worker = await WorkerMetrics(top=2).start()
     for number in range(5):
         worker.accept(f"kick:{number}", number)
     found = await worker.samples()
@@ -194,7 +194,7 @@ async def test_only_the_largest_are_exported_and_counted():
 
 
 async def test_only_rows_that_changed_are_rendered_anew(monkeypatch):
-    worker = await Worker().start()
+    worker = await WorkerMetrics().start()
     rendered = []
     monkeypatch.setattr(
         "agents.serving.metrics.broadcasts.render",
@@ -215,7 +215,7 @@ async def test_only_rows_that_changed_are_rendered_anew(monkeypatch):
 
 @pytest.mark.parametrize("openmetrics", [False, True])
 async def test_samples_of_a_metric_stand_together_in_one_document(openmetrics):
-    worker = await Worker(top=2_000).start()
+    worker = await WorkerMetrics(top=2_000).start()
     for number in range(2_000):  # more than one chunk
         worker.accept(f"kick:{number}", number)
     text = await worker.text(openmetrics=openmetrics)
@@ -233,7 +233,7 @@ async def test_samples_of_a_metric_stand_together_in_one_document(openmetrics):
 )
 def test_any_text_survives_as_a_label(broadcast, title):
     async def scrape():
-        worker = await Worker().start()
+        worker = await WorkerMetrics().start()
         worker.accept(f"kick:{broadcast}", 1, title=title)
         for openmetrics in (False, True):
             found = await worker.samples(openmetrics=openmetrics)
@@ -262,7 +262,7 @@ def test_every_value_is_a_number_that_reads_back(viewers, views, offset):
 
 
 async def test_a_row_that_cannot_be_read_costs_only_itself(logged):
-    worker = await Worker().start()
+    worker = await WorkerMetrics().start()
     worker.accept("kick:a", 5)
     worker.accept("kick:b", 6)
     worker.rows.load(b"kick:b", b"\x92\xa2r9\x01")  # a newer version's
@@ -271,7 +271,7 @@ async def test_a_row_that_cannot_be_read_costs_only_itself(logged):
 
 
 async def test_rendering_thousands_lets_the_loop_run():
-    worker = await Worker(top=5_000).start()
+    worker = await WorkerMetrics(top=5_000).start()
     event = ViewerEvent("kick", "b", "", viewers=5)
     row = Row.new(event, BEGAN * MINUTE, BEGAN * 60_000, RULES)
     worker.commit({b"kick:%d" % number: row for number in range(5_000)})

@@ -3,10 +3,10 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from agents.serving.live import LiveBroadcasts, Selection
+from agents.serving.live import LiveBroadcasts, TopSelection
 from agents.serving.metrics import catalogue
-from agents.serving.metrics.pipeline import MOST_PLATFORMS, Greatest, Pipeline
-from agents.serving.metrics.worker import Worker
+from agents.serving.metrics.pipeline import MAX_PLATFORMS, PipelineMetrics, WindowedMax
+from agents.serving.metrics.worker import WorkerMetrics
 from streams.audience import decode, encode
 from streams.clock import ManualClock
 from streams.exact import Lag, Rows
@@ -25,7 +25,7 @@ def registry():
 
 @pytest.fixture
 def pipeline(registry, clock):
-    return Pipeline(registry, clock)
+    return PipelineMetrics(registry, clock)
 
 
 def batch(**counts):
@@ -87,7 +87,7 @@ def test_past_a_hundred_platforms_it_is_other_and_what_is_refused_takes_no_place
     assert count("kick", "accepted") == 2  # known before the flood
     assert count("x98", "rejected") == 1
     assert count("x99", "rejected") is None
-    assert count("other", "rejected") == 200 - (MOST_PLATFORMS - 1)
+    assert count("other", "rejected") == 200 - (MAX_PLATFORMS - 1)
     assert count("other", "accepted") == 1  # ivs came too late
     assert count("", "rejected") == 1
 
@@ -126,7 +126,7 @@ def test_the_clock_skew_of_producers_is_the_greatest_lately(pipeline, registry, 
 
 
 def test_the_greatest_is_forgotten_after_a_long_silence_or_a_step_back_of_the_clock(clock):
-    greatest = Greatest(clock, 60)
+    greatest = WindowedMax(clock, 60)
     greatest.note(5)
     clock.advance(1_000)
     assert greatest.get() == 0
@@ -139,14 +139,14 @@ async def test_only_partitions_that_the_worker_has_are_there(registry):
     live = LiveBroadcasts()
     lags = {1: Lag(7, 2.5), 0: Lag(0, 0.0)}
     missing = "state of partition 1 is being restored"
-    worker = Worker(
+    worker = WorkerMetrics(
         registry,
         live,
-        Selection(live, 10),
+        TopSelection(live, 10),
         assigned=lambda: 2,
         lags=lambda: lags,
         scope_lags=dict,
-        why_not_ready=lambda: missing,
+        not_ready_reason=lambda: missing,
     )
 
     def partitions(name):
@@ -197,14 +197,14 @@ class Stage:
 
 def test_an_unknown_lag_is_absent_as_a_number_and_there_as_an_age(registry):
     live = LiveBroadcasts()
-    Worker(
+    WorkerMetrics(
         registry,
         live,
-        Selection(live, 10),
+        TopSelection(live, 10),
         assigned=lambda: 2,
         lags=lambda: {0: Lag(3, 1.0), 1: Lag(None, 70.0)},
         scope_lags=lambda: {0: Lag(None, 2.0)},
-        why_not_ready=lambda: None,
+        not_ready_reason=lambda: None,
         stages=lambda: {"viewer-events": Stage()},
     )
 
@@ -245,27 +245,27 @@ def test_registering_asks_nobody(registry):
         raise AssertionError
 
     live = LiveBroadcasts()
-    Worker(
+    WorkerMetrics(
         registry,
         live,
-        Selection(live, 10),
+        TopSelection(live, 10),
         assigned=unasked,
         lags=unasked,
         scope_lags=unasked,
-        why_not_ready=unasked,
+        not_ready_reason=unasked,
     )
 
 
 def test_nothing_is_exported_that_the_catalogue_does_not_know(pipeline, registry):
     live = LiveBroadcasts()
-    Worker(
+    WorkerMetrics(
         registry,
         live,
-        Selection(live, 10),
+        TopSelection(live, 10),
         assigned=lambda: 0,
         lags=dict,
         scope_lags=dict,
-        why_not_ready=lambda: None,
+        not_ready_reason=lambda: None,
     )
     exported = {(family.name, family.documentation, family.type) for family in registry.collect()}
     assert exported == {

@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry, parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
-from agents.serving.live import LiveScopes, Selection, is_always_exported
+from agents.serving.live import LiveScopes, TopSelection, is_always_exported
 from agents.serving.metrics import Exposition, catalogue
 from agents.serving.metrics.scopes import ScopeMetrics
 from streams.audience.scope import CHUNK, Chunk, Head
@@ -17,14 +17,14 @@ STALE = 300.0
 PEAK = {BEGAN // CHUNK: (7, BEGAN % CHUNK)}
 
 
-class Worker:
+class WorkerMetrics:
     """A worker's scopes and their metrics, with a clock that stands still."""
 
     def __init__(self, top=1_000):
         self.clock = ManualClock(BEGAN * 60.0)
         self.live = LiveScopes()
         self.rows = Rows(decode_scope, encode_scope)
-        selection = Selection(self.live, top, is_always_exported)
+        selection = TopSelection(self.live, top, is_always_exported)
         writer = ScopeMetrics(self.live, selection, STALE, self.clock)
         self.exposition = Exposition(CollectorRegistry(), [writer])
 
@@ -66,7 +66,7 @@ def head(audience, **figures):
 
 @pytest.mark.parametrize("openmetrics", [False, True])
 async def test_exports_every_figure_of_a_scope(openmetrics):
-    worker = await Worker().start()
+    worker = await WorkerMetrics().start()
     figures = {"viewer_minutes": 60, "joins": 8, "views": 9, "broadcasts": 3, "live": 2}
     told = head(5, peak_sum=10, chunks=PEAK, **figures)
     worker.commit({b"world": told, b"venue:louvre": told})
@@ -86,7 +86,7 @@ async def test_exports_every_figure_of_a_scope(openmetrics):
 
 
 async def test_what_is_unknown_has_no_sample():
-    worker = await Worker().start()
+    worker = await WorkerMetrics().start()
     worker.commit({b"world": head(None)})
     found = await worker.samples()
     assert "audience_scope_viewers" not in found
@@ -95,7 +95,7 @@ async def test_what_is_unknown_has_no_sample():
 
 
 async def test_viewers_are_shown_until_the_newest_record_is_stale_and_again_when_one_comes():
-    worker = await Worker().start()
+    worker = await WorkerMetrics().start()
     worker.commit({b"world": head(5, chunks=PEAK)})
     start = worker.clock.now
     worker.clock.now = start + STALE - 0.001
@@ -109,7 +109,7 @@ async def test_viewers_are_shown_until_the_newest_record_is_stale_and_again_when
 
 
 async def test_viewers_are_shown_only_while_something_is_live():
-    worker = await Worker().start()
+    worker = await WorkerMetrics().start()
     worker.commit({b"world": head(5, live=0)})
     found = await worker.samples()
     assert "audience_scope_viewers" not in found
@@ -117,7 +117,7 @@ async def test_viewers_are_shown_only_while_something_is_live():
 
 
 async def test_chunks_of_minutes_are_not_exported_and_a_lost_partition_is_gone():
-    worker = Worker()
+    worker = WorkerMetrics()
     worker.rows.load(b"world", encode_scope(head(5)))
     worker.rows.load(b"world/108333", encode_scope(Chunk({0: 5})))
     await worker.start()
@@ -129,7 +129,7 @@ async def test_chunks_of_minutes_are_not_exported_and_a_lost_partition_is_gone()
 
 
 async def test_the_world_and_the_platforms_are_in_however_small_they_are():
-    worker = await Worker(top=4).start()
+    worker = await WorkerMetrics(top=4).start()
     worker.scopes(world=0, platform_kick=0, venue_a=10, venue_b=30, programme_c=20)
     always = {"world:", "platform:kick"}
     assert await worker.exported() == always | {"venue:b", "programme:c"}
@@ -142,7 +142,7 @@ async def test_the_world_and_the_platforms_are_in_however_small_they_are():
 
 
 async def test_producers_that_name_many_platforms_do_not_fill_the_exposition():
-    worker = await Worker(top=50).start()
+    worker = await WorkerMetrics(top=50).start()
     worker.scopes(world=0, **{f"platform_p{n}": n for n in range(3_000)})
     worker.scopes(**{f"venue_v{n}": 5_000 + n for n in range(30)})
     largest = {f"platform:p{n}" for n in range(3_000 - 99, 3_000)}
@@ -155,7 +155,7 @@ async def test_producers_that_name_many_platforms_do_not_fill_the_exposition():
 
 
 async def test_a_row_that_nobody_could_have_written_costs_itself_alone(logged):
-    worker = await Worker().start()
+    worker = await WorkerMetrics().start()
     worker.commit({b"world": head(5), b"venue:\xff": head(6), b"platform:kick": head(7)})
     worker.commit({b"venue:a": head(8, chunks={1: ("x", 2)})})
     assert await worker.exported() == {"world:", "platform:kick"}
