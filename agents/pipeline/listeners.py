@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from agents.pipeline.broadcasts.agent import BroadcastProcessor
+    from agents.pipeline.broadcasts.outcome import BatchCounters
     from agents.serving.live import LiveBroadcasts
     from agents.serving.metrics import Metrics
     from agents.topics.owner import OutputOwnership
@@ -119,7 +120,7 @@ class BroadcastsListener(SessionListener):
 
     def committed(self, batch: Batch[Any], work_seconds: float, commit_seconds: float) -> None:
         """Take over what a batch has made durable."""
-        counters = batch.result
+        counters: BatchCounters = batch.result
         self._work.committed(batch)
         if batch.is_empty:
             return
@@ -139,7 +140,7 @@ class BroadcastsListener(SessionListener):
             relabelled=counters.relabelled,
             finalised=counters.finalised,
             cut=counters.cut,
-            ahead=counters.ahead,
+            clock_skew=counters.clock_skew,
         )
         self._metrics.pipeline.transaction(
             records=len(batch.records) + sum(found.records for found in batch.unreadable),

@@ -50,7 +50,7 @@ class WorkerMetrics(Collector):
         assigned: How many partitions the group has given it.
         lags: For each partition, how many records wait and how old the oldest is.
         scope_lags: The same of the scopes' stage.
-        why_not_ready: What `/readyz` says.
+        not_ready_reason: What `/readyz` says.
         stages: The sources, by the topics they read.
     """
 
