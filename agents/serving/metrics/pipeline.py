@@ -84,7 +84,7 @@ class PipelineMetrics:
         relabelled: int = 0,
         cut: int = 0,
         finalised: int = 0,
-        clock_skew: float = 0.0,
+        ahead: float = 0.0,
     ) -> None:
         """Count what a durable batch did.
 
@@ -97,8 +97,8 @@ class PipelineMetrics:
             relabelled: Records that name another venue or programme.
             cut: New broadcasts whose beginning the topic may no longer hold.
             finalised: Broadcasts that became final.
-            clock_skew: Greatest time by which an accepted event's `at` was ahead of its record's
-                Kafka timestamp, in seconds.
+            ahead: Greatest time by which an accepted event's `at` was ahead of its record's Kafka
+                timestamp, in seconds.
         """
         # Accepted ones first: what is refused must not take a platform's place.
         for outcome, counts in (("accepted", accepted), ("late", late), ("rejected", rejected)):
@@ -113,7 +113,7 @@ class PipelineMetrics:
             self._cut.inc(cut)
         if finalised:
             self._finalised.inc(finalised)
-        self._skew.note(clock_skew)
+        self._skew.note(ahead)
 
     def scope_closed(self, minutes: int) -> None:
         """Count changes of minutes that were closed in their scope."""

@@ -112,12 +112,12 @@ def test_the_clock_skew_of_producers_is_the_greatest_lately(pipeline, registry, 
     def skew():
         return registry.get_sample_value("audience_producer_clock_skew_seconds")
 
-    pipeline.batch(**batch(clock_skew=30.0))
-    pipeline.batch(**batch(clock_skew=2.0))
+    pipeline.batch(**batch(ahead=30.0))
+    pipeline.batch(**batch(ahead=2.0))
     clock.advance(59)
     assert skew() == 30
     clock.advance(2)
-    pipeline.batch(**batch(clock_skew=3.0))
+    pipeline.batch(**batch(ahead=3.0))
     assert skew() == 30
     clock.advance(60)
     assert skew() == 3
