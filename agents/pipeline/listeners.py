@@ -132,7 +132,7 @@ class BroadcastsListener(SessionListener):
                 partition=batch.partition,
                 broadcasts=counters.cut,
             )
-        self._metrics.pipeline.batch(
+        self._metrics.pipeline.observe_batch(
             accepted=counters.accepted,
             late=counters.late,
             rejected=counters.rejected,
@@ -142,7 +142,7 @@ class BroadcastsListener(SessionListener):
             cut=counters.cut,
             ahead=counters.clock_skew,
         )
-        self._metrics.pipeline.transaction(
+        self._metrics.pipeline.observe_transaction(
             records=len(batch.records) + sum(found.records for found in batch.unreadable),
             work_seconds=work_seconds,
             commit_seconds=commit_seconds,

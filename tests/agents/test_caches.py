@@ -76,7 +76,7 @@ def test_of_labels():
     registry = CollectorRegistry()
     pipeline = PipelineMetrics(registry, ManualClock(0))
     for number in range(1_000):
-        pipeline.batch(
+        pipeline.observe_batch(
             accepted={f"p{number}": 1},
             late={f"q{number}": 1},
             rejected={f"r{number}": 1},
