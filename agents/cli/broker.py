@@ -65,6 +65,6 @@ def command(settings: Settings, port: int, nodes: int, heap: str | None) -> None
                 heap or ("512m" if nodes == 1 else "256m"),
                 nodes,
                 progress=steps.show,
-                say=steps.say,
+                say=steps.print,
             )
         )

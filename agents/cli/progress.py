@@ -80,7 +80,7 @@ class Steps:
             detail=detail,
         )
 
-    def say(self, line: str) -> None:
+    def print(self, line: str) -> None:
         """Print a result on standard output; the bar ends with it."""
         if self._bar is not None:
             self._bar.stop()

@@ -117,7 +117,7 @@ def _feed(settings: Settings, file: str, options: Options) -> None:
             raise InputError(f"{file}: {error.strerror or error}") from error
         finally:
             report, seconds = feed.report, time.monotonic() - began
-            steps.say(_sent(report.sent, seconds))
+            steps.print(_sent(report.sent, seconds))
     if report.bad:
         what = f"{report.bad:,} of {report.bad + report.events:,} lines are no events"
         if options.raw:
@@ -149,7 +149,7 @@ def _resend(settings: Settings, reasons: set[str]) -> None:
         by_reason = ", ".join(
             f"{count:,} {reason}" for reason, count in sorted(result.sent.items())
         )
-        steps.say(
+        steps.print(
             f"sent {result.sent.total():,} records again{f': {by_reason}' if by_reason else ''}"
         )
     if result.other:

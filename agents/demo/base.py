@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final
 
-from agents.demo import setup as stage
+from agents.demo import setup
 from agents.demo.console import DemoConsole
 from agents.demo.stopping import stopping
 from agents.demo.worker import running
@@ -64,7 +64,7 @@ class Demo(ABC):
             except asyncio.CancelledError:
                 if not stop.asked:
                     raise
-                self.screen.say("Stopped. Nothing of it is left running.")
+                self.screen.print("Stopped. Nothing of it is left running.")
         return self.code
 
     @abstractmethod
@@ -80,32 +80,34 @@ class Demo(ABC):
     ) -> None:
         """Run it; whatever it started is gone when this returns or raises."""
         began = time.monotonic()
-        mine = stage.settings_for(settings, brokers, self.fixed)
+        mine = setup.settings_for(settings, brokers, self.fixed)
         mine.data.joinpath("demo").mkdir(parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
             if brokers is None:
-                mine = await stack.enter_async_context(stage.broker(mine, self.screen))
+                mine = await stack.enter_async_context(setup.broker(mine, self.screen))
             else:
-                self.screen.say(f"Using the brokers {brokers}; all topics are named")
-                self.screen.say(f"{mine.topic_prefix}*, the group {mine.group}.")
-            await stack.enter_async_context(stage.topics(mine, self.screen, keep=keep))
+                self.screen.print(f"Using the brokers {brokers}; all topics are named")
+                self.screen.print(f"{mine.topic_prefix}*, the group {mine.group}.")
+            await stack.enter_async_context(setup.topics(mine, self.screen, keep=keep))
             worker = await stack.enter_async_context(running(mine, mine.data / "demo"))
             with self.screen.step("starting a worker"):
                 await worker.ready(self.patience)
             await self.play(mine, worker)
-            self.screen.say(f"All of it took {time.monotonic() - began:.1f} s.")
+            self.screen.print(f"All of it took {time.monotonic() - began:.1f} s.")
             if once:
                 return
-            self._tell_where(mine, worker)
+            self._print_addresses(mine, worker)
             await worker.ended()
             worker.check()
 
-    def _tell_where(self, settings: Settings, worker: WorkerProcess) -> None:
-        say = self.screen.say
-        say()
-        say("It stays up until Ctrl-C.")
-        say(f"The figures are at {worker.url}/v1/broadcasts, the metrics at {worker.url}/metrics.")
-        say(f"Kafka answers at {','.join(settings.brokers)}; the summaries are in the topic")
-        say(f"{settings.topic_prefix}broadcast-summaries. The worker logs to {worker.log}.")
+    def _print_addresses(self, settings: Settings, worker: WorkerProcess) -> None:
+        write = self.screen.print
+        write()
+        write("It stays up until Ctrl-C.")
+        write(
+            f"The figures are at {worker.url}/v1/broadcasts, the metrics at {worker.url}/metrics."
+        )
+        write(f"Kafka answers at {','.join(settings.brokers)}; the summaries are in the topic")
+        write(f"{settings.topic_prefix}broadcast-summaries. The worker logs to {worker.log}.")
         for line in self.closing_lines():
-            say(line)
+            write(line)

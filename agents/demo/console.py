@@ -58,7 +58,7 @@ class DemoConsole:
         """The mark of what is wrong."""
         return "✗" if self._speaks("✗") else "WRONG"
 
-    def say(self, what: Any = "") -> None:
+    def print(self, what: Any = "") -> None:
         """Print a line or a table."""
         self._console.print(what, markup=False)
 
@@ -71,12 +71,12 @@ class DemoConsole:
         began = time.monotonic()
         terminal = self._console.is_terminal
         try:
-            with self._bar(what) if terminal else self._lines(what) as tell:
-                yield tell
+            with self._bar(what) if terminal else self._lines(what) as on_progress:
+                yield on_progress
         except BaseException:
-            self.say(f"{self.wrong} {what}: broken off after {time.monotonic() - began:.1f} s")
+            self.print(f"{self.wrong} {what}: broken off after {time.monotonic() - began:.1f} s")
             raise
-        self.say(f"{self.right} {what}: {time.monotonic() - began:.1f} s")
+        self.print(f"{self.right} {what}: {time.monotonic() - began:.1f} s")
 
     @contextmanager
     def _bar(self, what: str) -> Iterator[ProgressCallback]:
@@ -90,20 +90,20 @@ class DemoConsole:
         ) as bar:
             task = bar.add_task(what, total=None, detail="")
 
-            def tell(done: int, total: int, detail: str = "") -> None:
+            def on_progress(done: int, total: int, detail: str = "") -> None:
                 below = f"\n{detail}" if detail else ""
                 bar.update(task, completed=done, total=total, detail=below)
 
-            yield tell
+            yield on_progress
 
     @contextmanager
     def _lines(self, what: str) -> Iterator[ProgressCallback]:
-        self.say(f"  {what} ...")
+        self.print(f"  {what} ...")
         began = time.monotonic()
         told = 0
         told_at = began
 
-        def tell(done: int, total: int, detail: str = "") -> None:
+        def on_progress(done: int, total: int, detail: str = "") -> None:
             """Say each quarter once, if the step takes long enough for someone to wonder.
 
             Details change all the time, and are said at times.
@@ -112,14 +112,14 @@ class DemoConsole:
             if detail:
                 if time.monotonic() - told_at > _EVERY:
                     told_at = time.monotonic()
-                    self.say(f"    {done:,} of {total:,}; {detail}")
+                    self.print(f"    {done:,} of {total:,}; {detail}")
                 return
             quarter = _ALL * done // total if total else 0
             if told < quarter < _ALL and time.monotonic() - began > _SOON:
                 told = quarter
-                self.say(f"    {done:,} of {total:,}")
+                self.print(f"    {done:,} of {total:,}")
 
-        yield tell
+        yield on_progress
 
     def _speaks(self, text: str) -> bool:
         try:

@@ -23,7 +23,7 @@ _KNOWN: Final = 10_000
 
 
 async def send(
-    settings: Settings, records: Iterable[SourceRecord], tell: Callable[[int], None]
+    settings: Settings, records: Iterable[SourceRecord], on_progress: Callable[[int], None]
 ) -> None:
     """Send records in their order, without waiting in between.
 
@@ -34,7 +34,7 @@ async def send(
     Args:
         settings: Brokers, topics, partitioner; the topics have as many partitions as they say.
         records: What to send.
-        tell: Told at times how many were sent so far.
+        on_progress: Told at times how many were sent so far.
 
     Raises:
         LiveAudienceError: The broker did not take them.
@@ -51,8 +51,8 @@ async def send(
             await sender.add(partition_of(record.key), record.key, record.value, now)
             done += 1
             if done % _TELL_EVERY == 0:
-                tell(done)
+                on_progress(done)
                 # Making the records may take longer than sending them: others get their turn.
                 await asyncio.sleep(0)
         await sender.flush()
-        tell(done)
+        on_progress(done)

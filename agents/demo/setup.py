@@ -83,11 +83,11 @@ async def broker(settings: Settings, screen: DemoConsole) -> AsyncIterator[Setti
     from agents.broker import Broker, kafka_version  # noqa: PLC0415 - see above
 
     async with AsyncExitStack() as stack:
-        with screen.step(f"starting an Apache Kafka {kafka_version()} of its own") as tell:
+        with screen.step(f"starting an Apache Kafka {kafka_version()} of its own") as on_progress:
             kafka_here = await stack.enter_async_context(
                 Broker(
                     settings.data / "demo" / "broker",
-                    progress=lambda _, done, total: tell(done, total),
+                    progress=lambda _, done, total: on_progress(done, total),
                 )
             )
         yield _changed(settings, {"brokers": kafka_here.bootstrap})
@@ -106,7 +106,7 @@ async def topics(settings: Settings, screen: DemoConsole, *, keep: bool) -> Asyn
         yield
     finally:
         if keep:
-            screen.say(f"Left as they are: the topics {settings.topic_prefix}*")
+            screen.print(f"Left as they are: the topics {settings.topic_prefix}*")
         else:
             await _delete(settings, screen)
 
@@ -119,7 +119,7 @@ async def _delete(settings: Settings, screen: DemoConsole) -> None:
                 await client.delete_topics([topic.name for topic in Topics.of(settings)])
     except (LiveAudienceError, TimeoutError) as error:
         # What the demo ended with matters more; the topics' names say whose they are.
-        screen.say(f"The topics {prefix}* could not be deleted and are left: {error}")
+        screen.print(f"The topics {prefix}* could not be deleted and are left: {error}")
 
 
 def _changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:

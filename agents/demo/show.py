@@ -44,7 +44,7 @@ class MuseumsDemo(Demo):
         async with reading(settings) as results:
             await self._send(settings)
             await self._wait(results, worker)
-        self._tell(results)
+        self._print_results(results)
 
     def closing_lines(self) -> tuple[str, ...]:
         """Return what becomes of the figures while it stays up, line by line."""
@@ -55,46 +55,50 @@ class MuseumsDemo(Demo):
 
     async def _send(self, settings: Settings) -> None:
         total = sum(accepted().values()) + sum(refused().values())
-        with self.screen.step(f"sending {total:,} records of {len(right())} broadcasts") as tell:
-            await send(settings, events(), lambda done: tell(done, total))
+        with self.screen.step(
+            f"sending {total:,} records of {len(right())} broadcasts"
+        ) as on_progress:
+            await send(settings, events(), lambda done: on_progress(done, total))
 
     async def _wait(self, results: Results, worker: WorkerProcess) -> None:
         """Wait until all that was sent is in the figures."""
         broadcasts = len(right())
         try:
-            with self.screen.step(f"waiting for the summaries of {broadcasts} broadcasts") as tell:
+            with self.screen.step(
+                f"waiting for the summaries of {broadcasts} broadcasts"
+            ) as on_progress:
                 async with asyncio.timeout(self.patience):
                     while not results.complete:
                         worker.check()
                         await results.read()
-                        tell(results.ended, broadcasts)
+                        on_progress(results.ended, broadcasts)
         except TimeoutError:
-            self._tell(results)
+            self._print_results(results)
             missing = "".join(f"\n  {line}" for line in results.missing())
             raise DemoError(
                 f"After {self.patience:.0f} s not all that was sent is in the figures:{missing}\n"
                 f"{worker.last_log_lines()}"
             ) from None
 
-    def _tell(self, results: Results) -> None:
+    def _print_results(self, results: Results) -> None:
         """Print what came out, and judge it."""
         comparisons = compare(results.broadcasts)
-        say = self.screen.say
-        say()
-        say(tables.figures(results.broadcasts, self.screen))
-        say(tables.published(comparisons, self.screen))
-        say("All else of the museums is made up to fit (agents/demo/data/README.md says what);")
-        say("the trace of sgdq-2018 is real.")
-        say()
-        say(tables.refusals(results, self.screen))
+        write = self.screen.print
+        write()
+        write(tables.figures(results.broadcasts, self.screen))
+        write(tables.published(comparisons, self.screen))
+        write("All else of the museums is made up to fit (agents/demo/data/README.md says what);")
+        write("the trace of sgdq-2018 is real.")
+        write()
+        write(tables.refusals(results, self.screen))
         counted = sum(summary.events for summary in results.broadcasts.values())
         kept = sum(results.refused.values())
         sent = sum(accepted().values()) + sum(refused().values())
         mark = self.screen.right if counted + kept == sent else self.screen.wrong
-        say(f"{sent:,} records sent = {counted:,} in the figures + {kept:,} refused {mark}")
+        write(f"{sent:,} records sent = {counted:,} in the figures + {kept:,} refused {mark}")
         wrong = [comparison for comparison in comparisons if not comparison.same]
         if wrong:
-            say(f"{len(wrong)} of {len(comparisons)} published figures did not come out.")
+            write(f"{len(wrong)} of {len(comparisons)} published figures did not come out.")
         else:
-            say(f"All {len(comparisons)} published figures came out.")
+            write(f"All {len(comparisons)} published figures came out.")
         self.code = int(bool(wrong) or not results.complete)

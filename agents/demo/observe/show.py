@@ -102,7 +102,7 @@ class ObserveDemo(Demo):
             alerts_page = await prometheus.alerts_page()
             began = time.time()
             evening = Scenario(plan, began)
-            self._tell_what_comes(worker, alerts_page, manager, began)
+            self._print_timeline(worker, alerts_page, manager, began)
             tasks = [
                 asyncio.create_task(send(settings, evening, plan.every, self._on_turn)),
                 asyncio.create_task(follow(manager.url, self._on_fired, self._on_resolved)),
@@ -177,21 +177,21 @@ class ObserveDemo(Demo):
                 self._notified.append(status)
 
     def _say(self, what: str) -> None:
-        self.screen.say(f"{time.strftime('%H:%M:%S')}  {what}")
+        self.screen.print(f"{time.strftime('%H:%M:%S')}  {what}")
 
-    def _tell_what_comes(
+    def _print_timeline(
         self, worker: WorkerProcess, alerts_page: str, manager: Program, began: float
     ) -> None:
-        plan, say = self._plan, self.screen.say
-        say()
-        say(f"Prometheus    {alerts_page}")
+        plan, write = self._plan, self.screen.print
+        write()
+        write(f"Prometheus    {alerts_page}")
         # Debian's has no pages of its own, its API is everywhere.
-        say(f"Alertmanager  {manager.url} (alerts: {manager.url}/api/v2/alerts)")
-        say(f"metrics       {worker.url}/metrics")
-        say(f"API           {worker.url}/v1/broadcasts")
-        say()
-        say(f"{len(museums())} museums' broadcasts of 2020 begin now and go on in real time. The")
-        say(f"rules are those of production, {1 / plan.scale:g} times as fast. What will happen:")
+        write(f"Alertmanager  {manager.url} (alerts: {manager.url}/api/v2/alerts)")
+        write(f"metrics       {worker.url}/metrics")
+        write(f"API           {worker.url}/v1/broadcasts")
+        write()
+        write(f"{len(museums())} museums' broadcasts of 2020 begin now and go on in real time. The")
+        write(f"rules are those of production, {1 / plan.scale:g} times as fast. What will happen:")
         name = silent_museum().key.decode()
         for after, what in (
             (plan.quiet_after, f"{name} falls silent, without having ended"),
@@ -200,10 +200,10 @@ class ObserveDemo(Demo):
             (plan.resolves, "the alert is resolved"),
         ):
             clock = time.strftime("%H:%M:%S", time.localtime(began + after))
-            say(f"  in {_minutes(after)}, at {clock}: {what}")
+            write(f"  in {_minutes(after)}, at {clock}: {what}")
         if not self._once:
-            say(f"and so again every {_minutes(plan.quiet_every)}, until Ctrl-C.")
-        say()
+            write(f"and so again every {_minutes(plan.quiet_every)}, until Ctrl-C.")
+        write()
 
 
 def _is_awaited(labels: dict[str, str]) -> bool:

@@ -56,7 +56,7 @@ class SeasonSender:
         Raises:
             LiveAudienceError: The broker did not take it.
         """
-        await send(settings, self._records(), self._tell)
+        await send(settings, self._records(), self._on_sent)
         self.all_sent = True
 
     def _records(self) -> Iterator[SourceRecord]:
@@ -64,7 +64,7 @@ class SeasonSender:
             self._reached = record.sent
             yield record
 
-    def _tell(self, done: int) -> None:
+    def _on_sent(self, done: int) -> None:
         self.sent = done
 
 

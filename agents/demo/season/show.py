@@ -79,16 +79,16 @@ class SeasonDemo(Demo):
         count = len(self._season.broadcasts)
         async with reading(settings, count) as results, following(settings) as progress:
             began = time.monotonic()
-            with self.screen.step(f"replaying {count:,} broadcasts") as tell:
+            with self.screen.step(f"replaying {count:,} broadcasts") as on_progress:
                 sending = asyncio.create_task(feed.run(settings))
                 try:
-                    await self._wait(feed, sending, results, progress, worker, tell)
+                    await self._wait(feed, sending, results, progress, worker, on_progress)
                 finally:
                     sending.cancel()
                     # Its error, if it has one, was looked at above.
                     await asyncio.gather(sending, return_exceptions=True)
             seconds = time.monotonic() - began
-        self._tell(results, Pace(seconds, feed.sent, worker.peak_memory()))
+        self._print_results(results, Pace(seconds, feed.sent, worker.peak_memory()))
 
     async def _wait(
         self,
@@ -97,7 +97,7 @@ class SeasonDemo(Demo):
         results: Results,
         progress: Progress,
         worker: WorkerProcess,
-        tell: ProgressCallback,
+        on_progress: ProgressCallback,
     ) -> None:
         """Wait until all that is sent is in the figures, and tell how far that is."""
         count = len(self._season.broadcasts)
@@ -112,7 +112,7 @@ class SeasonDemo(Demo):
             await progress.look()
             behind = max(0, feed.sent - progress.read)
             detail = f"{feed.date}, {progress.pace:,.0f}/s, {behind:,} behind"
-            tell(results.ended, count, detail)
+            on_progress(results.ended, count, detail)
             # To add everything up takes a moment, so not before it is quiet.
             quiet = feed.all_sent and results.seen == seen
             if quiet and next(results.missing(feed.sent), None) is None:
@@ -135,12 +135,12 @@ class SeasonDemo(Demo):
             "of an hour from now they become final and leave the metrics and the API.",
         )
 
-    def _tell(self, results: Results, pace: Pace) -> None:
+    def _print_results(self, results: Results, pace: Pace) -> None:
         """Print what came out, and judge it."""
-        say = self.screen.say
+        write = self.screen.print
         published = compare(results.broadcasts)
         whole = totals(results.scopes[WORLD], self._season)
-        say()
+        write()
         for table in (
             tables.world(results.scopes[WORLD], whole, self.screen),
             tables.broadcasts(results.broadcasts.values()),
@@ -148,23 +148,23 @@ class SeasonDemo(Demo):
             tables.scopes("platform", "Platforms", results.scopes.values()),
             published_figures(published, self.screen),
         ):
-            say(table)
-        say("All else is made up to fit (agents/demo/season/generator/README.md says how).")
-        say()
+            write(table)
+        write("All else is made up to fit (agents/demo/season/generator/README.md says how).")
+        write()
         kept = sum(results.refused.values())
         mark = self.screen.wrong if kept else self.screen.right
-        say(
+        write(
             f"{pace.sent:,} records in {pace.seconds:.1f} s: {pace.sent / pace.seconds:,.0f} a "
             f"second; {kept:,} refused, {results.refused['late']:,} of them late {mark}"
         )
         mark = self.screen.right
-        say(f"All {len(results.scopes):,} scopes add up to what their broadcasts say {mark}")
+        write(f"All {len(results.scopes):,} scopes add up to what their broadcasts say {mark}")
         if pace.memory is not None:
-            say(f"The worker had {pace.memory / _MIB:,.0f} MiB of memory at most.")
+            write(f"The worker had {pace.memory / _MIB:,.0f} MiB of memory at most.")
         came_out = [total.same for total in whole] + [figure.same for figure in published]
         wrong = came_out.count(False)
         if wrong:
-            say(f"{wrong} of {len(came_out)} published figures did not come out.")
+            write(f"{wrong} of {len(came_out)} published figures did not come out.")
         else:
-            say(f"All {len(came_out)} published figures came out.")
+            write(f"All {len(came_out)} published figures came out.")
         self.code = int(bool(wrong or kept))

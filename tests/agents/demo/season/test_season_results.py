@@ -160,7 +160,7 @@ class _Told:
         self.show = SeasonDemo(Season(broadcasts=BROADCASTS, views=VIEWS), 1.0, screen)
 
     def of(self, results):
-        self.show._tell(results, Pace(2.0, BROADCASTS * EVENTS, 300 * 1024 * 1024))
+        self.show._print_results(results, Pace(2.0, BROADCASTS * EVENTS, 300 * 1024 * 1024))
         return self.show.code, self.file.getvalue()
 
 
