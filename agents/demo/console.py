@@ -100,7 +100,7 @@ class DemoConsole:
     def _lines(self, what: str) -> Iterator[ProgressCallback]:
         self.say(f"  {what} ...")
         began = time.monotonic()
-        told = 0
+        drawn = 0
         told_at = began
 
         def tell(done: int, total: int, detail: str = "") -> None:
@@ -108,15 +108,15 @@ class DemoConsole:
 
             Details change all the time, and are said at times.
             """
-            nonlocal told, told_at
+            nonlocal drawn, told_at
             if detail:
                 if time.monotonic() - told_at > _EVERY:
                     told_at = time.monotonic()
                     self.say(f"    {done:,} of {total:,}; {detail}")
                 return
             quarter = _ALL * done // total if total else 0
-            if told < quarter < _ALL and time.monotonic() - began > _SOON:
-                told = quarter
+            if drawn < quarter < _ALL and time.monotonic() - began > _SOON:
+                drawn = quarter
                 self.say(f"    {done:,} of {total:,}")
 
         yield tell

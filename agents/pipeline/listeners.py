@@ -139,7 +139,7 @@ class BroadcastsListener(SessionListener):
             relabelled=counters.relabelled,
             finalised=counters.finalised,
             cut=counters.cut,
-            ahead=counters.ahead,
+            ahead=counters.clock_skew,
         )
         self._metrics.pipeline.transaction(
             records=len(batch.records) + sum(found.records for found in batch.unreadable),

@@ -56,7 +56,7 @@ def record(key, value):
 
 
 async def get(worker, path, accept="application/json"):
-    line = next(line for line in worker.lines if '"answering"' in line)
+    line = next(line for line in worker.lines if '"http server started"' in line)
     url = json.loads(line)["url"].rstrip("/") + path
 
     def text():
