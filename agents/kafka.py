@@ -76,7 +76,7 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     client = AIOKafkaAdminClient(
         **client_options(settings), request_timeout_ms=int(CONNECT_TIMEOUT * 1000)
     )
-    async with _running(settings, client, client.close, looking=True):
+    async with _managed(settings, client, client.close, looking=True):
         yield client
 
 
@@ -95,7 +95,7 @@ async def producer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafka
         **client_options(settings),
         **{"enable_idempotence": True, "max_request_size": REJECTED_BYTES, **options},
     )
-    async with _running(settings, client, client.stop, reads=frozenset()):
+    async with _managed(settings, client, client.stop, reads=frozenset()):
         yield client
 
 
@@ -121,12 +121,12 @@ async def reader(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaCo
             **options,
         },
     )
-    async with _running(settings, client, client.stop):
+    async with _managed(settings, client, client.stop):
         yield client
 
 
 @asynccontextmanager
-async def _running(
+async def _managed(
     settings: Settings,
     client: Any,
     close: Any,
@@ -196,12 +196,12 @@ def translated_errors(
     try:
         yield
     except _UNREACHABLE as error:
-        why = failures(time.monotonic() - started) or [_said(error)]
+        why = failures(time.monotonic() - started) or [_message_of(error)]
         raise unreachable(settings, "; ".join(why)) from error
     except _TOO_OLD as error:
         raise BrokerUnfitError(
             f"the broker at AUDIENCE_BROKERS={','.join(settings.brokers)} is too old for this: "
-            f"{_said(error)}; use Apache Kafka 2.8 or newer"
+            f"{_message_of(error)}; use Apache Kafka 2.8 or newer"
         ) from error
     except NOT_ALLOWED as error:
         raise AccessError(missing_right(error, reads, looking=looking)) from error
@@ -211,10 +211,10 @@ def translated_errors(
             "message.timestamp.after.max.ms): send with a lower --speed"
         ) from error
     except KafkaError as error:
-        raise LiveAudienceError(f"the broker did not do it: {_said(error)}") from error
+        raise LiveAudienceError(f"the broker did not do it: {_message_of(error)}") from error
 
 
-def _said(error: BaseException) -> str:
+def _message_of(error: BaseException) -> str:
     return f"{type(error).__name__} {error}".strip()
 
 

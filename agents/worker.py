@@ -103,7 +103,7 @@ class Worker(faust.Worker):
     Args:
         app: What `create_app` made.
         args: Faust's own.
-        looked: Whether the topics have been looked at; else that is the first thing it does.
+        topics_checked: Whether the topics have been checked; else that is the first thing it does.
         options: Faust's own.
     """
 
@@ -112,11 +112,11 @@ class Worker(faust.Worker):
         super().__init__(app, *args, **options)
         self.spinner = None
         self._limit = app.drain + _GRACE
-        self._looked = topics_checked
+        self._topics_checked = topics_checked
 
     def execute_from_commandline(self) -> NoReturn:
         """Run until a signal; first, look at the topics, if nobody has."""
-        if not self._looked:
+        if not self._topics_checked:
             try:
                 self.loop.run_until_complete(check_topics_first(self.app.settings_in_force))
             except LiveAudienceError as error:

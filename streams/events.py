@@ -56,7 +56,7 @@ def read(value: bytes | None) -> tuple[ViewerEvent, int]:
         1970 UTC.
 
     Raises:
-        Refused: it is malformed or invalid; the detail says why and names the field.
+        Rejected: it is malformed or invalid; the detail says why and names the field.
     """
     if value is None or len(value) > MAX_VALUE_BYTES:
         return _parse_strict(value)

@@ -90,7 +90,7 @@ class PartitionChecker:
             broadcast: its event's broadcast.
 
         Raises:
-            Refused: it is misrouted; the detail says what was expected and names the setting.
+            Rejected: it is misrouted; the detail says what was expected and names the setting.
         """
         wanted = f"{platform}:{broadcast}".encode()
         if key != wanted:
@@ -116,7 +116,7 @@ def check_length(key: bytes | None) -> None:
     megabytes pays for each of them.
 
     Raises:
-        Refused: it is misrouted; the detail says how long it is.
+        Rejected: it is misrouted; the detail says how long it is.
     """
     if key is not None and len(key) > MAX_KEY_BYTES:
         raise Rejected(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agents.alerts.timing import Timing
 
 #: Below so many viewers, halves and doubles mean nothing.
-_ENOUGH: Final = 1000
+_MIN_VIEWERS: Final = 1000
 _DROP, _SURGE, _FIRST_MINUTE, _COVERAGE = 0.5, 2, 0.3, 0.8
 
 _NAME: Final = "{{ $labels.platform }}:{{ $labels.broadcast }} ({{ $labels.venue }})"
@@ -75,7 +75,7 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
               {peak}
             ) < {_DROP}
             and on ({BROADCAST})
-            {peak} >= {_ENOUGH}
+            {peak} >= {_MIN_VIEWERS}
             """,
             f"The audience of {_NAME} has dropped",
             "Only {{ $value | humanizePercentage }} of its greatest audience of the last 5 minutes "
@@ -91,7 +91,7 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
               max_over_time({earlier})
             ) > {_SURGE}
             and on ({BROADCAST})
-            broadcast:audience_viewers:max >= {_ENOUGH}
+            broadcast:audience_viewers:max >= {_MIN_VIEWERS}
             and on ({BROADCAST})
             {started} > {number(timing.surge_age)}
             """,
@@ -105,7 +105,7 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             (
               max by ({BROADCAST}) (audience_first_minute_viewers)
               / on (platform, venue) group_left ()
-              (platform_venue:audience_first_minute_viewers:median14d_avg >= {_ENOUGH})
+              (platform_venue:audience_first_minute_viewers:median14d_avg >= {_MIN_VIEWERS})
             ) < {_FIRST_MINUTE}
             and on ({BROADCAST})
             {started} < {number(timing.first_minute_age)}
@@ -118,7 +118,7 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
         alert(
             "AudienceRecord",
             f"""
-            scope:audience_scope_viewers:max{{scope=~"world|venue"}} >= {_ENOUGH}
+            scope:audience_scope_viewers:max{{scope=~"world|venue"}} >= {_MIN_VIEWERS}
             and on (scope, name)
             scope:audience_scope_viewers:max
             > on (scope, name)

@@ -68,7 +68,7 @@ def command(
     """
     if scopes and platform and venue:
         raise click.UsageError("no scope is of a platform and of a venue: give one of them")
-    reading = _Reading(settings, scopes, _filter(platform, venue))
+    reading = _SummaryReader(settings, scopes, _filter(platform, venue))
     with contextlib.suppress(KeyboardInterrupt) if follow else contextlib.nullcontext():
         asyncio.run(reading.run(jsonl=jsonl, follow=follow))
     if reading.unreadable:
@@ -86,7 +86,7 @@ def _filter(platform: str | None, venue: str | None) -> Callable[[Summary], bool
     return wanted
 
 
-class _Reading:
+class _SummaryReader:
     """Reads the summaries and prints them."""
 
     def __init__(self, settings: Settings, scopes: bool, wanted: Callable[[Summary], bool]) -> None:

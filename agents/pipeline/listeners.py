@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from agents.pipeline.broadcasts.agent import BroadcastProcessor
+    from agents.pipeline.broadcasts.outcome import BatchCounters
     from agents.serving.live import LiveBroadcasts
     from agents.serving.metrics import Metrics
     from agents.topics.owner import OutputOwnership
@@ -119,7 +120,7 @@ class BroadcastsListener(SessionListener):
 
     def committed(self, batch: Batch[Any], work_seconds: float, commit_seconds: float) -> None:
         """Take over what a batch has made durable."""
-        counters = batch.result
+        counters: BatchCounters = batch.result
         self._work.committed(batch)
         if batch.is_empty:
             return
@@ -131,7 +132,7 @@ class BroadcastsListener(SessionListener):
                 partition=batch.partition,
                 broadcasts=counters.cut,
             )
-        self._metrics.pipeline.batch(
+        self._metrics.pipeline.observe_batch(
             accepted=counters.accepted,
             late=counters.late,
             rejected=counters.rejected,
@@ -141,7 +142,7 @@ class BroadcastsListener(SessionListener):
             cut=counters.cut,
             ahead=counters.clock_skew,
         )
-        self._metrics.pipeline.transaction(
+        self._metrics.pipeline.observe_transaction(
             records=len(batch.records) + sum(found.records for found in batch.unreadable),
             work_seconds=work_seconds,
             commit_seconds=commit_seconds,

@@ -290,7 +290,7 @@ class OutputOwnership:
         """Do nothing if it does; many that ask at once are answered by one look.
 
         Raises:
-            Refusal: it does not.
+            Unrecoverable: it does not.
             SessionLost: the broker did not answer.
         """
         # Imported here: it brings all of Faust along, which the commands need not wait for.

@@ -24,7 +24,7 @@ import orjson
 
 from agents.demo import trace
 from agents.demo.museums import museums, records
-from agents.demo.record import MINUTE, Sent, key_of, rfc3339
+from agents.demo.record import MINUTE, SourceRecord, key_of, rfc3339
 
 #: Minutes between the first minutes of two shows.
 _APART: Final = 3
@@ -32,7 +32,7 @@ _APART: Final = 3
 _TRACE_HOURS: Final = 4
 
 
-def evening(start: int, name: str) -> list[Sent]:
+def evening(start: int, name: str) -> list[SourceRecord]:
     """Return the records of one evening, in the order in which they are sent.
 
     Args:
@@ -56,7 +56,7 @@ def evening(start: int, name: str) -> list[Sent]:
     return list(heapq.merge(*moved, key=attrgetter("sent")))
 
 
-def _moved(sent: list[Sent], by: int, platform: str, broadcast: str) -> list[Sent]:
+def _moved(sent: list[SourceRecord], by: int, platform: str, broadcast: str) -> list[SourceRecord]:
     moved = []
     for record in sent:
         event = orjson.loads(record.value)
@@ -64,7 +64,7 @@ def _moved(sent: list[Sent], by: int, platform: str, broadcast: str) -> list[Sen
         at = round(moment.timestamp() * 1_000_000) + by
         event |= {"broadcast": broadcast, "at": rfc3339(at)}
         key = key_of(platform, broadcast)
-        moved.append(Sent(key, orjson.dumps(event), record.sent + by))
+        moved.append(SourceRecord(key, orjson.dumps(event), record.sent + by))
     return moved
 
 

@@ -141,7 +141,7 @@ async def topic_metadata(client: AIOKafkaClient, topics: list[str]) -> dict[str,
     """Ask the cluster about topics; those that do not exist are missing in the answer.
 
     Raises:
-        Refusal: The broker is too old to tell topic ids, or does not let us see one.
+        Unrecoverable: The broker is too old to tell topic ids, or does not let us see one.
         SessionLost: It did not answer.
     """
     try:
@@ -221,7 +221,7 @@ async def require_transactions(client: AIOKafkaClient) -> None:
     """Make sure that the broker knows transactions at all.
 
     Raises:
-        Refusal: It does not.
+        Unrecoverable: It does not.
         SessionLost: It did not answer.
     """
     try:
@@ -251,7 +251,7 @@ async def check_cluster(
         What the cluster says of all these topics.
 
     Raises:
-        Refusal: A topic is missing, source and changelog do not go together, or the broker is
+        Unrecoverable: A topic is missing, source and changelog do not go together, or the broker is
             not one to work with.
         SessionLost: It did not answer.
     """

@@ -41,7 +41,7 @@ async def with_deadline(
 
     Raises:
         Fenced: Another worker took the partition over.
-        Refusal: The broker does not allow it, and never will.
+        Unrecoverable: The broker does not allow it, and never will.
         SessionLost: It took too long, or failed in a way that a new session mends.
     """
     try:

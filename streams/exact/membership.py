@@ -114,7 +114,7 @@ class Membership:
         partitions have moved. False as well while the group rebalances, and without an answer.
 
         Raises:
-            Refusal: Another worker has taken the instance over.
+            Unrecoverable: Another worker has taken the instance over.
         """
         coordinator = self._coordinator
         if coordinator is None or not coordinator.member_id:

@@ -187,7 +187,7 @@ class PartitionTask:
         What fails is begun anew, after a pause: the other partitions go on meanwhile.
 
         Raises:
-            Refusal: Going on would lie.
+            Unrecoverable: Going on would lie.
             SessionEnded: A new session is needed.
         """
         self._task = asyncio.current_task()

@@ -57,7 +57,7 @@ def decode_position(value: bytes | None) -> Position:
 
     Raises:
         NewerFormat: A newer version of the program wrote them.
-        Refusal: They are no position: going on would count records twice, or leave some out.
+        Unrecoverable: They are no position: going on would count records twice, or leave some out.
     """
     try:
         if value is None:

@@ -65,7 +65,7 @@ async def restore(
 
     Raises:
         SessionLost: Kafka did not answer in time.
-        Refusal: The changelog holds what cannot be read.
+        Unrecoverable: The changelog holds what cannot be read.
         NewerFormat: A newer version of the program wrote the position.
     """
     consumer = AIOKafkaConsumer(

@@ -33,7 +33,7 @@ async def resume_at(
         settings: The layer's settings: the deadline of answers, and what to say where it refuses.
 
     Raises:
-        Refusal: The rows and the topic do not go together.
+        Unrecoverable: The rows and the topic do not go together.
         SessionEnded: The topic is another one than when the session began.
         SessionLost: Kafka did not answer in time.
     """

@@ -55,7 +55,7 @@ class ExactSettings:
         fetch_bytes: How much is fetched of a partition at a time.
         rack: Where we are (`client.rack`): brokers with a rack-aware `replica.selector.class` let
             us read from a copy in the same rack. None: always from the leader.
-        keep_state: How long rows of a partition that was taken away are worth keeping until it
+        state_cache_ttl: How long rows of a partition that was taken away are worth keeping until it
             comes back: less than the changelog's `delete.retention.ms`, or deletions are missed.
         remedies: What refusals tell people to do.
     """

@@ -213,7 +213,7 @@ class Source(mode.Service):
         """Give up where nothing at all went on for longer than the patience.
 
         Raises:
-            Refusal: So it is.
+            Unrecoverable: So it is.
         """
         failing = time.monotonic() - self._progress
         if failing > self._settings.patience:
@@ -278,7 +278,8 @@ class Source(mode.Service):
 
         Raises:
             SessionLost: It does not.
-            Refusal: Another worker has taken the instance over, or nothing went on for too long.
+            Unrecoverable: Another worker has taken the instance over, or nothing went on for too
+                long.
         """
         if self._membership.fenced is not None:
             raise self._membership.fenced
@@ -326,7 +327,7 @@ class Source(mode.Service):
         """Say whether the group counts this worker as a member of its current generation.
 
         Raises:
-            Refusal: Another worker has taken the instance over.
+            Unrecoverable: Another worker has taken the instance over.
         """
         try:
             async with with_deadline(

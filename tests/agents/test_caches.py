@@ -5,7 +5,7 @@ import sys
 import pytest
 from prometheus_client import CollectorRegistry
 
-from agents.pipeline.broadcasts.agent import Broadcasts
+from agents.pipeline.broadcasts.agent import BroadcastProcessor
 from agents.serving.metrics.pipeline import MAX_PLATFORMS, PipelineMetrics
 from streams import events, rfc3339
 from streams.clock import ManualClock
@@ -65,7 +65,7 @@ def test_of_what_is_no_slug_nothing():
 
 def test_of_platforms_rules():
     settings = Settings(partitions=1)
-    work = Broadcasts(settings, Topics.of(settings))
+    work = BroadcastProcessor(settings, Topics.of(settings))
     for number in range(11_000):
         work.rules_for(f"{number:0{MAX_PLATFORM}}")
         assert len(work._rules) <= 10_001
@@ -76,7 +76,7 @@ def test_of_labels():
     registry = CollectorRegistry()
     pipeline = PipelineMetrics(registry, ManualClock(0))
     for number in range(1_000):
-        pipeline.batch(
+        pipeline.observe_batch(
             accepted={f"p{number}": 1},
             late={f"q{number}": 1},
             rejected={f"r{number}": 1},

@@ -29,11 +29,11 @@ _KINDS = tuple(
         ("check the key's partition", "streams/routing.py", _ANY),
         ("check the key's partition", "streams/murmur2.py", _ANY),
         ("summaries and timers", "agents/pipeline/broadcasts/agent.py", ".*(_publish|finalise)"),
-        ("judge and apply", "agents/pipeline/broadcasts/agent.py", _ANY),
-        ("judge and apply", "agents/pipeline/broadcasts/outcome.py", _ANY),
-        ("differences by scope", "streams/audience/difference.py", _ANY),
-        ("differences by scope", "agents/pipeline/broadcasts/deltas.py", _ANY),
-        ("differences by scope", "scope", _ANY),
+        ("validate and apply", "agents/pipeline/broadcasts/agent.py", _ANY),
+        ("validate and apply", "agents/pipeline/broadcasts/outcome.py", _ANY),
+        ("deltas by scope", "streams/audience/difference.py", _ANY),
+        ("deltas by scope", "agents/pipeline/broadcasts/deltas.py", _ANY),
+        ("deltas by scope", "scope", _ANY),
         ("rows in memory", "streams/exact/rows.py", _ANY),
         ("after the commit: timers, views, metrics", "agents/pipeline/listeners.py", _ANY),
         (
@@ -51,7 +51,7 @@ _KINDS = tuple(
         ("network and protocol", "asyncio/selector_events.py", _ANY),
         ("network and protocol", "selectors.py", _ANY),
         ("starting and importing", "importlib", _ANY),
-        ("starting and importing", "agents/worker.py", "look_first|tune_gc"),
+        ("starting and importing", "agents/worker.py", "check_topics_first|tune_gc"),
         ("Faust and mode", "faust/", _ANY),
         ("Faust and mode", "mode/", _ANY),
         ("event loop", "asyncio/", _ANY),
@@ -109,7 +109,7 @@ def read(stacks: str) -> Profile:
 
 def _kind(frames: list[str]) -> str:
     if not any("run_until_complete" in f or "run_forever" in f for f in frames) or any(
-        "look_first" in frame or "<frozen importlib" in frame for frame in frames
+        "check_topics_first" in frame or "<frozen importlib" in frame for frame in frames
     ):
         return _NOT_THE_WORK
     for frame in reversed(frames):

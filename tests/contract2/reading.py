@@ -57,7 +57,7 @@ def record(event: dict[str, Any] | bytes, timestamp: int, read_at: int | None = 
 def read(value: bytes | None) -> tuple[ViewerEvent, int, set[str]]:
     """The event, its `at` in microseconds since 1970, and what was mended (`title`, `surrogate`).
 
-    Raises Refused: malformed or invalid.
+    Raises Rejected: malformed or invalid.
     """
     try:
         return *events.read(value), set()

@@ -16,7 +16,7 @@ from grafana_panels import BOARDS, PANELS, annotations, filled, variables
 from integration.pipeline.system import System
 from processes import Process
 
-from agents.demo.record import MINUTE, Sent, key_of
+from agents.demo.record import MINUTE, SourceRecord, key_of
 from agents.demo.worker import free_port
 
 sys.path.append(str(Path(__file__).parents[2] / "deploy" / "docker"))
@@ -96,8 +96,8 @@ def with_mistakes(records, now):
     for number, record in enumerate(records):
         yield record
         if number % 40 == 0:
-            yield Sent(record.key, b"{", now)
-            yield Sent(key_of("fliggy", "another"), record.value, now)
+            yield SourceRecord(record.key, b"{", now)
+            yield SourceRecord(key_of("fliggy", "another"), record.value, now)
             yield records[0]  # late, once its broadcast has gone on
 
 

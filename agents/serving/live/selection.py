@@ -57,13 +57,13 @@ class TopSelection:
         self._top = top
         self._always = always
         self._most_always = most_always
-        self._inside: frozenset[bytes] = frozenset()
+        self._selected: frozenset[bytes] = frozenset()
         self.count: dict[int, int] = {}
 
-    async def choose(self) -> Chosen:
+    async def select(self) -> Chosen:
         """Choose anew; the loop runs on meanwhile."""
         chosen = await (self._all() if len(self._live) <= self._top else self._largest())
-        self._inside = frozenset(key for keys in chosen.values() for key in keys)
+        self._selected = frozenset(key for keys in chosen.values() for key in keys)
         self.count = {number: len(chosen.get(number, ())) for number in self._live.partitions}
         return chosen
 
@@ -76,7 +76,7 @@ class TopSelection:
         return chosen
 
     async def _largest(self) -> Chosen:
-        inside, top, always = self._inside, self._top, self._always
+        inside, top, always = self._selected, self._top, self._always
         chosen: Chosen = {}
         heap: list[Candidate] = []
         always_in: list[tuple[int, Candidate]] = []

@@ -26,7 +26,7 @@ class TimeSlice:
     def __init__(self) -> None:
         self._until = time.perf_counter() + SLICE
 
-    async def pause(self) -> None:
+    async def yield_if_over(self) -> None:
         """Let the others run if this slice is used up."""
         now = time.perf_counter()
         if now >= self._until:

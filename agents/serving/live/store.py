@@ -55,7 +55,7 @@ class Partition(Generic[StateT]):
     def __init__(self, number: int, rows: Rows[StateT]) -> None:
         self.rows = rows
         self.index: dict[bytes, int] = {}
-        self.indexing = asyncio.create_task(self._look_through(number), name=f"index-{number}")
+        self.indexing = asyncio.create_task(self._build_index(number), name=f"index-{number}")
 
     @property
     def is_complete(self) -> bool:
@@ -70,9 +70,9 @@ class Partition(Generic[StateT]):
         """Take over the numbers of changed rows."""
         raise NotImplementedError
 
-    async def _look_through(self, number: int) -> None:
+    async def _build_index(self, number: int) -> None:
         """Take the numbers of all rows; batches may commit meanwhile, so each is read when due."""
-        turns = TimeSlice()
+        time_slice = TimeSlice()
         committed, decode = self.rows.committed, self.rows.decode
         unreadable = 0
         keys = list(self.keys())
@@ -95,7 +95,7 @@ class Partition(Generic[StateT]):
                             error=str(error),
                         )
             self.update(found)
-            await turns.pause()
+            await time_slice.yield_if_over()
 
 
 class QueryableStore(Generic[StateT, ShownT]):
@@ -189,7 +189,7 @@ class QueryableStore(Generic[StateT, ShownT]):
 
         The loop runs on between chunks, so a key may be gone from the numbers when its turn comes.
         """
-        turns = TimeSlice()
+        time_slice = TimeSlice()
         for number, owned in list(self._partitions.items()):
             if not owned.is_complete:
                 continue
@@ -198,7 +198,7 @@ class QueryableStore(Generic[StateT, ShownT]):
                 if self._partitions.get(number) is not owned:
                     break
                 yield number, owned.index, keys[start : start + _KEYS]
-                await turns.pause()
+                await time_slice.yield_if_over()
 
     async def indexed(self) -> None:
         """Wait until every partition is shown."""

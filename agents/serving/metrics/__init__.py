@@ -37,7 +37,7 @@ class Metrics:
         assigned: How many partitions the group has given to the worker.
         lags: For each partition, how many records wait and how old the oldest is.
         scope_lags: The same of the scopes' stage.
-        why_not_ready: What is missing before the worker is ready; None if it is.
+        not_ready_reason: What is missing before the worker is ready; None if it is.
         stages: The sources, by the topics they read.
         clock: The wall clock.
 

@@ -62,7 +62,7 @@ class Snapshot:
 
     async def write(self, *, openmetrics: bool) -> AsyncIterator[bytes]:
         """The exposition, metric by metric, in chunks; without OpenMetrics' last line."""
-        turns = TimeSlice()
+        time_slice = TimeSlice()
         blocks = self.blocks
         parts: list[bytes] = []
         size = 0
@@ -79,7 +79,7 @@ class Snapshot:
                     yield b"".join(parts)
                     parts.clear()
                     size = 0
-                await turns.pause()
+                await time_slice.yield_if_over()
         yield b"".join(parts)
 
 
@@ -115,15 +115,15 @@ class BlockMetrics(Generic[RowT]):
 
     async def snapshot(self) -> Snapshot:
         """Choose what is exported and render what has changed."""
-        turns = TimeSlice()
+        time_slice = TimeSlice()
         blocks: dict[bytes, Block] = {}
-        for partition, keys in (await self._selection.choose()).items():
+        for partition, keys in (await self._selection.select()).items():
             for start in range(0, len(keys), _RENDERED):
                 for key in keys[start : start + _RENDERED]:
                     block = self._block(partition, key)
                     if block is not None:
                         blocks[key] = block
-                await turns.pause()
+                await time_slice.yield_if_over()
         self._blocks = blocks
         return Snapshot(self._metrics, list(blocks.values()), self._clock.time() * 1000)
 

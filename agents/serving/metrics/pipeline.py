@@ -74,7 +74,7 @@ class PipelineMetrics:
             self._transactions.labels(outcome)
         self._platforms: set[str] = set()
 
-    def batch(
+    def observe_batch(
         self,
         *,
         accepted: Mapping[str, int],
@@ -113,7 +113,7 @@ class PipelineMetrics:
             self._cut.inc(cut)
         if finalised:
             self._finalised.inc(finalised)
-        self._skew.note(ahead)
+        self._skew.observe(ahead)
 
     def scope_closed(self, minutes: int) -> None:
         """Count changes of minutes that were closed in their scope."""
@@ -128,7 +128,9 @@ class PipelineMetrics:
         """
         self._scope_skipped.labels(reason).inc(changes)
 
-    def transaction(self, *, records: int, work_seconds: float, commit_seconds: float) -> None:
+    def observe_transaction(
+        self, *, records: int, work_seconds: float, commit_seconds: float
+    ) -> None:
         """Count a committed transaction.
 
         Args:
@@ -201,17 +203,17 @@ class WindowedMax:
         self._since = clock.time()
         self._current = self._previous = 0.0
 
-    def note(self, value: float) -> None:
+    def observe(self, value: float) -> None:
         """Take in a value, 0 or more."""
-        self._turn()
+        self._rotate()
         self._current = max(self._current, value)
 
     def get(self) -> float:
         """The greatest value; 0 if none was greater."""
-        self._turn()
+        self._rotate()
         return max(self._current, self._previous)
 
-    def _turn(self) -> None:
+    def _rotate(self) -> None:
         now = self._clock.time()
         age = now - self._since
         if 0 <= age < self._window:

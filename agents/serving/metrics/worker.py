@@ -50,7 +50,7 @@ class WorkerMetrics(Collector):
         assigned: How many partitions the group has given it.
         lags: For each partition, how many records wait and how old the oldest is.
         scope_lags: The same of the scopes' stage.
-        why_not_ready: What `/readyz` says.
+        not_ready_reason: What `/readyz` says.
         stages: The sources, by the topics they read.
     """
 
@@ -71,7 +71,7 @@ class WorkerMetrics(Collector):
         self._assigned = assigned
         self._lags = lags
         self._scope_lags = scope_lags
-        self._why_not_ready = not_ready_reason
+        self._not_ready_reason = not_ready_reason
         self._stages = stages
         self._recovery: dict[int, float] = {}
         self._findings: Mapping[str, int] = {}
@@ -102,7 +102,7 @@ class WorkerMetrics(Collector):
 
     def collect(self) -> Iterator[Family]:
         """The families as of now."""
-        yield _family(catalogue.READY, {(): float(self._why_not_ready() is None)})
+        yield _family(catalogue.READY, {(): float(self._not_ready_reason() is None)})
         yield _family(catalogue.ASSIGNED, {(): self._assigned()})
         shown = self._live.partitions
         yield _by_partition(catalogue.LIVE, {number: self._live.live(number) for number in shown})

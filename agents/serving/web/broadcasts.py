@@ -10,7 +10,7 @@ from msgspec import Meta
 from agents.serving.live import LiveBroadcasts, TimeSlice
 from agents.serving.web.figures import BroadcastFigures, broadcast_figures
 from agents.serving.web.operations import Operation, Parameter, ResponseSpec
-from agents.serving.web.paging import Query, cursor, page
+from agents.serving.web.paging import Query, encode_cursor, page
 from agents.serving.web.parameters import CURSOR, LIMIT, after_of, given, limit_of, slug
 from agents.serving.web.responses import Problem, ProblemError, answer, not_found
 from streams.audience import Row
@@ -103,14 +103,16 @@ class BroadcastsApi:
     async def _page(self, query: Query) -> BroadcastPage:
         live = self._live
         places, more = await page(live, query)
-        turns = TimeSlice()
+        time_slice = TimeSlice()
         broadcasts: list[BroadcastFigures] = []
         for _, key, partition in places:
             row = live.row(partition, key)
             if row is not None:  # else it has become final meanwhile
                 broadcasts.append(broadcast_figures(partition, key, row))
-            await turns.pause()
-        return BroadcastPage(broadcasts, cursor(places[-1]) if more else None, live.partitions)
+            await time_slice.yield_if_over()
+        return BroadcastPage(
+            broadcasts, encode_cursor(places[-1]) if more else None, live.partitions
+        )
 
     async def one(self, request: web.Request) -> web.Response:
         """Answer `/v1/broadcasts/{platform}/{broadcast}`."""

@@ -50,7 +50,7 @@ async def page(live: QueryableStore[Any, Any], query: Query) -> tuple[list[Place
     wanted = query.limit + 1
     prefix, after, ended, venue = query.prefix, query.after, query.ended, query.venue
     best: list[Place] = []
-    turns = TimeSlice()
+    time_slice = TimeSlice()
     async for partition, numbers, keys in live.chunks():
         last = best[-1] if len(best) == wanted else None
         found: list[Place] = []
@@ -64,14 +64,14 @@ async def page(live: QueryableStore[Any, Any], query: Query) -> tuple[list[Place
             if (last is None or place < last) and (after is None or place[:2] > after):
                 found.append(place)
         if venue is not None:
-            found = await _filter_by_venue(live, found, venue, turns)
+            found = await _filter_by_venue(live, found, venue, time_slice)
         if found:
             best = heapq.nsmallest(wanted, best + found)
     return best[: query.limit], len(best) == wanted
 
 
 async def _filter_by_venue(
-    live: QueryableStore[Any, Any], places: list[Place], venue: str, turns: TimeSlice
+    live: QueryableStore[Any, Any], places: list[Place], venue: str, time_slice: TimeSlice
 ) -> list[Place]:
     """Those of the places that are at a venue, which only their rows know."""
     kept: list[Place] = []
@@ -80,17 +80,17 @@ async def _filter_by_venue(
             row = live.row(place[2], place[1])
             if row is not None and (row.venue or "unknown") == venue:
                 kept.append(place)
-        await turns.pause()
+        await time_slice.yield_if_over()
     return kept
 
 
-def cursor(place: Place) -> str:
+def encode_cursor(place: Place) -> str:
     """A text that stands for a place, to go on behind it."""
     negated, key, _ = place
     return base64.urlsafe_b64encode(b"%d:%s" % (-negated, key)).decode().rstrip("=")
 
 
-def behind(text: str) -> tuple[int, bytes]:
+def decode_cursor(text: str) -> tuple[int, bytes]:
     """What `Query.after` takes, of a cursor.
 
     Raises:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from agents.serving.web.operations import Parameter
-from agents.serving.web.paging import behind
+from agents.serving.web.paging import decode_cursor
 from agents.serving.web.responses import bad_request
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def after_of(found: Mapping[str, str]) -> tuple[int, bytes] | None:
     if text is None:
         return None
     try:
-        return behind(text)
+        return decode_cursor(text)
     except ValueError:
         raise bad_request("cursor: must be the `next` of a page before") from None
 

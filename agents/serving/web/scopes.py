@@ -10,7 +10,7 @@ from msgspec import Meta
 from agents.serving.live import TimeSlice
 from agents.serving.web.figures import ScopeFigures, scope_figures
 from agents.serving.web.operations import Operation, Parameter, ResponseSpec
-from agents.serving.web.paging import Query, cursor, page
+from agents.serving.web.paging import Query, encode_cursor, page
 from agents.serving.web.parameters import CURSOR, LIMIT, after_of, given, limit_of, slug
 from agents.serving.web.responses import Problem, ProblemError, answer, not_found
 from streams.audience.scope import Head
@@ -103,14 +103,14 @@ class ScopesApi:
     async def _page(self, query: Query) -> ScopePage:
         live = self._live
         places, more = await page(live, query)
-        turns = TimeSlice()
+        time_slice = TimeSlice()
         scopes: list[ScopeFigures] = []
         for _, key, partition in places:
             head = live.row(partition, key)
             if head is not None:  # else the partition was lost meanwhile
                 scopes.append(scope_figures(partition, key, head))
-            await turns.pause()
-        return ScopePage(scopes, cursor(places[-1]) if more else None, live.partitions)
+            await time_slice.yield_if_over()
+        return ScopePage(scopes, encode_cursor(places[-1]) if more else None, live.partitions)
 
     async def world(self, request: web.Request) -> web.Response:
         """Answer `/v1/scopes/world`."""

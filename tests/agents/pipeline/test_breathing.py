@@ -100,7 +100,7 @@ async def test_an_orphan_touches_nothing(monkeypatch, defect):
                     raise error
                 return validate(*args)
 
-            monkeypatch.setattr(worker.work, "judge", fails_once)
+            monkeypatch.setattr(worker.work, "validate", fails_once)
         orphan = worker.batch([record(n, n, f"b{n % 500}") for n in range(1, 3_000)])
         waiting = asyncio.ensure_future(orphan.wait_processed())
         for _ in range(1_000):
@@ -146,4 +146,4 @@ async def test_a_record_without_a_timestamp_is_refused_and_no_defect():
         odd = [DefaultRecord(n, -1, 0, good.key, good.value, []) for n in range(1, 40)]
         done = worker.batch([good, *odd])
         await done.wait_processed()
-        assert done.counters.reasons == {"future": 39}
+        assert done.result.reasons == {"future": 39}

@@ -259,7 +259,7 @@ async def test_a_broadcast_takes_less_than_a_hundred_bytes():
 
 
 async def chosen(selection):
-    return {key for keys in (await selection.choose()).values() for key in keys}
+    return {key for keys in (await selection.select()).values() for key in keys}
 
 
 async def test_all_are_chosen_while_there_is_room():
@@ -299,7 +299,7 @@ async def test_among_equals_those_that_are_in_stay():
     live = LiveBroadcasts()
     part = await a_part(live, m=0, n=0)
     selection = TopSelection(live, 2)
-    await selection.choose()
+    await selection.select()
     part.commit({name: new_row(0) for name in (b"a", b"b", b"x", b"y")})
     assert await chosen(selection) == {b"m", b"n"}
 
@@ -308,7 +308,7 @@ async def test_a_large_newcomer_is_in_at_once():
     live = LiveBroadcasts()
     part = await a_part(live, a=100, b=101, c=102)
     selection = TopSelection(live, 3)
-    await selection.choose()
+    await selection.select()
     part.commit({b"d": new_row(1_000)})
     assert await chosen(selection) == {b"b", b"c", b"d"}
 
@@ -379,9 +379,9 @@ async def test_a_slice_may_be_longer_where_the_others_take_long():
             time.sleep(0.05)  # noqa: ASYNC251 - as a batch does
 
     task = asyncio.create_task(work_off_batches())
-    turns = TimeSlice()
+    time_slice = TimeSlice()
     for _ in range(200):
         time.sleep(0.001)  # noqa: ASYNC251 - a piece of a scrape
-        await turns.pause()
+        await time_slice.yield_if_over()
     task.cancel()
     assert 3 < others < 50  # with slices of 2 ms it would be 100

@@ -158,7 +158,7 @@ async def test_what_goes_wrong_is_told_and_nothing_else(brokers, topic_prefix, t
             await server.until("sum(audience_worker_ready)", 2)
             await server.until("world:audience_viewers:sum", WORLD)
 
-            await use_raw_records(system, server, ports)
+            await hand_over(system, server, ports)
             assert told.statuses == {}
 
             expected = await audience_and_events(platforms, server, told)
@@ -177,7 +177,7 @@ async def sending(platforms):
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def use_raw_records(system, server, ports):
+async def hand_over(system, server, ports):
     """Partitions move to a third worker, and back."""
     third = await system.worker(http_port=str(ports[2]))
     await third.says('"http server started"', 60)

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agents.serving.live import LiveBroadcasts, TopSelection
 from agents.serving.metrics import catalogue
-from agents.serving.metrics.worker import Worker
+from agents.serving.metrics.worker import WorkerMetrics
 from agents.topics.watch import TopicWatch
 from streams.routing import partition_for
 from streams.settings import Settings
@@ -146,7 +146,7 @@ async def test_what_is_wrong_with_a_topic_is_told(brokers, topic_prefix, admin):
     async with System(brokers, topic_prefix, PARTITIONS) as system:
         registry = CollectorRegistry()
         live = LiveBroadcasts()
-        metrics = Worker(
+        metrics = WorkerMetrics(
             registry,
             live,
             TopSelection(live, 1),

@@ -139,7 +139,7 @@ async def test_ended_then_final_then_late_then_new(bench):
     assert behind.is_empty
     final = bench.batch(now=1_000.0 + wait + 10, caught_up=True)
     assert [s["status"] for s in bench.summaries(final)] == ["final"]
-    assert final.counters.finalised == 1
+    assert final.result.finalised == 1
     assert isinstance(bench.rows.get(KEY), Tombstone)
     late = bench.batch(event(2), now=1_000.0 + wait + 20)
     assert bench.refused(late) == [("late", "viewer-events/0/2")]
@@ -149,7 +149,7 @@ async def test_ended_then_final_then_late_then_new(bench):
     assert gone.changed == {KEY: None}
     assert bench.rows.committed == {}
     new = bench.batch(event(5), now=1_000.0 + wait + 40 + week)
-    assert new.counters.accepted == {"fliggy": 1}
+    assert new.result.accepted == {"fliggy": 1}
 
 
 async def test_an_expired_tombstone_gives_way_at_once(bench):
@@ -175,14 +175,14 @@ async def test_silence_by_setting():
     bench = Bench(silence="1m", final_margin="0s")
     bench.batch(event(0, viewers=5), now=1_000.0)
     assert bench.batch(now=1_059.0, caught_up=True).is_empty
-    assert bench.batch(now=1_066.0, caught_up=True).counters.finalised == 1
+    assert bench.batch(now=1_066.0, caught_up=True).result.finalised == 1
 
 
 async def test_many_at_once_are_finalised_bit_by_bit(bench):
     count = module._MAX_FINALISED_PER_BATCH * 2 + 100
     bench.batch(*[event(0, broadcast=f"b{n}", kind="ended") for n in range(count)], now=0.0)
     done = []
-    while (batch := bench.batch(now=2_000.0, caught_up=True)).counters.finalised:
+    while (batch := bench.batch(now=2_000.0, caught_up=True)).result.finalised:
         done.append(batch.result.finalised)
     assert done == [module._MAX_FINALISED_PER_BATCH, module._MAX_FINALISED_PER_BATCH, 100]
 
@@ -200,7 +200,7 @@ async def test_relabelled_ones_count_and_change_nothing(bench):
 
 async def test_lateness_is_the_platforms_own():
     bench = Bench(lateness_by_platform="fliggy=2m")
-    assert bench.batch(event(10), event(8)).counters.late == {"fliggy": 1}
+    assert bench.batch(event(10), event(8)).result.late == {"fliggy": 1}
 
 
 @pytest.mark.parametrize("value", [b"x", b"x" * 70_000, None, event(0, viewers=1)])
@@ -350,7 +350,7 @@ async def test_the_agent_works_off_what_comes():
 
     await module.broadcasts(batches(), bench.work)
     await asyncio.wait_for(first.wait_processed(), 1)
-    assert first.counters.accepted == {"fliggy": 1}
+    assert first.result.accepted == {"fliggy": 1}
 
 
 class Cut(Bench):
@@ -384,7 +384,7 @@ async def test_what_may_have_begun_before_the_topic_does_is_counted_and_not_publ
     assert batch.result.cut == 0
     assert len(bench.summaries(batch)) == (not is_cut)
     final = bench.batch(now=1_000_000.0, caught_up=True)
-    assert final.counters.finalised == 1
+    assert final.result.finalised == 1
     assert len(bench.summaries(final)) == (not is_cut)
 
 

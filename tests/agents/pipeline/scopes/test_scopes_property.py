@@ -180,7 +180,7 @@ async def test_what_is_further_apart_than_the_history_counts_in_the_sums():
     closed = 0
     for partition in range(PARTITIONS):
         while told.line.scopes.waiting(partition):
-            closed += told.line.scopes.batch(partition, 10).counters.closed
+            closed += told.line.scopes.batch(partition, 10).result.closed
     assert closed == 122 * 4  # the world, platform, venue and programme of 120 minutes and 2 more
     told.line.drain()
     world = told.line.published()["world"][-1][1]

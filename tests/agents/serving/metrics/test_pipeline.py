@@ -34,7 +34,7 @@ def batch(**counts):
 
 def test_counts_what_a_batch_did(pipeline, registry):
     for _ in range(2):
-        pipeline.batch(
+        pipeline.observe_batch(
             accepted={"kick": 5, "ivs": 1},
             late={"kick": 2},
             rejected={"": 3, "kick": 1},
@@ -71,7 +71,7 @@ def test_every_reason_stands_at_nought_from_the_start(pipeline, registry):
 
 def test_an_unknown_reason_never_becomes_a_label(pipeline):
     with pytest.raises(ValueError, match="mood"):
-        pipeline.batch(**batch(reasons={"mood": 1}))
+        pipeline.observe_batch(**batch(reasons={"mood": 1}))
 
 
 def test_past_a_hundred_platforms_it_is_other_and_what_is_refused_takes_no_place(
@@ -82,8 +82,8 @@ def test_past_a_hundred_platforms_it_is_other_and_what_is_refused_takes_no_place
             "audience_events_total", {"platform": platform, "outcome": outcome}
         )
 
-    pipeline.batch(**batch(accepted={"kick": 1}, rejected={f"x{n}": 1 for n in range(200)}))
-    pipeline.batch(**batch(accepted={"kick": 1, "ivs": 1}, rejected={"": 1}))
+    pipeline.observe_batch(**batch(accepted={"kick": 1}, rejected={f"x{n}": 1 for n in range(200)}))
+    pipeline.observe_batch(**batch(accepted={"kick": 1, "ivs": 1}, rejected={"": 1}))
     assert count("kick", "accepted") == 2  # known before the flood
     assert count("x98", "rejected") == 1
     assert count("x99", "rejected") is None
@@ -93,7 +93,7 @@ def test_past_a_hundred_platforms_it_is_other_and_what_is_refused_takes_no_place
 
 
 def test_counts_transactions_and_lost_sessions(pipeline, registry):
-    pipeline.transaction(records=400, work_seconds=0.25, commit_seconds=0.5)
+    pipeline.observe_transaction(records=400, work_seconds=0.25, commit_seconds=0.5)
     pipeline.session_lost(fenced=True, in_transaction=True)
     pipeline.session_lost(fenced=False, in_transaction=False)
     value = registry.get_sample_value
@@ -112,12 +112,12 @@ def test_the_clock_skew_of_producers_is_the_greatest_lately(pipeline, registry, 
     def skew():
         return registry.get_sample_value("audience_producer_clock_skew_seconds")
 
-    pipeline.batch(**batch(ahead=30.0))
-    pipeline.batch(**batch(ahead=2.0))
+    pipeline.observe_batch(**batch(ahead=30.0))
+    pipeline.observe_batch(**batch(ahead=2.0))
     clock.advance(59)
     assert skew() == 30
     clock.advance(2)
-    pipeline.batch(**batch(ahead=3.0))
+    pipeline.observe_batch(**batch(ahead=3.0))
     assert skew() == 30
     clock.advance(60)
     assert skew() == 3
@@ -127,10 +127,10 @@ def test_the_clock_skew_of_producers_is_the_greatest_lately(pipeline, registry, 
 
 def test_the_greatest_is_forgotten_after_a_long_silence_or_a_step_back_of_the_clock(clock):
     greatest = WindowedMax(clock, 60)
-    greatest.note(5)
+    greatest.observe(5)
     clock.advance(1_000)
     assert greatest.get() == 0
-    greatest.note(5)
+    greatest.observe(5)
     clock.advance(-500)
     assert greatest.get() == 0
 
