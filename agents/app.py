@@ -179,7 +179,7 @@ class Web(mode.Service):
     async def on_start(self) -> None:
         """Begin to answer."""
         await self._server.start()
-        log.info("answering", url=self._server.url)
+        log.info("http server started", url=self._server.url)
 
     async def on_stop(self) -> None:
         """Answer no more."""

@@ -53,16 +53,16 @@ def compare(summaries: Mapping[bytes, BroadcastSummary]) -> list[Comparison]:
 
 
 def _of(museum: Museum, summary: BroadcastSummary | None) -> Iterator[Comparison]:
-    told = museum.published
-    if told.day is not None:
+    expected = museum.published
+    if expected.day is not None:
         day = None if summary is None else summary.started_at[:_DAY]
-        yield Comparison(museum, "day" if len(told.day) == _DAY else "month", told.day, day)
-    if told.minutes is not None:
+        yield Comparison(museum, "day" if len(expected.day) == _DAY else "month", expected.day, day)
+    if expected.minutes is not None:
         minutes = None if summary is None else summary.minutes_live
-        yield Comparison(museum, "minutes", told.minutes, minutes)
-    if told.first_minute is not None:
+        yield Comparison(museum, "minutes", expected.minutes, minutes)
+    if expected.first_minute is not None:
         first = None if summary is None else summary.first_minute
-        yield Comparison(museum, "viewers in the first minute", told.first_minute, first)
-    if told.views is not None:
+        yield Comparison(museum, "viewers in the first minute", expected.first_minute, first)
+    if expected.views is not None:
         views = None if summary is None else summary.views
-        yield Comparison(museum, "views", told.views, views)
+        yield Comparison(museum, "views", expected.views, views)

@@ -100,23 +100,23 @@ class DemoConsole:
     def _lines(self, what: str) -> Iterator[ProgressCallback]:
         self.print(f"  {what} ...")
         began = time.monotonic()
-        told = 0
-        told_at = began
+        last_quarter = 0
+        printed_at = began
 
         def on_progress(done: int, total: int, detail: str = "") -> None:
             """Say each quarter once, if the step takes long enough for someone to wonder.
 
             Details change all the time, and are said at times.
             """
-            nonlocal told, told_at
+            nonlocal last_quarter, printed_at
             if detail:
-                if time.monotonic() - told_at > _EVERY:
-                    told_at = time.monotonic()
+                if time.monotonic() - printed_at > _EVERY:
+                    printed_at = time.monotonic()
                     self.print(f"    {done:,} of {total:,}; {detail}")
                 return
             quarter = _ALL * done // total if total else 0
-            if told < quarter < _ALL and time.monotonic() - began > _SOON:
-                told = quarter
+            if last_quarter < quarter < _ALL and time.monotonic() - began > _SOON:
+                last_quarter = quarter
                 self.print(f"    {done:,} of {total:,}")
 
         yield on_progress

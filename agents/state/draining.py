@@ -138,12 +138,12 @@ class Drain:
         """How many records were applied."""
         return self._progress.applied
 
-    async def run(self, settle: float, told: Callable[[int, float], None]) -> dict[int, int]:
+    async def run(self, settle: float, on_progress: Callable[[int, float], None]) -> dict[int, int]:
         """Apply what is there, go on for a while, then up to where the topic ends by then.
 
         Args:
             settle: For so many seconds producers may still write to these partitions.
-            told: Gets how many records wait, and how many seconds of `settle` are left.
+            on_progress: Gets how many records wait, and how many seconds of `settle` are left.
 
         Returns:
             The next offset to be applied, by partition.
@@ -163,7 +163,7 @@ class Drain:
                 consumer.pause(source)
                 consumer.seek(source, 0)  # not read from: each partition seeks its position
             tasks = [asyncio.create_task(self._partition(consumer, each).run()) for each in sources]
-            await self._watch(tasks, sources, settle, told)
+            await self._watch(tasks, sources, settle, on_progress)
         finally:
             for task in tasks:
                 task.cancel()
@@ -176,7 +176,7 @@ class Drain:
         tasks: list[asyncio.Task[None]],
         sources: list[TopicPartition],
         settle: float,
-        told: Callable[[int, float], None],
+        on_progress: Callable[[int, float], None],
     ) -> None:
         """Wait for the end of all partitions, or for the first error."""
         began = time.monotonic()
@@ -192,7 +192,7 @@ class Drain:
             partitions = self._progress.partitions
             self._require_answers(partitions)
             waiting = sum(max(0, end - partitions[n].reached) for n, end in ends.items())
-            told(waiting, max(0.0, left))
+            on_progress(waiting, max(0.0, left))
 
     def _require_answers(self, partitions: Mapping[int, _Draining]) -> None:
         """Do nothing as long as fetches are answered.

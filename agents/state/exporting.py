@@ -110,8 +110,8 @@ class _Export:
         count = facts[stage.changelog].partitions
         begins = {}
         for number in range(count):
-            told = f"{self.written[stage.name]:,} rows"
-            self._progress(f"exporting the {stage.name}", number, count, told)
+            written = f"{self.written[stage.name]:,} rows"
+            self._progress(f"exporting the {stage.name}", number, count, written)
             state = await read_state(stage, number)
             position = state.position
             if state.operation is not None or (position and position.partitions == MOVING):

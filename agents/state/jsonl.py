@@ -71,8 +71,8 @@ class JsonlSink:
         trace: TracebackType | None,
     ) -> None:
         if error is None:
-            told = self._digest.trailer()
-            self._write(_Line("end", counts=told.counts, sha256=told.sha256))
+            trailer = self._digest.trailer()
+            self._write(_Line("end", counts=trailer.counts, sha256=trailer.sha256))
 
     def write(self, entry: Entry) -> None:
         """Add an entry."""

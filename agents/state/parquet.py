@@ -136,8 +136,8 @@ class ParquetArchive:
         """
         digest = Digest(self.header)
         with self._open() as file:
-            told = (file.metadata.metadata or {}).get(_TRAILER.encode())
-            trailer = None if told is None else msgspec.json.decode(told, type=Trailer)
+            raw = (file.metadata.metadata or {}).get(_TRAILER.encode())
+            trailer = None if raw is None else msgspec.json.decode(raw, type=Trailer)
             try:
                 for number in range(file.num_row_groups):
                     columns = [c.to_pylist() for c in file.read_row_group(number).columns]

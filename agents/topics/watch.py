@@ -28,20 +28,21 @@ class TopicWatch(mode.Service):
 
     Args:
         settings: The settings in force.
-        told: Gets the number of findings of each topic; not called where Kafka did not answer.
+        on_findings: Gets the number of findings of each topic; not called where Kafka did not
+            answer.
         interval: Between two looks.
     """
 
     def __init__(
         self,
         settings: Settings,
-        told: Callable[[Mapping[str, int]], None],
+        on_findings: Callable[[Mapping[str, int]], None],
         *,
         interval: timedelta = _INTERVAL,
         **options: Any,
     ) -> None:
         self._settings = settings
-        self._told = told
+        self._told = on_findings
         self._interval = interval.total_seconds()
         self._known: set[tuple[str, str]] = set()
         super().__init__(**options)
@@ -49,16 +50,16 @@ class TopicWatch(mode.Service):
     @mode.Service.task
     async def _watch(self) -> None:
         while not self.should_stop:
-            await self.look()
+            await self.check_once()
             await self.sleep(self._interval)
 
-    async def look(self) -> None:
+    async def check_once(self) -> None:
         """Look once; log what was not found the last time."""
         try:
             findings = await find_topic_problems(self._settings)
         except LiveAudienceError as error:
             # The worker has trouble of its own then, and tells it.
-            log.warning("the topics could not be looked at", error=str(error))
+            log.warning("topic check failed", error=str(error))
             return
         for finding in findings:
             if (finding.topic, finding.what) not in self._known:

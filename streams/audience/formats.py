@@ -18,7 +18,7 @@ _FORMAT: Final = re.compile(r"[a-z]+[0-9]+")
 _KNOWN: Final = frozenset({"r1", "t1", "h1", "c1", "d1"})
 
 
-class UnsupportedFormat(LiveAudienceError):
+class NewerFormat(LiveAudienceError):
     """A topic of our own holds what a newer version has written."""
 
 
@@ -42,7 +42,7 @@ def raise_if_newer(value: bytes, known: Collection[str], place: str) -> None:
         return
     written = record[0]
     if _FORMAT.fullmatch(written) and written not in _KNOWN.union(known):
-        raise UnsupportedFormat(
+        raise NewerFormat(
             f"{place} holds a record in format {written}, and this version of live-audience reads "
             f"{', '.join(known)}: a newer version has written it; upgrade this worker to that "
             "version or a later one (rolling back needs a rebuild from viewer-events)"

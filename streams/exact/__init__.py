@@ -38,9 +38,9 @@ from streams.exact.errors import (
     Abandoned,
     ExactError,
     Fenced,
+    NewerFormat,
     SessionLost,
     Unrecoverable,
-    UnsupportedFormat,
 )
 from streams.exact.listener import Listener
 from streams.exact.parsing import Unreadable
@@ -59,6 +59,7 @@ __all__ = [
     "Fenced",
     "Lag",
     "Listener",
+    "NewerFormat",
     "Output",
     "Remedies",
     "Rows",
@@ -66,5 +67,4 @@ __all__ = [
     "Source",
     "Unreadable",
     "Unrecoverable",
-    "UnsupportedFormat",
 ]

@@ -61,7 +61,7 @@ class Abandoned(ExactError):
     """Nobody waits for a batch any more: the agent leaves its `with batch:`, which takes this."""
 
 
-class UnsupportedFormat(Unrecoverable):
+class NewerFormat(Unrecoverable):
     """State was written by a newer version of the program than this one."""
 
 

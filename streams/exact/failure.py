@@ -24,7 +24,7 @@ class Failure:
     at: float
     pause: float
 
-    def told(self, now: float) -> str:
+    def described(self, now: float) -> str:
         """Return it in words; `now` is the monotonic clock's time, in seconds."""
         began = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="seconds")
         return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.exact.errors import Unrecoverable, UnsupportedFormat
+from streams.exact.errors import NewerFormat, Unrecoverable
 from streams.exact.rows import RESERVED
 
 #: The key it is stored under; compaction keeps the last one.
@@ -70,7 +70,7 @@ def decode_position(value: bytes | None) -> Position:
             "there, then start under another group, with a changelog of its own"
         ) from error
     if position.format > FORMAT:
-        raise UnsupportedFormat(
+        raise NewerFormat(
             f"the changelog's position has format {position.format}, this version reads up to "
             f"{FORMAT}: start the version that wrote it, or a newer one"
         )

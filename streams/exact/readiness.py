@@ -53,7 +53,7 @@ def not_ready_reason(
     unanswered: dict[str, list[int]] = {}
     for number, standing in sorted(partitions.items()):
         if standing.failure is not None:
-            failing.setdefault(standing.failure.told(now), []).append(number)
+            failing.setdefault(standing.failure.described(now), []).append(number)
         elif not standing.is_running:
             waiting[number] = standing.phase
         elif standing.unanswered > limit:

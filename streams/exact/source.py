@@ -303,11 +303,13 @@ class Source(mode.Service):
             partition.look(now)
         running = [p for p in self.partitions.values() if p.phase is TaskState.RUNNING]
         silent = [p for p in running if p.unanswered(now) > limit]
-        told = f"no fetch was answered for over {limit:g} s: its leader is unknown or does not work"
+        reason = (
+            f"no fetch was answered for over {limit:g} s: its leader is unknown or does not work"
+        )
         if silent and len(silent) == len(running):
-            raise SessionLost(f"{self.topic}: {told}")
+            raise SessionLost(f"{self.topic}: {reason}")
         for partition in silent:
-            partition.interrupt(SessionLost(told))
+            partition.interrupt(SessionLost(reason))
 
     def _look_at_membership(self, now: float) -> None:
         """See whether the group's coordinator is heard of."""

@@ -156,6 +156,6 @@ class Subject:
         if said.get("event") == "restored":
             at = datetime.fromisoformat(said["timestamp"]).timestamp()
             self._restored[said["partition"]] = (at, said["seconds"], said["rows"])
-        elif said.get("event") == "answering":
+        elif said.get("event") == "http server started":
             self._url = said["url"]
         self._heard.set()

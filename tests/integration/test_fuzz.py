@@ -49,7 +49,7 @@ class Watched:
         self.silence = 0.0
 
     async def watch(self):
-        line = next(line for line in self.worker.lines if '"answering"' in line)
+        line = next(line for line in self.worker.lines if '"http server started"' in line)
         url = json.loads(line)["url"] + "/metrics"
         heard = time.monotonic()
         async with aiohttp.ClientSession() as session:

@@ -137,8 +137,8 @@ class ObserveDemo(Demo):
             if self._done:
                 self.code = 0
             elif self._once and time.time() > deadline:
-                told = ", then ".join(self._notified) or "nothing"
-                self._say(f"{_ALERT} should have fired and resolved by now; told was: {told}.")
+                notified = ", then ".join(self._notified) or "nothing"
+                self._say(f"{_ALERT} should have fired and resolved by now; told was: {notified}.")
                 return
             await asyncio.sleep(_LOOK_EVERY)
         self.code = 0

@@ -121,8 +121,8 @@ class SeasonDemo(Demo):
             if so_far != happened:
                 happened, happened_at = so_far, time.monotonic()
             elif time.monotonic() - happened_at > self.patience:
-                told = list(islice(results.missing(feed.sent), _MAX_LISTED))
-                missing = "".join(f"\n  {line}" for line in told)
+                examples = list(islice(results.missing(feed.sent), _MAX_LISTED))
+                missing = "".join(f"\n  {line}" for line in examples)
                 raise DemoError(
                     f"Nothing has happened for {self.patience:.0f} s, and not all that was sent is "
                     f"in the figures:{missing}\n{worker.last_log_lines()}"

@@ -137,8 +137,7 @@ class BroadcastProcessor:
             raise  # a newer version's rows: no defect of ours, and no going on
         except Exception:  # our own defect must not stop the rest
             log.exception(
-                "our own code failed on a batch: it is worked off again, record by record where it "
-                "failed",
+                "internal error in a batch: retrying record by record",
                 source=f"{batch.topic}/{batch.partition}",
                 records=len(batch.records),
             )
@@ -211,27 +210,30 @@ class BroadcastProcessor:
 
     def process_key(self, outcome: BatchResult, key: bytes, records: list[Any]) -> None:
         """Judge and take in the records of one key, which are those of one broadcast."""
-        if len(records) > 1 and (told := self._parse_uniform(outcome, key, records)) is not None:
-            self._apply(outcome, key, told, records, alike=True)
+        if (
+            len(records) > 1
+            and (timed_events := self._parse_uniform(outcome, key, records)) is not None
+        ):
+            self._apply(outcome, key, timed_events, records, alike=True)
             return
-        told, records = self.validate(outcome, key, records)
-        if told:
-            self._apply(outcome, key, told, records)
+        timed_events, records = self.validate(outcome, key, records)
+        if timed_events:
+            self._apply(outcome, key, timed_events, records)
 
     def apply_many(self, outcome: BatchResult, key: bytes, records: list[Any]) -> Iterator[None]:
         """Do the same with many records of one key, step by step."""
-        if (told := self._parse_uniform(outcome, key, records)) is not None:
-            self._apply(outcome, key, told, records, alike=True)
+        if (timed_events := self._parse_uniform(outcome, key, records)) is not None:
+            self._apply(outcome, key, timed_events, records, alike=True)
             yield
             return
-        told, kept = [], []
+        timed_events, kept = [], []
         for begin in range(0, len(records), _RECORDS_PER_STEP):
             events, theirs = self.validate(outcome, key, records[begin : begin + _RECORDS_PER_STEP])
-            told += events
+            timed_events += events
             kept += theirs
             yield
-        if told:
-            self._apply(outcome, key, told, kept)
+        if timed_events:
+            self._apply(outcome, key, timed_events, kept)
 
     def _parse_uniform(
         self, outcome: BatchResult, key: bytes, records: list[Any]
@@ -243,18 +245,20 @@ class BroadcastProcessor:
         events, ats = found
         if key != f"{events[0].platform}:{events[0].broadcast}".encode():
             return None
-        told = list(zip(events, ats, [record.timestamp or 0 for record in records], strict=True))
-        lead = max([at - timestamp * 1000 for _, at, timestamp in told])
+        timed_events = list(
+            zip(events, ats, [record.timestamp or 0 for record in records], strict=True)
+        )
+        lead = max([at - timestamp * 1000 for _, at, timestamp in timed_events])
         if lead > self._future:
             return None
         outcome.clock_skew = max(outcome.clock_skew, lead)
-        return told
+        return timed_events
 
     def validate(
         self, outcome: BatchResult, key: bytes, records: list[Any]
     ) -> tuple[list[Told], list[Any]]:
         """Refuse what cannot be taken whatever its broadcast's row says; return the rest."""
-        told: list[Told] = []
+        timed_events: list[Told] = []
         kept = records
         platform = broadcast = ""
         future, clock_skew = self._future, outcome.clock_skew
@@ -280,20 +284,20 @@ class BroadcastProcessor:
                     clock_skew = lead
             except Rejected as refused:
                 if kept is records:
-                    kept = records[: len(told)]
+                    kept = records[: len(timed_events)]
                 outcome.reject(record, given or refused.platform, refused)
             else:
-                told.append((event, at, timestamp))
+                timed_events.append((event, at, timestamp))
                 if kept is not records:
                     kept.append(record)
         outcome.clock_skew = clock_skew
-        return told, kept
+        return timed_events, kept
 
     def _apply(
         self,
         outcome: BatchResult,
         key: bytes,
-        told: list[Told],
+        timed_events: list[Told],
         records: list[Any],
         *,
         alike: bool = False,
@@ -303,19 +307,22 @@ class BroadcastProcessor:
         Args:
             outcome: What becomes of the batch.
             key: The broadcast's key.
-            told: The events.
+            timed_events: The events.
             records: Their records.
             alike: Whether all name the same venue and programme.
         """
         batch, counters = outcome.batch, outcome.counters
-        platform = told[0][0].platform
+        platform = timed_events[0][0].platform
         row = batch.rows.get(key)
         if type(row) is Row:
             before = standing(row)
             batch.changed[key] = row
-            late = row.accept_all(told, before)
-            if (not alike and len(told) > 1) or _labels(told[0][0]) != (row.venue, row.programme):
-                counters.relabelled += _relabelled(row, told, late)
+            late = row.accept_all(timed_events, before)
+            if (not alike and len(timed_events) > 1) or _labels(timed_events[0][0]) != (
+                row.venue,
+                row.programme,
+            ):
+                counters.relabelled += _relabelled(row, timed_events, late)
         elif type(row) is Tombstone and row.expires > int(batch.read_at * 1000):
             for record in records:
                 outcome.reject(record, platform, Rejected(Reason.LATE, _FINAL))
@@ -323,15 +330,15 @@ class BroadcastProcessor:
         else:
             before = _NEW
             rules = self._rules.get(platform) or self.rules_for(platform)
-            row = batch.changed[key] = Row.new(*told[0], rules)
+            row = batch.changed[key] = Row.new(*timed_events[0], rules)
             late = []
             counters.cut += self._is_cut(batch, row)
-            if len(told) > 1:
-                late = [1 + place for place in row.accept_all(told[1:])]
-                counters.relabelled += 0 if alike else _relabelled(row, told, late)
+            if len(timed_events) > 1:
+                late = [1 + place for place in row.accept_all(timed_events[1:])]
+                counters.relabelled += 0 if alike else _relabelled(row, timed_events, late)
         for place in late:
-            outcome.reject(records[place], platform, _late(told[place][0], row))
-        if accepted := len(told) - len(late):
+            outcome.reject(records[place], platform, _late(timed_events[place][0], row))
+        if accepted := len(timed_events) - len(late):
             counters.accepted[platform] = counters.accepted.get(platform, 0) + accepted
         outcome.sums.of(platform, row).take(before, row)
         # Many rows of a batch have nothing to fold and no end: they are passed by here.
@@ -393,13 +400,13 @@ class BroadcastProcessor:
             batch.changed[key] = None
 
 
-def _relabelled(row: Row, told: list[Told], late: list[int]) -> int:
+def _relabelled(row: Row, timed_events: list[Told], late: list[int]) -> int:
     """How many of the accepted events name another venue or programme than the row has."""
     venue, programme, were_late = row.venue, row.programme, set(late)
     return sum(
         (event.venue is not None and event.venue != venue)
         or (event.programme is not None and event.programme != programme)
-        for place, (event, _, _) in enumerate(told)
+        for place, (event, _, _) in enumerate(timed_events)
         if place not in were_late
     )
 

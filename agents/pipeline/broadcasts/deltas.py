@@ -79,13 +79,13 @@ class ScopeDeltas:
         world = Difference()
         for total in platforms.values():
             world.add(total)
-        told: dict[bytes, Change] = {}
+        by_name: dict[bytes, Change] = {}
         for count, (name, total) in enumerate({"world": world, **platforms, **others}.items()):
             if not count % _SCOPES_PER_STEP:
                 yield
             if (change := Change.of(total)) is not None:
-                told[name.encode()] = change
-        return told
+                by_name[name.encode()] = change
+        return by_name
 
     def send(self, batch: Batch[Any], topic: str) -> Iterator[None]:
         """Send them with the batch, placed by scope, step by step."""

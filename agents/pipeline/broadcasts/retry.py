@@ -56,7 +56,7 @@ _MAX_DETAIL = 500
 
 
 class RecordByRecordRetry:
-    """Works off one batch so that a defect of our own costs only what it concerns.
+    """Works off one batch so that internal error costs only what it concerns.
 
     Args:
         work: The agent's part, of which this uses the steps.
@@ -83,8 +83,8 @@ class RecordByRecordRetry:
             self._rollback_key(outcome, key, sent)
             self._log("a broadcast's records failed together: they are refused", error, key=key)
             part = outcome.part()
-            told, kept = self._work.validate(part, key, good)
-            for (event, _, _), record in zip(told, kept, strict=True):
+            timed_events, kept = self._work.validate(part, key, good)
+            for (event, _, _), record in zip(timed_events, kept, strict=True):
                 part.reject(record, event.platform, _error(error))
         outcome.add(part)
 
@@ -114,10 +114,10 @@ class RecordByRecordRetry:
             try:
                 if not is_read:
                     row, is_read = batch.rows.read(key), True
-                told, _ = self._work.validate(outcome.part(), key, [record])
-                if told:
-                    platform = told[0][0].platform
-                    row = self._with_events(row, told)
+                timed_events, _ = self._work.validate(outcome.part(), key, [record])
+                if timed_events:
+                    platform = timed_events[0][0].platform
+                    row = self._with_events(row, timed_events)
             except LiveAudienceError:
                 raise
             except Exception as error:  # noqa: BLE001  # as above
@@ -127,14 +127,14 @@ class RecordByRecordRetry:
             else:
                 yield record
 
-    def _with_events(self, row: Any, told: list[Told]) -> Row:
+    def _with_events(self, row: Any, timed_events: list[Told]) -> Row:
         """A row with one more event, the row itself left as it is."""
         if type(row) is Row:
             copy = audience.decode(audience.encode(row))
             assert type(copy) is Row
-            copy.accept_all(told)
+            copy.accept_all(timed_events)
         else:
-            copy = Row.new(*told[0], self._work.rules_for(told[0][0].platform))
+            copy = Row.new(*timed_events[0], self._work.rules_for(timed_events[0][0].platform))
         copy.settle()
         return copy
 
@@ -149,9 +149,9 @@ class RecordByRecordRetry:
     def _log(self, what: str, error: Exception, **where: Any) -> None:
         self._defects += 1
         if self._defects <= _LOGGED:
-            log.error("a defect of our own", what=what, exc_info=error, **where)
+            log.error("internal error", what=what, exc_info=error, **where)
         elif self._defects == _LOGGED + 1:
-            log.error("more of this batch failed, which is not logged one by one")
+            log.error("more internal errors in this batch, not logged one by one")
 
 
 def _error(error: Exception) -> Rejected:

@@ -263,7 +263,7 @@ class ScopesListener(SessionListener):
 
     def restored(self, partition: int, rows: Rows[Any], seconds: float) -> None:
         """Begin to follow a partition."""
-        log.info("scopes are back", partition=partition, rows=len(rows), seconds=round(seconds, 3))
+        log.info("scopes restored", partition=partition, rows=len(rows), seconds=round(seconds, 3))
         self._work.restored(partition, rows)
         self._live.restored(partition, rows)
 

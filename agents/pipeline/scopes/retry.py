@@ -87,7 +87,7 @@ class RecordByRecordRetry:
         except LiveAudienceError:
             raise
         except Exception:  # our own defect: what it concerns is skipped
-            log.exception("a defect of our own: each scope is added up apart")
+            log.exception("internal error: each scope is added up apart")
             batch.reset()
             batch.result = counters
             counters.closed, counters.skipped = 0, skipped

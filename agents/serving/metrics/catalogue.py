@@ -51,7 +51,7 @@ _BROADCAST: Final = ("platform", "broadcast", "venue")
 VIEWERS: Final = Metric(
     "audience_viewers",
     "gauge",
-    "Viewers in the newest observed minute, only while live and with a recent record.",
+    "Concurrent viewers in the newest observed minute; only while live and recently updated.",
     _BROADCAST,
 )
 FIRST_MINUTE_VIEWERS: Final = Metric(
@@ -78,7 +78,7 @@ VIEWS: Final = Metric("audience_views", "gauge", "Views as the platform counts t
 COVERAGE: Final = Metric(
     "audience_coverage_ratio",
     "gauge",
-    "Part of the live minutes that were observed, 0 to 1.",
+    "Share of the live minutes that were observed, 0 to 1.",
     _BROADCAST,
     "ratio",
 )
@@ -106,7 +106,7 @@ LAST_EVENT: Final = Metric(
 PEAK_VIEWERS: Final = Metric(
     "audience_peak_viewers",
     "gauge",
-    "Greatest viewers in the last 5 minutes, the last hour or the whole broadcast.",
+    "Peak concurrent viewers, over the last 5 minutes, the last hour or the whole broadcast.",
     (*_BROADCAST, "window"),
 )
 BROADCAST_INFO: Final = Metric(
@@ -143,7 +143,8 @@ SCOPE_VIEWERS: Final = Metric(
 SCOPE_PEAK_VIEWERS: Final = Metric(
     "audience_scope_peak_viewers",
     "gauge",
-    "Greatest viewers of all its broadcasts together: the peak of the sum.",
+    "Peak concurrent viewers of all its broadcasts together: the peak of the sum, not "
+    "the sum of the peaks.",
     _SCOPE,
 )
 SCOPE_WATCH_TIME: Final = Metric(
@@ -183,29 +184,30 @@ SCOPE_METRICS: Final = (
 EVENTS: Final = Metric(
     "audience_events_total",
     "counter",
-    "Records read, by what became of them: accepted, late or rejected.",
+    "Viewer event records processed, by outcome: accepted, late or rejected.",
     ("platform", "outcome"),
 )
 REJECTED: Final = Metric(
-    "audience_rejected_total", "counter", "Records refused, late ones too.", ("reason",)
+    "audience_rejected_total",
+    "counter",
+    "Records rejected, by reason; includes late records.",
+    ("reason",),
 )
 RELABELLED: Final = Metric(
     "audience_relabelled_total",
     "counter",
-    "Records accepted that name another venue or programme than their broadcast has.",
+    "Accepted records that name another venue or programme than their broadcast.",
 )
 CUT: Final = Metric(
     "audience_cut_broadcasts_total",
     "counter",
     "Broadcasts of which the topic may have lost the beginning: none of their summaries is sent.",
 )
-FINALISED: Final = Metric(
-    "audience_finalised_total", "counter", "Broadcasts that became final, and left the memory."
-)
+FINALISED: Final = Metric("audience_finalised_total", "counter", "Broadcasts that became final.")
 SCOPE_CLOSED: Final = Metric(
     "audience_scope_closed_total",
     "counter",
-    "Changes of a scope's minute that came after it was closed: no more in the peak.",
+    "Deltas for scope minutes that were already closed: in the sums, not in the peak.",
 )
 SCOPE_SKIPPED: Final = Metric(
     "audience_scope_skipped_total",
@@ -217,7 +219,7 @@ SKIPPED_BECAUSE: Final = ("malformed", "error")
 TRANSACTIONS: Final = Metric(
     "audience_transactions_total",
     "counter",
-    "Kafka transactions, by whether they were committed or failed.",
+    "Kafka transactions, by outcome: committed or failed.",
     ("outcome",),
 )
 FENCED: Final = Metric(
@@ -228,7 +230,7 @@ FENCED: Final = Metric(
 SESSIONS_LOST: Final = Metric(
     "audience_sessions_lost_total",
     "counter",
-    "Sessions with Kafka that ended with an error; a new one follows each.",
+    "Consumer group sessions that ended with an error; a new one follows each.",
 )
 PARTITION_FAILURES: Final = Metric(
     "audience_partition_failures_total",
@@ -245,22 +247,23 @@ REBALANCES: Final = Metric(
 BATCH_SECONDS: Final = Metric(
     "audience_batch_seconds",
     "histogram",
-    "Time from reading a batch until it is durable.",
+    "Time from fetching a batch until its transaction is committed.",
     unit="seconds",
 )
 BATCH_RECORDS: Final = Metric(
-    "audience_batch_records", "histogram", "Records of one batch and transaction."
+    "audience_batch_records", "histogram", "Records per batch (one transaction)."
 )
 CHANGELOG_SECONDS: Final = Metric(
     "audience_changelog_seconds",
     "histogram",
-    "The part of that in which rows, outputs and position are written and committed.",
+    "Part of audience_batch_seconds spent writing and committing rows, outputs and position.",
     unit="seconds",
 )
 CLOCK_SKEW: Final = Metric(
     "audience_producer_clock_skew_seconds",
     "gauge",
-    "Greatest time by which an accepted event was ahead of its Kafka timestamp, last 1 to 2 min.",
+    "Maximum time by which an accepted event was ahead of its Kafka timestamp, over the "
+    "last 1 to 2 minutes.",
     unit="seconds",
 )
 BUILD: Final = Metric(
@@ -272,10 +275,11 @@ BUILD: Final = Metric(
 READY: Final = Metric(
     "audience_worker_ready",
     "gauge",
-    "1 while a member of the group with all its partitions at work, else 0; as /readyz.",
+    "1 if this worker is in the group and all its partitions are restored and running, "
+    "else 0; same as /readyz.",
 )
 ASSIGNED: Final = Metric(
-    "audience_partitions_assigned", "gauge", "Partitions that the group has given this worker."
+    "audience_partitions_assigned", "gauge", "Partitions assigned to this worker."
 )
 LIVE: Final = Metric(
     "audience_live_broadcasts", "gauge", "Broadcasts that are live, not ended.", ("partition",)
@@ -316,7 +320,7 @@ SCOPES_LAG_SECONDS: Final = Metric(
 RECOVERY: Final = Metric(
     "audience_recovery_seconds",
     "gauge",
-    "How long it took to read the partition's state back when it was assigned.",
+    "Time to restore the partition's state from the changelog when it was last assigned.",
     ("partition",),
     "seconds",
 )
@@ -337,7 +341,7 @@ PARTITION_FAILING: Final = Metric(
 TOPIC_FINDINGS: Final = Metric(
     "audience_topic_findings",
     "gauge",
-    "What is wrong with the topic's configuration, as `topics check` finds it.",
+    "Problems with the topic's configuration, as `live-audience topics check` reports them.",
     ("topic",),
 )
 HTTP_CLOSED: Final = Metric(

@@ -49,7 +49,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "operationId": operation.path.strip("/").replace("/", "-").translate(_BARE) or "root",
         "responses": {
-            **{str(status): _answer(status, told) for status, told in operation.answers.items()},
+            **{str(status): _answer(status, spec) for status, spec in operation.answers.items()},
             "default": {
                 "description": "Something else went wrong.",
                 "content": {"application/problem+json": {"schema": _reference(Problem)}},
@@ -70,12 +70,12 @@ def _operation(operation: Operation) -> dict[str, Any]:
     return described
 
 
-def _answer(status: int, told: ResponseSpec) -> dict[str, Any]:
-    content: dict[str, Any] = {media: {} for media in told.media}
-    if told.body is not None:
+def _answer(status: int, spec: ResponseSpec) -> dict[str, Any]:
+    content: dict[str, Any] = {media: {} for media in spec.media}
+    if spec.body is not None:
         media = "application/json" if status < 400 else "application/problem+json"  # noqa: PLR2004  # HTTP's errors begin there
-        content[media] = {"schema": _reference(told.body)}
-    return {"description": told.description, "content": content}
+        content[media] = {"schema": _reference(spec.body)}
+    return {"description": spec.description, "content": content}
 
 
 def _reference(struct: type[msgspec.Struct]) -> Mapping[str, str]:

@@ -66,7 +66,7 @@ class Pages:
     def __init__(self, operations: Sequence[Operation]) -> None:
         everything = [*operations, *self.operations()]
         self._document = orjson.dumps(document(everything), option=orjson.OPT_INDENT_2)
-        entries = "\n".join(_entry(told) for told in everything if told.path != "/")
+        entries = "\n".join(_entry(operation) for operation in everything if operation.path != "/")
         self._page = _PAGE.format(style=_STYLE, entries=entries)
 
     def operations(self) -> Iterable[Operation]:

@@ -100,7 +100,7 @@ async def problems(
     except ProblemError as error:
         return answer(error.problem)
     except web.HTTPException as error:
-        told = answer(
+        response = answer(
             Problem(
                 title=HTTPStatus(error.status).phrase,
                 status=error.status,
@@ -108,12 +108,12 @@ async def problems(
             )
         )
         if "Allow" in error.headers:
-            told.headers["Allow"] = error.headers["Allow"]
-        return told
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
     except ConnectionError:  # the client has gone; nobody gets this
         return web.Response(status=499, reason="Client Closed Request")
     except Exception:  # our own defect: told in full in the log, and as a 500 to who asked
-        log.exception("a request failed in our own code", path=request.path)
+        log.exception("internal error in a request", path=request.path)
         return answer(
             Problem(
                 title="Internal server error",

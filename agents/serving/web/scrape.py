@@ -93,7 +93,7 @@ class ScrapeApi:
                 raise  # the scraper is gone
             except Exception:  # our own defect, after the answer has begun
                 # Part of it is sent: cut it off, so that nobody takes that for the whole.
-                log.exception("a scrape failed in our own code")
+                log.exception("internal error in a scrape")
                 if request.transport is not None:
                     request.transport.abort()
         return response

@@ -43,10 +43,10 @@ def dashboard() -> Dashboard:
         since="now-1h",
         refresh="30s",
     )
-    filled(board, "How it is", *_health())
+    filled(board, "Health", *_health())
     filled(board, "Lag and throughput", *_lag(), *_throughput())
     filled(board, "Batches and transactions", *_batches())
-    filled(board, "Refused events", *_refused())
+    filled(board, "Rejected events", *_refused())
     filled(board, "Workers, partitions and topics", *_workers())
     filled(board, "Processes", *_processes())
     return board
@@ -73,7 +73,7 @@ def _health() -> Iterator[stat.Panel]:
         colors=levels((1, AMBER)),
     )
     yield figure(
-        "Refused",
+        "Rejected",
         "Share of the records that are refused, late ones not counted: somebody's mistake.",
         _share("rejected"),
         unit=SHARE,
@@ -107,13 +107,13 @@ def _share(outcome: str) -> str:
 
 def _lag() -> Iterator[timeseries.Panel]:
     yield graph(
-        "Age of the oldest record waiting",
+        "Consumer lag (time)",
         "By partition. It grows as the clock does where a partition stands still.",
         PanelSeries(one("partition", "audience_source_lag_seconds"), "partition {{partition}}"),
         unit=SECONDS,
     )
     yield graph(
-        "Records waiting",
+        "Consumer lag (records)",
         "Records that are not yet in the figures, by partition.",
         PanelSeries(one("partition", "audience_source_lag_records"), "partition {{partition}}"),
         stacked=True,
@@ -139,22 +139,22 @@ def _throughput() -> Iterator[timeseries.Panel]:
 
 def _batches() -> Iterator[timeseries.Panel]:
     yield graph(
-        "Time of a batch",
+        "Batch duration",
         "From reading a batch until it is durable.",
         *_quantiles("audience_batch_seconds"),
         unit=SECONDS,
         width=THIRD,
     )
     yield graph(
-        "Time to make it durable",
-        "The part of that in which rows, outputs and position are written and committed.",
+        "Commit duration",
+        "Part of audience_batch_seconds spent writing and committing rows, outputs and position.",
         *_quantiles("audience_changelog_seconds"),
         unit=SECONDS,
         width=THIRD,
     )
     yield graph(
-        "Records of a batch",
-        "Records of one batch and transaction. Batches grow by themselves under load.",
+        "Records per batch",
+        "Records per batch (one transaction). Batches grow by themselves under load.",
         *_quantiles("audience_batch_records"),
         width=THIRD,
     )
@@ -221,7 +221,7 @@ def _refused() -> Iterator[timeseries.Panel]:
         unit=RATE,
     )
     yield graph(
-        "Share refused and late",
+        "Rejected and late share",
         "Share of the records read that were refused: late, or for another reason.",
         PanelSeries(_share("rejected"), "refused"),
         PanelSeries(_share("late"), "late"),
@@ -235,7 +235,7 @@ def _refused() -> Iterator[timeseries.Panel]:
         unit=SECONDS,
     )
     yield graph(
-        "Named otherwise",
+        "Relabelled events",
         "Accepted records, a second, that name another venue or programme than their broadcast "
         "has; the first stays.",
         PanelSeries(f"sum({rate('audience_relabelled_total')})", "records"),
@@ -245,7 +245,7 @@ def _refused() -> Iterator[timeseries.Panel]:
 
 def _workers() -> Iterator[timeseries.Panel]:
     yield graph(
-        "Partitions of each worker",
+        "Partitions per worker",
         "Partitions that the group has given to each worker.",
         PanelSeries(one("instance", "audience_partitions_assigned"), "{{instance}}"),
         width=THIRD,
@@ -259,7 +259,7 @@ def _workers() -> Iterator[timeseries.Panel]:
         most=1,
     )
     yield graph(
-        "Restore",
+        "Restore duration",
         "How long it took to read a partition's state back when it was last given to a worker.",
         PanelSeries(one("partition", "audience_recovery_seconds"), "partition {{partition}}"),
         unit=SECONDS,
@@ -289,7 +289,7 @@ def _workers() -> Iterator[timeseries.Panel]:
         width=THIRD,
     )
     yield graph(
-        "What is wrong with the topics",
+        "Topic problems",
         "Findings by topic, as `live-audience topics check` tells them in words: partitions, "
         "cleanup, replication. All is well at 0.",
         PanelSeries(one("topic", "audience_topic_findings"), "{{topic}}"),
@@ -305,7 +305,7 @@ def _processes() -> Iterator[timeseries.Panel]:
         unit=BYTES,
     )
     yield graph(
-        "Processor",
+        "CPU",
         "Processor cores that each worker uses. One is the most for one worker, as a rule.",
         PanelSeries(f"sum by (instance) ({rate('process_cpu_seconds_total')})", "{{instance}}"),
         unit=CORES,
@@ -316,7 +316,7 @@ def _processes() -> Iterator[timeseries.Panel]:
         PanelSeries(one("instance", "process_open_fds"), "{{instance}}"),
     )
     yield graph(
-        "Time of a scrape",
+        "Scrape duration",
         "How long Prometheus waits for each worker's metrics.",
         PanelSeries(one("instance", "scrape_duration_seconds"), "{{instance}}"),
         unit=SECONDS,

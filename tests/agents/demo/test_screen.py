@@ -1,6 +1,7 @@
 """What the demo prints, on a terminal and elsewhere."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -14,27 +15,35 @@ def plain(encoding="utf-8"):
     return DemoConsole(Console(file=file, width=80, highlight=False)), raw
 
 
+def timed(line):
+    """What a line says before its seconds, which are few, on however busy a machine."""
+    text, seconds = re.fullmatch(r"(.*) (\d+\.\d) s", line, re.DOTALL).groups()
+    assert float(seconds) < 10
+    return text
+
+
 def test_a_step_is_told_with_its_time():
     screen, raw = plain()
     with screen.step("making [tea]") as on_progress:
         on_progress(1, 4)
     first, last = raw.getvalue().decode().splitlines()
     assert first == "  making [tea] ..."
-    assert last == "✓ making [tea]: 0.0 s"
+    assert timed(last) == "✓ making [tea]:"
 
 
 def test_a_step_that_fails_is_told_as_such():
     screen, raw = plain()
     with pytest.raises(KeyError), screen.step("making tea"):
         raise KeyError
-    assert raw.getvalue().decode().splitlines()[-1] == "✗ making tea: broken off after 0.0 s"
+    last = raw.getvalue().decode().splitlines()[-1]
+    assert timed(last) == "✗ making tea: broken off after"
 
 
 def test_an_output_that_has_no_marks_gets_words():
     screen, raw = plain("ascii")
     with screen.step("making tea"):
         pass
-    assert raw.getvalue().decode("ascii").splitlines()[-1] == "ok making tea: 0.0 s"
+    assert timed(raw.getvalue().decode("ascii").splitlines()[-1]) == "ok making tea:"
 
 
 def test_a_long_step_tells_its_quarters_once(monkeypatch):
@@ -52,7 +61,7 @@ def test_on_a_terminal_only_the_result_stays():
     screen = DemoConsole(Console(file=file, force_terminal=True, width=80, highlight=False))
     with screen.step("making tea") as on_progress:
         on_progress(2, 4)
-    assert file.getvalue().splitlines()[-1].endswith("making tea: 0.0 s")
+    assert timed(file.getvalue().splitlines()[-1]).endswith("making tea:")
 
 
 def test_lines_are_never_folded_narrower_than_the_tables_where_there_is_no_terminal():

@@ -96,7 +96,7 @@ class System:
 
     async def metric(self, worker, name, wanted, seconds=120):
         """Wait until a worker's metric without labels has a value."""
-        line = next(line for line in worker.lines if '"answering"' in line)
+        line = next(line for line in worker.lines if '"http server started"' in line)
         url = json.loads(line)["url"] + "/metrics"
         async with asyncio.timeout(seconds), aiohttp.ClientSession() as session:
             while True:

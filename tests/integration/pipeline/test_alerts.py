@@ -180,7 +180,7 @@ async def sending(platforms):
 async def hand_over(system, server, ports):
     """Partitions move to a third worker, and back."""
     third = await system.worker(http_port=str(ports[2]))
-    await third.says('"answering"', 60)
+    await third.says('"http server started"', 60)
     server.watch(ports)
     has = f'sum(audience_live_broadcasts{{instance="127.0.0.1:{ports[2]}"}}) > bool 0'
     await server.until(has, 1)

@@ -183,7 +183,7 @@ async def test_fausts_own_command_starts_the_same_worker(brokers, topic_prefix):
         worker = await Process(*FAUST, env=env).start()
         try:
             await system.done(2)
-            line = next(line for line in worker.lines if '"answering"' in line)
+            line = next(line for line in worker.lines if '"http server started"' in line)
             url = json.loads(line)["url"]
             async with aiohttp.ClientSession() as session, session.get(url + "/readyz") as answer:
                 assert answer.status == 200

@@ -56,7 +56,7 @@ def record(key, value):
 
 
 async def get(worker, path, accept="application/json"):
-    line = next(line for line in worker.lines if '"answering"' in line)
+    line = next(line for line in worker.lines if '"http server started"' in line)
     url = json.loads(line)["url"].rstrip("/") + path
 
     def text():
@@ -186,5 +186,5 @@ async def test_what_is_wrong_with_a_topic_is_told(brokers, topic_prefix, admin):
 async def test_a_broker_that_does_not_answer_ends_nothing():
     told = []
     watch = TopicWatch(Settings(brokers="127.0.0.1:9"), told.append)
-    await watch.look()
+    await watch.check_once()
     assert told == []

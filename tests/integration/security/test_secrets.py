@@ -73,7 +73,9 @@ async def test_a_worker_tells_none(secured, topic_prefix, given):
         ).start()
         running.workers.append(worker)
         await worker.says("restored", 60)
-        url = json.loads(next(line for line in worker.lines if '"answering"' in line))["url"]
+        url = json.loads(next(line for line in worker.lines if '"http server started"' in line))[
+            "url"
+        ]
         async with aiohttp.ClientSession() as session:
             for path in ("/metrics", "/", "/readyz", "/openapi.json", "/v1/broadcasts", "/nothing"):
                 async with session.get(url + path) as answer:

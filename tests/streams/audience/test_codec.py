@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from logs import at, event
 
-from streams.audience import Row, Rules, Tombstone, UnsupportedFormat, decode, encode, figures
+from streams.audience import NewerFormat, Row, Rules, Tombstone, decode, encode, figures
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -72,7 +72,7 @@ def test_a_decoded_row_goes_on_and_shares_nothing():
 
 @pytest.mark.parametrize("record", [["r2", 15, {"later": 1}], ["t2"], ["r10", 1], ["x1", 1, 2]])
 def test_what_a_newer_version_wrote_is_refused_with_what_to_do(record):
-    with pytest.raises(UnsupportedFormat, match=f"format {record[0]}.*upgrade this worker"):
+    with pytest.raises(NewerFormat, match=f"format {record[0]}.*upgrade this worker"):
         decode(msgspec.msgpack.encode(record))
 
 

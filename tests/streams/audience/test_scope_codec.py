@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from logs import START
 
-from streams.audience import UnsupportedFormat
+from streams.audience import NewerFormat
 from streams.audience.scope import CHUNK, Change, Chunk, Head
 from streams.audience.scope_codec import decode_change, decode_scope, encode_change, encode_scope
 
@@ -60,7 +60,7 @@ def test_golden_files_fill_every_field():
 
 @pytest.mark.parametrize("decode", [decode_scope, decode_change])
 def test_a_newer_format_is_refused(decode):
-    with pytest.raises(UnsupportedFormat, match=r"z12.*upgrade this worker"):
+    with pytest.raises(NewerFormat, match=r"z12.*upgrade this worker"):
         decode(msgspec.msgpack.encode(["z12", {}]))
 
 

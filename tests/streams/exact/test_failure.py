@@ -19,8 +19,8 @@ def test_pauses_double_up_to_the_longest_and_begin_anew_when_it_goes_on():
 def test_a_failure_says_since_when_and_why():
     backoff = Backoff(1.0, 3.0)
     backoff.failed("no leader", 100.0, 1_800_000_000.0)
-    told = backoff.failed("no replicas", 130.0, 1_800_000_030.0).told(160.0)
-    assert told == "failing for 60 s (since 2027-01-15T08:00:00Z, 2 times): no replicas"
+    described = backoff.failed("no replicas", 130.0, 1_800_000_030.0).described(160.0)
+    assert described == "failing for 60 s (since 2027-01-15T08:00:00Z, 2 times): no replicas"
 
 
 class Held:

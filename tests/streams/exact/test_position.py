@@ -1,6 +1,6 @@
 import pytest
 
-from streams.exact import Unrecoverable, UnsupportedFormat
+from streams.exact import NewerFormat, Unrecoverable
 from streams.exact.position import POSITION_KEY, Position, decode_position, encode_position
 
 
@@ -15,7 +15,7 @@ def test_format_one_stays_readable():
 
 
 def test_a_newer_format_is_refused_with_what_to_do():
-    with pytest.raises(UnsupportedFormat, match="newer one"):
+    with pytest.raises(NewerFormat, match="newer one"):
         decode_position(b'{"offset":5,"topic_id":"id","partitions":8,"format":2}')
 
 

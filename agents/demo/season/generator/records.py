@@ -95,11 +95,11 @@ class _RecordMaker:
                 wait = 2 * MINUTE + int(3 * MINUTE * noise())
                 yield sent(at, wait, viewers, joins, views, revision=1)
                 continue
-            told = self._unknown if noise() < _UNKNOWN else viewers
+            reported = self._unknown if noise() < _UNKNOWN else viewers
             delay = 0
             if noise() < _DELAYED:
                 delay = MINUTE + int((_DELAY - MINUTE) * noise())
-            record = sent(at, delay, told, joins, views)
+            record = sent(at, delay, reported, joins, views)
             yield record
             if noise() < _DOUBLED:
                 yield record._replace(sent=record.sent + 1 + int(20 * SECOND * noise()))

@@ -305,8 +305,8 @@ class TestOurOwnDefects:
         twin.batch(*good)
         assert bench.rows.committed == twin.rows.committed
         told = [entry["event"] for entry in logged]
-        assert told.count("a defect of our own") == 5
-        assert told.count("more of this batch failed, which is not logged one by one") == 1
+        assert told.count("internal error") == 5
+        assert told.count("more internal errors in this batch, not logged one by one") == 1
 
     async def test_when_one_becomes_final(self, bench, monkeypatch, logged):
         ended = [event(0, broadcast=name, viewers=5, kind="ended") for name in ("a", "b", "c")]

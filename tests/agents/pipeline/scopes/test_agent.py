@@ -9,7 +9,7 @@ from agents.pipeline.scopes import agent as module
 from agents.pipeline.scopes.agent import ScopesListener, heads
 from agents.serving.live import LiveScopes
 from agents.serving.metrics.pipeline import PipelineMetrics
-from streams.audience import UnsupportedFormat
+from streams.audience import NewerFormat
 from streams.audience.scope import CHUNK, Change
 from streams.audience.scope_codec import encode_change
 from streams.clock import ManualClock
@@ -204,5 +204,5 @@ async def test_changes_of_a_newer_format_end_the_work(bench):
 async def test_rows_of_a_newer_format_end_the_work(bench):
     rows = Rows(bench.stage.decode, bench.stage.encode)
     rows.committed[b"world"] = b"\x92\xa2h9\x01"
-    with pytest.raises(UnsupportedFormat, match="h9"):
+    with pytest.raises(NewerFormat, match="h9"):
         bench.stage.work.restored(0, rows)

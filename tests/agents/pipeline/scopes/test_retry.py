@@ -10,7 +10,7 @@ from agents.pipeline.scopes import agent as module
 from agents.pipeline.scopes.agent import ScopesListener, heads
 from agents.serving.live import LiveScopes
 from agents.serving.metrics.pipeline import PipelineMetrics
-from streams.audience import UnsupportedFormat
+from streams.audience import NewerFormat
 from streams.audience.bounds import LARGEST_SUM, LAST_MINUTE, held
 from streams.audience.scope import CHUNK, Change, Chunk, Head, Scope
 from streams.audience.scope_codec import encode_change, encode_scope
@@ -251,7 +251,7 @@ async def test_a_scope_whose_chunk_cannot_be_read_stays_as_it_is(bench):
 
 async def test_a_row_of_a_newer_version_still_ends_the_work(bench):
     bench.stage.rows[0].committed[b"world"] = b"\x92\xa2h9\x01"
-    with pytest.raises(UnsupportedFormat):
+    with pytest.raises(NewerFormat):
         bench.stage.work.restored(0, bench.stage.rows[0])
 
 

@@ -295,7 +295,7 @@ async def test_a_scrape_that_fails_half_way_is_cut_off(worker, monkeypatch, logg
     with pytest.raises(aiohttp.ClientError):
         await worker.get("/metrics")
     [entry] = logged
-    assert "a scrape failed" in entry["event"]
+    assert "internal error in a scrape" in entry["event"]
     assert "RuntimeError" in entry["exception"]
 
 
