@@ -1,7 +1,7 @@
 """The dashboards, written as code; `make.py` beside this package writes them as JSON.
 
-Each dashboard is one module with a function `dashboard()`. `kit.py` holds what all panels share,
-`queries.py` how the system's metrics are asked for.
+Each dashboard is one module with a function `dashboard()`. `panels.py` holds what all panels
+share, `layout.py` what is around them, `queries.py` how the system's metrics are queried.
 """
 
 from __future__ import annotations

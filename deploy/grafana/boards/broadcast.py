@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery
 
-from boards.frame import choice, filled, frame
-from boards.kit import (
+from boards.layout import add_row, new_dashboard, single_variable
+from boards.panels import (
     AMBER,
     GREEN,
     MOMENT,
@@ -19,12 +19,12 @@ from boards.kit import (
     WHOLE,
     Column,
     PanelSeries,
-    figure,
-    graph,
     levels,
+    stat_panel,
     table_panel,
+    timeseries_panel,
 )
-from boards.queries import BROADCAST, CHOSEN, broadcasts, one
+from boards.queries import BROADCAST, CHOSEN, broadcasts, max_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,16 +41,18 @@ def dashboard() -> Dashboard:
     series = f"audience_broadcast_info{{{CHOSEN}}}"
     of_platform = f'audience_broadcast_info{{{CHOSEN}, platform="$platform"}}'
     board = (
-        frame(
+        new_dashboard(
             "live-audience-broadcast",
             "Live audience: broadcast",
             "One broadcast's evening: its curve, its peaks, how well it was seen, its totals.",
             since="now-6h",
             refresh="30s",
         )
-        .with_variable(choice("platform", "Platform", series).description("Where it is shown."))
         .with_variable(
-            choice("broadcast", "Broadcast", of_platform).description(
+            single_variable("platform", "Platform", series).description("Where it is shown.")
+        )
+        .with_variable(
+            single_variable("broadcast", "Broadcast", of_platform).description(
                 "The platform's id of it. It can be chosen while its workers tell of it: until it "
                 "is final, and for as long as the time range reaches back to then."
             )
@@ -58,9 +60,9 @@ def dashboard() -> Dashboard:
         .annotation(_moment("Started", "green", "audience_started_timestamp_seconds"))
         .annotation(_moment("Ended", "red", "audience_ended_timestamp_seconds"))
     )
-    filled(board, "The broadcast", _names(), *_figures(), *_totals())
-    filled(board, "Its evening", _course(), _peaks(), _watched(), _counted())
-    filled(board, "How well it was seen", _coverage(), _silence())
+    add_row(board, "The broadcast", _names(), *_figures(), *_totals())
+    add_row(board, "Its evening", _course(), _peaks(), _watched(), _counted())
+    add_row(board, "How well it was seen", _coverage(), _silence())
     return board
 
 
@@ -90,7 +92,7 @@ def _names() -> table.Panel:
     return table_panel(
         "Which it is",
         "Its venue, its programme if it is one show over several platforms, and its title.",
-        [Column(one(f"{BROADCAST}, programme, title", "audience_broadcast_info", *_THIS), "")],
+        [Column(max_by(f"{BROADCAST}, programme, title", "audience_broadcast_info", *_THIS), "")],
         labels={
             "title": "Title",
             "venue": "Venue",
@@ -103,28 +105,28 @@ def _names() -> table.Panel:
 
 
 def _figures() -> Iterator[stat.Panel]:
-    yield figure(
+    yield stat_panel(
         "Viewers now",
         "Viewers in its newest observed minute. Empty when it is over, or was not heard of for 5 "
         "minutes.",
         _this("audience_viewers"),
     )
-    yield figure(
+    yield stat_panel(
         "Peak",
         "The most viewers it has had at once.",
         _this("audience_peak_viewers", 'window="broadcast"'),
     )
-    yield figure(
+    yield stat_panel(
         "First minute",
         "Viewers in the minute in which it started. Empty if that minute was not observed.",
         _this("audience_first_minute_viewers"),
     )
-    yield figure(
+    yield stat_panel(
         "Average",
         "Average-minute audience: viewer-minutes by the minutes that have an audience.",
         _this("audience_average_viewers"),
     )
-    yield figure(
+    yield stat_panel(
         "Coverage",
         "Share of its minutes of which we know the viewers.",
         _this("audience_coverage_ratio"),
@@ -132,7 +134,7 @@ def _figures() -> Iterator[stat.Panel]:
         # Samples that jitter over minute borders leave out one in six or so.
         colors=levels((0.5, AMBER), (0.75, GREEN), base=RED),
     )
-    yield figure(
+    yield stat_panel(
         "Last heard of",
         "How long ago its newest event was observed, by its platform's clock.",
         f"time() - {_this('audience_last_event_timestamp_seconds')}",
@@ -141,34 +143,34 @@ def _figures() -> Iterator[stat.Panel]:
 
 
 def _totals() -> Iterator[stat.Panel]:
-    yield figure(
+    yield stat_panel(
         "Viewer-hours",
         "Time watched by all its viewers together: 1,000 viewers for an hour are 1,000 of them.",
         f"{_this('audience_watch_time_seconds')} / 3600",
     )
-    yield figure(
+    yield stat_panel(
         "Views",
         "Views as its platform counts them. Empty where that gives none.",
         _this("audience_views"),
     )
-    yield figure(
+    yield stat_panel(
         "Joins",
         "Viewers who joined, so far; 0 where its platform does not count them.",
         _this("audience_joins"),
     )
-    yield figure(
+    yield stat_panel(
         "Started",
         "When it started, as its platform said; else the time of its first event.",
         f"{_this('audience_started_timestamp_seconds')} * 1000",
         unit=MOMENT,
     )
-    yield figure(
+    yield stat_panel(
         "Ended",
         "When it ended, as its platform said. Empty while it goes on.",
         f"{_this('audience_ended_timestamp_seconds')} * 1000",
         unit=MOMENT,
     )
-    yield figure(
+    yield stat_panel(
         "On air for",
         "From its start to its newest event.",
         f"{_this('audience_last_event_timestamp_seconds')} "
@@ -178,7 +180,7 @@ def _totals() -> Iterator[stat.Panel]:
 
 
 def _course() -> timeseries.Panel:
-    return graph(
+    return timeseries_panel(
         "Viewers",
         "Its viewers minute by minute, with its start and its end; and its average so far.",
         PanelSeries(_this("audience_viewers"), "viewers"),
@@ -188,7 +190,7 @@ def _course() -> timeseries.Panel:
 
 
 def _peaks() -> timeseries.Panel:
-    return graph(
+    return timeseries_panel(
         "Peaks",
         "The most viewers at once in its last 5 minutes, its last hour and the whole of it, in "
         "event time. A correction may lower them.",
@@ -201,7 +203,7 @@ def _peaks() -> timeseries.Panel:
 
 
 def _watched() -> timeseries.Panel:
-    return graph(
+    return timeseries_panel(
         "Viewer-hours so far",
         "Time watched by all its viewers together. It grows as fast as it has viewers.",
         PanelSeries(f"{_this('audience_watch_time_seconds')} / 3600", "viewer-hours"),
@@ -210,7 +212,7 @@ def _watched() -> timeseries.Panel:
 
 
 def _counted() -> timeseries.Panel:
-    return graph(
+    return timeseries_panel(
         "Views and joins so far",
         "As its platform counts them; not every platform does.",
         PanelSeries(_this("audience_views"), "views"),
@@ -220,7 +222,7 @@ def _counted() -> timeseries.Panel:
 
 
 def _coverage() -> timeseries.Panel:
-    return graph(
+    return timeseries_panel(
         "Coverage so far",
         "Share of its minutes of which we know the viewers. Where it falls, events were missing.",
         PanelSeries(_this("audience_coverage_ratio"), "coverage"),
@@ -230,7 +232,7 @@ def _coverage() -> timeseries.Panel:
 
 
 def _silence() -> timeseries.Panel:
-    return graph(
+    return timeseries_panel(
         "Time since its newest event",
         "By its platform's clock. A sample a minute keeps it under two minutes; what grows on is a "
         "broadcast that is over or no longer heard of.",

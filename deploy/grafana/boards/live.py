@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from grafana_foundation_sdk.builders.dashboard import CustomVariable, QueryVariable
 from grafana_foundation_sdk.models.dashboard import VariableOption
 
-from boards.frame import filled, frame, multi_variable
-from boards.kit import (
+from boards.layout import add_row, multi_variable, new_dashboard
+from boards.panels import (
     AMBER,
     HALF,
     MOMENT,
@@ -18,12 +18,12 @@ from boards.kit import (
     WHOLE,
     Column,
     PanelSeries,
-    figure,
-    graph,
     levels,
+    stat_panel,
     table_panel,
+    timeseries_panel,
 )
-from boards.queries import BROADCAST, CHOSEN, broadcasts, metric, one, scopes
+from boards.queries import BROADCAST, CHOSEN, broadcasts, max_by, metric, scopes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,14 +53,14 @@ _TOP_SEEN: Final = (
 
 #: The programme of each broadcast. Not its title too: that may change under way, and for a moment
 #: the broadcast would be there twice.
-_PROGRAMME: Final = one(f"{BROADCAST}, programme", "audience_broadcast_info", 'programme!=""')
+_PROGRAMME: Final = max_by(f"{BROADCAST}, programme", "audience_broadcast_info", 'programme!=""')
 _SIMULCAST: Final = f"(count by (programme) (count by (programme, platform) ({_PROGRAMME})) > 1)"
 
 
 def dashboard() -> Dashboard:
     """Return the dashboard."""
     board = (
-        frame(
+        new_dashboard(
             "live-audience-live",
             "Live audience: live",
             "How many people are watching right now, where, and what.",
@@ -77,10 +77,10 @@ def dashboard() -> Dashboard:
             .current(VariableOption(selected=True, text="10", value="10"))
         )
     )
-    filled(board, "The world", *_world(), _course())
-    filled(board, "By platform and venue", _by("platform"), _by("venue"))
-    filled(board, "Largest broadcasts", _largest(), _curves())
-    filled(board, "Simulcasts", _by("programme"), _legs())
+    add_row(board, "The world", *_world(), _course())
+    add_row(board, "By platform and venue", _by("platform"), _by("venue"))
+    add_row(board, "Largest broadcasts", _largest(), _curves())
+    add_row(board, "Simulcasts", _by("programme"), _legs())
     return board
 
 
@@ -94,34 +94,34 @@ def _filter(label: str) -> QueryVariable:
 
 
 def _world() -> Iterator[stat.Panel]:
-    yield figure(
+    yield stat_panel(
         "Viewers now",
         "Viewers of all live broadcasts together, in the newest minute. Empty when nothing is "
         "live, or nothing was heard for 5 minutes.",
         scopes("audience_scope_viewers", _WORLD),
     )
-    yield figure(
+    yield stat_panel(
         "Peak",
         "The most viewers that all broadcasts had together in one minute: the peak of the sum, "
         "not the sum of the peaks.",
         scopes("audience_scope_peak_viewers", _WORLD),
     )
-    yield figure(
+    yield stat_panel(
         "Live broadcasts",
         "Broadcasts that are on air.",
         scopes("audience_scope_live_broadcasts", _WORLD),
     )
-    yield figure(
+    yield stat_panel(
         "Viewer-hours",
         "Time watched by all viewers together: 1,000 viewers for an hour are 1,000 of them.",
         f"{scopes('audience_scope_watch_time_seconds', _WORLD)} / 3600",
     )
-    yield figure(
+    yield stat_panel(
         "Views",
         "Views as the platforms count them; joins where a platform gives no views.",
         scopes("audience_scope_views", _WORLD),
     )
-    yield figure(
+    yield stat_panel(
         "Behind by",
         "Age of the oldest record that is not yet in these figures, over all partitions; 0 when "
         "none waits.",
@@ -132,7 +132,7 @@ def _world() -> Iterator[stat.Panel]:
 
 
 def _course() -> timeseries.Panel:
-    return graph(
+    return timeseries_panel(
         "Viewers of the world",
         "Viewers of all live broadcasts together, and the most there have been so far.",
         PanelSeries(scopes("audience_scope_viewers", _WORLD), "viewers"),
@@ -142,7 +142,7 @@ def _course() -> timeseries.Panel:
 
 
 def _by(scope: str) -> timeseries.Panel:
-    return graph(
+    return timeseries_panel(
         f"Viewers by {scope}",
         f"Viewers of all live broadcasts of each {scope} together.",
         PanelSeries(scopes("audience_scope_viewers", f'scope="{scope}"'), "{{name}}"),
@@ -168,7 +168,7 @@ def _largest() -> table.Panel:
             Column(_of_top("audience_coverage_ratio"), "Coverage", SHARE),
             Column(f"{_of_top('audience_started_timestamp_seconds')} * 1000", "Started", MOMENT),
             Column(
-                f"{one(f'{BROADCAST}, programme, title', 'audience_broadcast_info', *_SEEN)} "
+                f"{max_by(f'{BROADCAST}, programme, title', 'audience_broadcast_info', *_SEEN)} "
                 f"and {_EACH} {_TOP}",
                 "",
             ),
@@ -190,7 +190,7 @@ def _of_top(name: str, *matchers: str) -> str:
 
 
 def _curves() -> timeseries.Panel:
-    return graph(
+    return timeseries_panel(
         "Viewers of the largest broadcasts",
         "The broadcasts that had the most viewers at any moment of the time shown, also those that "
         "are over.",
@@ -203,7 +203,7 @@ def _curves() -> timeseries.Panel:
 
 
 def _legs() -> timeseries.Panel:
-    return graph(
+    return timeseries_panel(
         "Simulcasts by platform",
         "Viewers of each platform's part of a programme that is shown on more than one platform. A "
         "part that is missing here is off air, or not heard of.",

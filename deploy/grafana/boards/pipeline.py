@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from boards.frame import filled, frame
-from boards.kit import (
+from boards.layout import add_row, new_dashboard
+from boards.panels import (
     AMBER,
     BYTES,
     CORES,
@@ -18,11 +18,11 @@ from boards.kit import (
     THIRD,
     WHOLE,
     PanelSeries,
-    figure,
-    graph,
     levels,
+    stat_panel,
+    timeseries_panel,
 )
-from boards.queries import metric, one, quantile, rate
+from boards.queries import max_by, metric, quantile, rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,57 +36,57 @@ _READ: Final = f"sum({rate('audience_events_total')})"
 
 def dashboard() -> Dashboard:
     """Return the dashboard."""
-    board = frame(
+    board = new_dashboard(
         "live-audience-pipeline",
         "Live audience: pipeline",
         "Whether the figures are fresh and whole: workers, lag, batches, transactions, refusals.",
         since="now-1h",
         refresh="30s",
     )
-    filled(board, "Health", *_health())
-    filled(board, "Lag and throughput", *_lag(), *_throughput())
-    filled(board, "Batches and transactions", *_batches())
-    filled(board, "Rejected events", *_refused())
-    filled(board, "Workers, partitions and topics", *_workers())
-    filled(board, "Processes", *_processes())
+    add_row(board, "Health", *_health())
+    add_row(board, "Lag and throughput", *_lag(), *_throughput())
+    add_row(board, "Batches and transactions", *_batches())
+    add_row(board, "Rejected events", *_rejected())
+    add_row(board, "Workers, partitions and topics", *_workers())
+    add_row(board, "Processes", *_processes())
     return board
 
 
 def _health() -> Iterator[stat.Panel]:
-    yield figure(
+    yield stat_panel(
         "Freshness",
         "Age of the oldest record that is not yet in the figures, over all partitions.",
         f"max({metric('audience_source_lag_seconds')})",
         unit=SECONDS,
         colors=levels((30, AMBER), (120, RED)),
     )
-    yield figure(
+    yield stat_panel(
         "Workers ready",
         "Workers that are members of the group with all their partitions at work.",
         f"sum({metric('audience_worker_ready')})",
         colors=levels((1, GREEN), base=RED),
     )
-    yield figure(
+    yield stat_panel(
         "Workers not ready",
         "Workers that do not answer Prometheus, or that are still restoring their state.",
         f"count({metric('up')}) - sum({metric('audience_worker_ready')})",
         colors=levels((1, AMBER)),
     )
-    yield figure(
+    yield stat_panel(
         "Rejected",
         "Share of the records that are refused, late ones not counted: somebody's mistake.",
         _share("rejected"),
         unit=SHARE,
         colors=levels((0.01, AMBER), (0.05, RED)),
     )
-    yield figure(
+    yield stat_panel(
         "Late",
         "Share of the records that come after their minute is sealed.",
         _share("late"),
         unit=SHARE,
         colors=levels((0.01, AMBER), (0.05, RED)),
     )
-    yield figure(
+    yield stat_panel(
         "Version",
         "The versions of live-audience that run.",
         f"count by (version) ({metric('audience_build_info')})",
@@ -106,29 +106,29 @@ def _share(outcome: str) -> str:
 
 
 def _lag() -> Iterator[timeseries.Panel]:
-    yield graph(
+    yield timeseries_panel(
         "Consumer lag (time)",
         "By partition. It grows as the clock does where a partition stands still.",
-        PanelSeries(one("partition", "audience_source_lag_seconds"), "partition {{partition}}"),
+        PanelSeries(max_by("partition", "audience_source_lag_seconds"), "partition {{partition}}"),
         unit=SECONDS,
     )
-    yield graph(
+    yield timeseries_panel(
         "Consumer lag (records)",
         "Records that are not yet in the figures, by partition.",
-        PanelSeries(one("partition", "audience_source_lag_records"), "partition {{partition}}"),
+        PanelSeries(max_by("partition", "audience_source_lag_records"), "partition {{partition}}"),
         stacked=True,
     )
 
 
 def _throughput() -> Iterator[timeseries.Panel]:
-    yield graph(
+    yield timeseries_panel(
         "Records read, by what became of them",
         "Records that became durable, a second: accepted, late or rejected for another reason.",
         PanelSeries(f"sum by (outcome) ({rate('audience_events_total')})", "{{outcome}}"),
         unit=RATE,
         stacked=True,
     )
-    yield graph(
+    yield timeseries_panel(
         "Records read, by platform",
         "The same by platform. Empty is a record that names none that is valid.",
         PanelSeries(f"sum by (platform) ({rate('audience_events_total')})", "{{platform}}"),
@@ -138,33 +138,33 @@ def _throughput() -> Iterator[timeseries.Panel]:
 
 
 def _batches() -> Iterator[timeseries.Panel]:
-    yield graph(
+    yield timeseries_panel(
         "Batch duration",
         "From reading a batch until it is durable.",
         *_quantiles("audience_batch_seconds"),
         unit=SECONDS,
         width=THIRD,
     )
-    yield graph(
+    yield timeseries_panel(
         "Commit duration",
         "Part of audience_batch_seconds spent writing and committing rows, outputs and position.",
         *_quantiles("audience_changelog_seconds"),
         unit=SECONDS,
         width=THIRD,
     )
-    yield graph(
+    yield timeseries_panel(
         "Records per batch",
         "Records per batch (one transaction). Batches grow by themselves under load.",
         *_quantiles("audience_batch_records"),
         width=THIRD,
     )
-    yield graph(
+    yield timeseries_panel(
         "Transactions",
         "Kafka transactions a second. A failed one costs a new session, and nothing else.",
         PanelSeries(f"sum by (outcome) ({rate('audience_transactions_total')})", "{{outcome}}"),
         unit=RATE,
     )
-    yield graph(
+    yield timeseries_panel(
         "Sessions lost",
         "Sessions with Kafka that ended with an error, and those of them that another worker had "
         "taken over, a second. A few at a rebalance are usual; again and again they are not.",
@@ -172,7 +172,7 @@ def _batches() -> Iterator[timeseries.Panel]:
         PanelSeries(f"sum({rate('audience_fenced_total')})", "fenced"),
         unit=RATE,
     )
-    yield graph(
+    yield timeseries_panel(
         "Partitions that fail, and rebalances",
         "Times a second that the work of one partition failed and was begun anew, and that the "
         "group gave workers their partitions anew, by topic.",
@@ -185,21 +185,21 @@ def _batches() -> Iterator[timeseries.Panel]:
         unit=RATE,
         width=THIRD,
     )
-    yield graph(
+    yield timeseries_panel(
         "Failing for",
         "For how long a partition has failed again and again; 0 while it goes on.",
         PanelSeries(
-            one("topic, partition", "audience_partition_failing_seconds"),
+            max_by("topic, partition", "audience_partition_failing_seconds"),
             "{{topic}}/{{partition}}",
         ),
         unit=SECONDS,
         width=THIRD,
     )
-    yield graph(
+    yield timeseries_panel(
         "State read back",
         "How much of a partition's state was read back, 0 to 1; 1 once it is at work.",
         PanelSeries(
-            one("topic, partition", "audience_restore_progress_ratio"),
+            max_by("topic, partition", "audience_restore_progress_ratio"),
             "{{topic}}/{{partition}}",
         ),
         unit=SHARE,
@@ -212,29 +212,29 @@ def _quantiles(name: str) -> Iterator[PanelSeries]:
         yield PanelSeries(quantile(share, name), label)
 
 
-def _refused() -> Iterator[timeseries.Panel]:
-    yield graph(
+def _rejected() -> Iterator[timeseries.Panel]:
+    yield timeseries_panel(
         "Refused, by reason",
         "Records that went to viewer-events-rejected, a second. Any `error` is a defect of this "
         "system; the others are the producers'.",
         PanelSeries(f"sum by (reason) ({rate('audience_rejected_total')})", "{{reason}}"),
         unit=RATE,
     )
-    yield graph(
+    yield timeseries_panel(
         "Rejected and late share",
         "Share of the records read that were refused: late, or for another reason.",
         PanelSeries(_share("rejected"), "refused"),
         PanelSeries(_share("late"), "late"),
         unit=SHARE,
     )
-    yield graph(
+    yield timeseries_panel(
         "Clock skew of producers",
         "The most by which an accepted event was ahead of its Kafka timestamp lately. Over the "
         "setting AUDIENCE_FUTURE, 2 minutes by default, events are refused.",
         PanelSeries(f"max({metric('audience_producer_clock_skew_seconds')})", "ahead by"),
         unit=SECONDS,
     )
-    yield graph(
+    yield timeseries_panel(
         "Relabelled events",
         "Accepted records, a second, that name another venue or programme than their broadcast "
         "has; the first stays.",
@@ -244,43 +244,43 @@ def _refused() -> Iterator[timeseries.Panel]:
 
 
 def _workers() -> Iterator[timeseries.Panel]:
-    yield graph(
+    yield timeseries_panel(
         "Partitions per worker",
         "Partitions that the group has given to each worker.",
-        PanelSeries(one("instance", "audience_partitions_assigned"), "{{instance}}"),
+        PanelSeries(max_by("instance", "audience_partitions_assigned"), "{{instance}}"),
         width=THIRD,
         stacked=True,
     )
-    yield graph(
+    yield timeseries_panel(
         "Ready",
         "1 while a worker is a member of the group with all its partitions at work.",
-        PanelSeries(one("instance", "audience_worker_ready"), "{{instance}}"),
+        PanelSeries(max_by("instance", "audience_worker_ready"), "{{instance}}"),
         width=THIRD,
         most=1,
     )
-    yield graph(
+    yield timeseries_panel(
         "Restore duration",
         "How long it took to read a partition's state back when it was last given to a worker.",
-        PanelSeries(one("partition", "audience_recovery_seconds"), "partition {{partition}}"),
+        PanelSeries(max_by("partition", "audience_recovery_seconds"), "partition {{partition}}"),
         unit=SECONDS,
         width=THIRD,
     )
-    yield graph(
+    yield timeseries_panel(
         "Broadcasts",
         "Broadcasts that are live, and those that are exported one by one, live or ended: the "
         "largest of each worker, up to AUDIENCE_TOP_BROADCASTS.",
-        PanelSeries(f"sum({one('partition', 'audience_live_broadcasts')})", "live"),
-        PanelSeries(f"sum({one('partition', 'audience_exported_broadcasts')})", "exported"),
+        PanelSeries(f"sum({max_by('partition', 'audience_live_broadcasts')})", "live"),
+        PanelSeries(f"sum({max_by('partition', 'audience_exported_broadcasts')})", "exported"),
         width=THIRD,
     )
-    yield graph(
+    yield timeseries_panel(
         "Broadcasts that became final",
         "Broadcasts that left the memory, a second: their last summary is out.",
         PanelSeries(f"sum({rate('audience_finalised_total')})", "broadcasts"),
         unit=RATE,
         width=THIRD,
     )
-    yield graph(
+    yield timeseries_panel(
         "Too old for a scope's peak",
         "Minutes, a second, that came after the scope's history had closed: they count in its "
         "sums, no more in its peak.",
@@ -288,36 +288,36 @@ def _workers() -> Iterator[timeseries.Panel]:
         unit=RATE,
         width=THIRD,
     )
-    yield graph(
+    yield timeseries_panel(
         "Topic problems",
         "Findings by topic, as `live-audience topics check` tells them in words: partitions, "
         "cleanup, replication. All is well at 0.",
-        PanelSeries(one("topic", "audience_topic_findings"), "{{topic}}"),
+        PanelSeries(max_by("topic", "audience_topic_findings"), "{{topic}}"),
         width=WHOLE,
     )
 
 
 def _processes() -> Iterator[timeseries.Panel]:
-    yield graph(
+    yield timeseries_panel(
         "Memory",
         "Resident memory of each worker. It holds the rows of all its live broadcasts.",
-        PanelSeries(one("instance", "process_resident_memory_bytes"), "{{instance}}"),
+        PanelSeries(max_by("instance", "process_resident_memory_bytes"), "{{instance}}"),
         unit=BYTES,
     )
-    yield graph(
+    yield timeseries_panel(
         "CPU",
         "Processor cores that each worker uses. One is the most for one worker, as a rule.",
         PanelSeries(f"sum by (instance) ({rate('process_cpu_seconds_total')})", "{{instance}}"),
         unit=CORES,
     )
-    yield graph(
+    yield timeseries_panel(
         "Open files",
         "Files and connections that each worker has open.",
-        PanelSeries(one("instance", "process_open_fds"), "{{instance}}"),
+        PanelSeries(max_by("instance", "process_open_fds"), "{{instance}}"),
     )
-    yield graph(
+    yield timeseries_panel(
         "Scrape duration",
         "How long Prometheus waits for each worker's metrics.",
-        PanelSeries(one("instance", "scrape_duration_seconds"), "{{instance}}"),
+        PanelSeries(max_by("instance", "scrape_duration_seconds"), "{{instance}}"),
         unit=SECONDS,
     )

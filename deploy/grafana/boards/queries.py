@@ -33,7 +33,7 @@ def rate(name: str, *matchers: str) -> str:
     return f"rate({metric(name, *matchers, window='$__rate_interval')})"
 
 
-def one(by: str, name: str, *matchers: str) -> str:
+def max_by(by: str, name: str, *matchers: str) -> str:
     """Return a gauge of each of `by`, once.
 
     When a partition changes hands, the old worker's last scrape stands beside the new one's for a
@@ -44,12 +44,12 @@ def one(by: str, name: str, *matchers: str) -> str:
 
 def broadcasts(name: str, *matchers: str) -> str:
     """Return a gauge of each broadcast, once."""
-    return one(BROADCAST, name, *matchers)
+    return max_by(BROADCAST, name, *matchers)
 
 
 def scopes(name: str, *matchers: str) -> str:
     """Return a gauge of each scope, once."""
-    return one(SCOPE, name, *matchers)
+    return max_by(SCOPE, name, *matchers)
 
 
 def quantile(share: float, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What stands around the panels: name, time range, variables, links to the other dashboards."""
+"""What is around the panels: name, time range, variables, links to the other dashboards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from boards.kit import SOURCE
+from boards.panels import SOURCE
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import stat, table, timeseries
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _TAG: Final = "live-audience"
 
 
-def frame(uid: str, title: str, description: str, *, since: str, refresh: str) -> Dashboard:
+def new_dashboard(uid: str, title: str, description: str, *, since: str, refresh: str) -> Dashboard:
     """Return a dashboard without panels, with the variables that all have.
 
     Args:
@@ -57,7 +57,7 @@ def frame(uid: str, title: str, description: str, *, since: str, refresh: str) -
         )
         .with_variable(DatasourceVariable("datasource").label("Data source").type("prometheus"))
         .with_variable(
-            choice("job", "Job", "audience_build_info").description(
+            single_variable("job", "Job", "audience_build_info").description(
                 "The workers of one system: one consumer group, one set of topics."
             )
         )
@@ -69,7 +69,7 @@ def frame(uid: str, title: str, description: str, *, since: str, refresh: str) -
     )
 
 
-def choice(name: str, label: str, series: str, of: str = "") -> QueryVariable:
+def single_variable(name: str, label: str, series: str, of: str = "") -> QueryVariable:
     """Return a variable that is one value of a label of the series, by default the first.
 
     Args:
@@ -90,12 +90,12 @@ def choice(name: str, label: str, series: str, of: str = "") -> QueryVariable:
 
 
 def multi_variable(name: str, label: str, series: str, of: str = "") -> QueryVariable:
-    """Return a variable like `choice` of which any number can be chosen, by default all.
+    """Return a variable like `single_variable` of which any number can be chosen, by default all.
 
     "All" is a pattern, not the list of today's values: the past of a worker that is gone counts.
     """
     return (
-        choice(name, label, series, of)
+        single_variable(name, label, series, of)
         .multi(multi=True)
         .include_all(include_all=True)
         .all_value(".*")
@@ -103,7 +103,7 @@ def multi_variable(name: str, label: str, series: str, of: str = "") -> QueryVar
     )
 
 
-def filled(
+def add_row(
     board: Dashboard, heading: str, *panels: stat.Panel | table.Panel | timeseries.Panel
 ) -> None:
     """Add panels under a heading, from left to right and down.

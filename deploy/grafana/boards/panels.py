@@ -74,7 +74,7 @@ def levels(*steps: tuple[float, str], base: str = GREEN) -> ThresholdsConfig:
     )
 
 
-def figure(
+def stat_panel(
     title: str,
     description: str,
     query: str,
@@ -115,7 +115,7 @@ def figure(
     return panel.thresholds(colors)
 
 
-def graph(
+def timeseries_panel(
     title: str,
     description: str,
     *curves: PanelSeries,
