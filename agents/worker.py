@@ -148,7 +148,8 @@ class Worker(faust.Worker):
 
 def _force_exit(limit: float) -> None:
     log.error(
-        "the stop was cut short; nothing is lost, the next worker reads on from the last commit",
+        "shutdown timeout: forced exit; nothing is lost, the next worker goes on from the last "
+        "commit",
         seconds=limit,
         setting="AUDIENCE_DRAIN",
     )

@@ -183,7 +183,7 @@ class Source(mode.Service):
             await self._run_sessions()
         except Exception as error:
             # Faust logs much on its way out; whoever looks at night reads the last line.
-            atexit.register(logger.critical, "the worker has ended: %s", _told(error))
+            atexit.register(logger.critical, "worker stopped: %s", _told(error))
             raise
 
     async def _run_sessions(self) -> None:
@@ -420,7 +420,9 @@ class Source(mode.Service):
                 # The agent may still come to its batch: then on rows that nobody uses any more.
                 self._cached.pop(number, None)
             if late:
-                logger.warning("cut short after %.1f s: %s", limit, [t.get_name() for t in late])
+                logger.warning(
+                    "drain timeout: cancelled after %.1f s: %s", limit, [t.get_name() for t in late]
+                )
                 await asyncio.wait(late, timeout=5.0)
         self.partitions.clear()
         self._tasks.clear()

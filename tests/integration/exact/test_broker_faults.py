@@ -43,7 +43,7 @@ async def test_a_broker_that_cannot_keep_transactions(tmp_path, topic_prefix):
         async with Words(broker.bootstrap, topic_prefix) as words:
             worker = await words.worker(deadline=3.0, patience=4.0)
             assert await worker.ended(60) != 0
-            last = [line for line in worker.lines if "the worker has ended" in line]
+            last = [line for line in worker.lines if "worker stopped: " in line]
             assert "transaction.state.log.replication.factor" in last[-1], worker.tail()
     finally:
         await asyncio.to_thread(broker.stop)

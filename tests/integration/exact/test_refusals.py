@@ -15,7 +15,7 @@ async def refused(words, *texts, **options):
     """Start a worker and see it end with all these words in its last line."""
     worker = await words.worker(**options)
     assert await worker.ended(40) != 0
-    last = [line for line in worker.lines if "the worker has ended" in line]
+    last = [line for line in worker.lines if "worker stopped: " in line]
     assert last, worker.tail()
     for text in texts:
         assert text in last[-1], worker.tail()

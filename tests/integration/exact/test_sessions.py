@@ -131,7 +131,7 @@ async def test_of_two_workers_with_one_instance_one_ends_and_says_so(brokers, to
         second = await words.worker()
         await words.write(3_000)
         assert await first.ended(30) != 0
-        last = [line for line in first.lines if "the worker has ended" in line]
+        last = [line for line in first.lines if "worker stopped: " in line]
         assert "uses the instance 'twin'" in last[-1], first.tail()
         assert "THE_INSTANCE" in last[-1], first.tail()
         await words.finished()

@@ -179,7 +179,7 @@ async def test_each_that_is_taken_away_is_named_during_work(secured, topic_prefi
             await secured.forbid(name, acl(rights[number]))
             await produce_all(running.brokers, running.topics.events.name, records())
             assert await at_work.ended(30) == 1, at_work.tail()
-            ends = [line for line in at_work.lines if "the worker has ended" in line]
+            ends = [line for line in at_work.lines if "worker stopped: " in line]
             return rights[number], ends[-1]
 
     for right, last in await asyncio.gather(*map(one, WORKING)):

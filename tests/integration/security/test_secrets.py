@@ -84,7 +84,7 @@ async def test_a_worker_tells_none(secured, topic_prefix, given):
         await secured.forbid("plain", everything[0])
         assert await worker.ended(60) == 1
         text = "\n".join(worker.lines)
-        assert "the worker has ended" in text
+        assert "worker stopped: " in text
         hidden(text)
 
 
