@@ -1,4 +1,4 @@
-"""The rules for Prometheus: what is recorded, and when somebody is told.
+"""The rules for Prometheus: what is recorded, and what fires when.
 
 `deploy/prometheus/rules/` holds what `python -m agents.alerts` writes. With `--scale` it writes
 rules whose durations are shorter, for a demo or a test that cannot wait; expressions, thresholds

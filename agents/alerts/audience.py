@@ -159,7 +159,7 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             "{{ $labels.programme }} is missing on {{ $labels.platform }} ({{ $labels.venue }})",
             "This leg of the simulcast had up to {{ $value | humanize }} viewers within the hour "
             "and shows none now, while other legs go on.",
-            why="A leg that is silent, has ended or is final tells no viewers. Legs end within "
+            why="A leg that is silent, has ended or is final reports no viewers. Legs end within "
             "minutes of each other.",
         ),
     ]

@@ -45,7 +45,7 @@ class Alert:
     Attributes:
         name: In CamelCase; its page is `<name>.md`.
         expr: Its expression.
-        severity: critical: somebody must act now; warning: today; info: good to know.
+        severity: critical: act now; warning: today; info: good to know.
         summary: One line with its labels, for the subject of a message.
         description: What is the matter, with the value formatted.
         before: It must hold for so long until it fires, in seconds.

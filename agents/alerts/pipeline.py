@@ -83,7 +83,7 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             sum by (job, reason) (increase(audience_rejected_total[{rate}])) >= {_REFUSED_COUNT}
             """,
             "warning",
-            "Events are refused as {{ $labels.reason }}",
+            "Events are rejected as {{ $labels.reason }}",
             "{{ $value | humanizePercentage }} of all events of the last 5 minutes. They are kept "
             "in viewer-events-rejected with the reason.",
         ),
@@ -176,7 +176,7 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             "warning",
             "A producer's clock is ahead",
             "Its events are up to {{ $value | humanizeDuration }} ahead of Kafka's clock; over "
-            "AUDIENCE_FUTURE they are refused.",
+            "AUDIENCE_FUTURE they are rejected.",
         ),
         alert(
             "TopicMisconfigured",

@@ -63,7 +63,7 @@ def _figures() -> list[Record]:
             )
             """,
             "The legs of simulcasts. The title is left out first: while it changes, two workers "
-            "may tell two.",
+            "may report two.",
         ),
         *(
             Record(
@@ -161,7 +161,7 @@ def _indicators(timing: Timing) -> list[Record]:
               rate(audience_rejected_total[{rate}])
             )
             """,
-            "All records read. The refused ones are taken by reason, for those series stand at 0 "
+            "All records read. The rejected ones are taken by reason, for those series stand at 0 "
             "from a worker's start, so that its first ones count too.",
         ),
         Record(
@@ -176,7 +176,7 @@ def _indicators(timing: Timing) -> list[Record]:
         Record(
             "job:audience_refused:ratio_rate5m",
             'sum by (job) (job_reason:audience_rejected:ratio_rate5m{reason!="late"})',
-            "The share refused: what no producer should send.",
+            "The share rejected: what no producer should send.",
         ),
         Record(
             "job:audience_late:ratio_rate5m",

@@ -84,7 +84,7 @@ class Timing:
         counted: Window in which faults of workers are counted.
         lag_window: Window over which lag must grow.
         stale: Age of the oldest waiting record from which figures count as stale.
-        skew: By so much may a producer's clock be ahead; AUDIENCE_FUTURE refuses at 2 min.
+        skew: By so much may a producer's clock be ahead; AUDIENCE_FUTURE rejects at 2 min.
         holds: What each alert waits, by its name.
     """
 

@@ -2,7 +2,7 @@
 """Writes one evening of the demo's broadcasts as JSONL: they begin within a few minutes.
 
 The demo's broadcasts lie months apart; here each is moved so that they are on air together, as they
-would be for somebody who watches a dashboard. The first begins now; `live-audience replay --now`
+would be for an operator who watches a dashboard. The first begins now; `live-audience replay --now`
 sends it so from whatever moment it is sent:
 
     python deploy/docker/evening.py | live-audience replay - --now

@@ -53,7 +53,7 @@ def dashboard() -> Dashboard:
         )
         .with_variable(
             single_variable("broadcast", "Broadcast", of_platform).description(
-                "The platform's id of it. It can be chosen while its workers tell of it: until it "
+                "The platform's id of it. It can be chosen while its workers report it: until it "
                 "is final, and for as long as the time range reaches back to then."
             )
         )
@@ -71,7 +71,7 @@ def _this(name: str, *matchers: str) -> str:
 
 
 def _moment(name: str, color: str, metric: str) -> AnnotationQuery:
-    """A line across the graphs at the time that the metric tells."""
+    """A line across the graphs at the time that the metric gives."""
     return (
         AnnotationQuery()
         .name(name)

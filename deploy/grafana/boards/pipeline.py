@@ -74,7 +74,7 @@ def _health() -> Iterator[stat.Panel]:
     )
     yield stat_panel(
         "Rejected",
-        "Share of the records that are refused, late ones not counted: somebody's mistake.",
+        "Share of the records that are rejected, late ones not counted: a producer's mistake.",
         _share("rejected"),
         unit=SHARE,
         colors=levels((0.01, AMBER), (0.05, RED)),
@@ -98,11 +98,11 @@ def _health() -> Iterator[stat.Panel]:
 def _share(outcome: str) -> str:
     """The part of the records read that come to this; none where nothing is read.
 
-    Nothing has been refused where no such series is there yet: that is 0, not unknown.
+    Nothing has been rejected where no such series is there yet: that is 0, not unknown.
     """
     matcher = f'outcome="{outcome}"'
-    refused = f"sum({rate('audience_events_total', matcher)})"
-    return f"({refused} or 0 * {_READ}) / ({_READ} > 0)"
+    rejected = f"sum({rate('audience_events_total', matcher)})"
+    return f"({rejected} or 0 * {_READ}) / ({_READ} > 0)"
 
 
 def _lag() -> Iterator[timeseries.Panel]:
@@ -174,8 +174,8 @@ def _batches() -> Iterator[timeseries.Panel]:
     )
     yield timeseries_panel(
         "Partitions that fail, and rebalances",
-        "Times a second that the work of one partition failed and was begun anew, and that the "
-        "group gave workers their partitions anew, by topic.",
+        "Times a second that the work of one partition failed and was restarted, and that the "
+        "group rebalanced, by topic.",
         PanelSeries(
             f"sum by (topic) ({rate('audience_partition_failures_total')})", "{{topic}} failed"
         ),
@@ -222,15 +222,15 @@ def _rejected() -> Iterator[timeseries.Panel]:
     )
     yield timeseries_panel(
         "Rejected and late share",
-        "Share of the records read that were refused: late, or for another reason.",
-        PanelSeries(_share("rejected"), "refused"),
+        "Share of the records read that were rejected: late, or for another reason.",
+        PanelSeries(_share("rejected"), "rejected"),
         PanelSeries(_share("late"), "late"),
         unit=SHARE,
     )
     yield timeseries_panel(
         "Clock skew of producers",
         "The most by which an accepted event was ahead of its Kafka timestamp lately. Over the "
-        "setting AUDIENCE_FUTURE, 2 minutes by default, events are refused.",
+        "setting AUDIENCE_FUTURE, 2 minutes by default, events are rejected.",
         PanelSeries(f"max({metric('audience_producer_clock_skew_seconds')})", "ahead by"),
         unit=SECONDS,
     )
@@ -290,7 +290,7 @@ def _workers() -> Iterator[timeseries.Panel]:
     )
     yield timeseries_panel(
         "Topic problems",
-        "Findings by topic, as `live-audience topics check` tells them in words: partitions, "
+        "Findings by topic, as `live-audience topics check` reports them: partitions, "
         "cleanup, replication. All is well at 0.",
         PanelSeries(max_by("topic", "audience_topic_findings"), "{{topic}}"),
         width=WHOLE,

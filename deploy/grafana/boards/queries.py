@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-#: One job is one system: its workers share the partitions, and what they tell may be added up.
+#: One job is one system: its workers share the partitions, and what they report may be added up.
 CHOSEN: Final = 'job="$job", instance=~"$instance"'
 
 #: What names one broadcast, and one scope.

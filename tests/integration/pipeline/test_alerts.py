@@ -229,7 +229,7 @@ async def audience_and_events(platforms, server, told):
     assert re.fullmatch(
         r"No event for [23]\d(\.\d+)?s, and it has not ended\.", told.texts[silent]["description"]
     )
-    assert told.texts[refused]["summary"] == "Events are refused as malformed"
+    assert told.texts[refused]["summary"] == "Events are rejected as malformed"
     assert re.match(
         r"[234]\d(\.\d+)?% of all events of the last 5 minutes\.",
         told.texts[refused]["description"],
