@@ -28,7 +28,7 @@ from agents.live import LiveBroadcasts, LiveScopes
 from agents.metrics import Metrics
 from agents.owner import OutputOwnership
 from agents.remedies import REMEDIES
-from agents.scopes import BATCH_RECORDS, HOT_ROWS, Scopes, ScopesFollowing, scopes
+from agents.scopes import BATCH_RECORDS, CACHED_ROWS, Scopes, ScopesFollowing, scopes
 from agents.topic_watch import TopicWatch
 from agents.web import HttpServer, Limits
 from streams import audience
@@ -79,7 +79,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         assigned=lambda: len(source.partitions),
         lags=lambda: source.lags(),  # noqa: PLW0108  # the source comes after, and needs these
         scope_lags=lambda: scopes_source.lags(),  # noqa: PLW0108  # as above
-        why_not_ready=lambda: AppHealth(source, scopes_source).why_not_ready(),
+        not_ready_reason=lambda: AppHealth(source, scopes_source).not_ready_reason(),
         stages=lambda: {stage.topic: stage for stage in (source, scopes_source)},
         clock=clock,
     )
@@ -102,7 +102,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         topics.scope_sums.name,
         changelog=topics.scopes_changelog.name,
         outputs=[topics.scope_summaries.name],
-        rows=lambda: Rows(decode_scope, encode_scope, hot=HOT_ROWS),
+        rows=lambda: Rows(decode_scope, encode_scope, cache_size=CACHED_ROWS),
         settings=scopes_settings(settings),
         listener=ScopesFollowing(
             scopes_work, live_scopes, metrics.pipeline, topics.scope_sums.name
@@ -152,16 +152,16 @@ class AppHealth:
     def __init__(self, *sources: Source) -> None:
         self._sources = sources
 
-    def why_not_healthy(self) -> str | None:
+    def unhealthy_reason(self) -> str | None:
         """Return what only a restart mends, or None."""
         for source in self._sources:
             if source.crash_reason is not None:
                 return f"the worker is ending: {source.crash_reason}"
         return None
 
-    def why_not_ready(self) -> str | None:
+    def not_ready_reason(self) -> str | None:
         """Return what is missing, or None."""
-        reasons = (source.why_not_ready() for source in self._sources)
+        reasons = (source.not_ready_reason() for source in self._sources)
         return "; ".join(filter(None, reasons)) or None
 
 

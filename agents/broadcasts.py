@@ -14,7 +14,7 @@ from streams.audience import Row, Tombstone, standing, summary
 from streams.errors import LiveAudienceError
 from streams.events import read, read_alike
 from streams.refusals import Reason, Refused
-from streams.routing import LONGEST_KEY, Router, check_length
+from streams.routing import LONGEST_KEY, PartitionChecker, check_length
 from streams.summaries import encode
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Broadcasts:
         self._rejected = topics.rejected.name
         self._summaries = topics.broadcast_summaries.name
         self._sums = topics.scope_sums.name
-        self._router = Router(settings.partitioner, settings.partitions)
+        self._router = PartitionChecker(settings.partitioner, settings.partitions)
         self._future = int(settings.future.total_seconds() * 1_000_000)
         self._margin = settings.final_margin.total_seconds()
         self._tombstone = int(settings.tombstone.total_seconds() * 1000)
@@ -93,7 +93,7 @@ class Broadcasts:
             partitions: How many partitions the viewer events really have, if that is known.
         """
         if partitions is not None and partitions != self._router.partitions:
-            self._router = Router(self._settings.partitioner, partitions)
+            self._router = PartitionChecker(self._settings.partitioner, partitions)
         lifecycle = Lifecycle(self._wait, self._first_wait)
         lifecycle.restored(rows.committed, now)
         self.lifecycles[partition] = lifecycle

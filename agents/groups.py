@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from aiokafka.admin import AIOKafkaAdminClient
 
-    from streams.exact.cluster import TopicFacts
+    from streams.exact.cluster import TopicMetadata
     from streams.settings import Settings
 
 
@@ -94,18 +94,18 @@ async def fence(settings: Settings, transactional_ids: Iterable[str]) -> None:
         raise error
 
 
-async def facts_of(settings: Settings, topics: Iterable[str]) -> dict[str, TopicFacts]:
+async def facts_of(settings: Settings, topics: Iterable[str]) -> dict[str, TopicMetadata]:
     """The id and the number of partitions of each topic that there is.
 
     Raises:
         LiveAudienceError: the broker cannot be reached or does not allow it.
     """
     # Imported here: it brings all of Faust along, which the commands need not wait for.
-    from streams.exact.cluster import topic_facts  # noqa: PLC0415 - see above
+    from streams.exact.cluster import topic_metadata  # noqa: PLC0415 - see above
 
     async with kafka.admin(settings) as client:
         # The public client does not tell ids.
-        return await topic_facts(client._client, list(topics))  # noqa: SLF001 - see above
+        return await topic_metadata(client._client, list(topics))  # noqa: SLF001 - see above
 
 
 def _told(member: Sequence[Any]) -> str:

@@ -290,11 +290,11 @@ class OutputOwnership:
         """Do nothing if it does; many that ask at once are answered by one look.
 
         Raises:
-            Refusal: it does not.
+            Unrecoverable: it does not.
             SessionLost: the broker did not answer.
         """
         # Imported here: it brings all of Faust along, which the commands need not wait for.
-        from streams.exact.errors import Refusal, SessionLost  # noqa: PLC0415 - see above
+        from streams.exact.errors import SessionLost, Unrecoverable  # noqa: PLC0415 - see above
 
         clock = asyncio.get_running_loop().time
         asked = clock()
@@ -308,7 +308,7 @@ class OutputOwnership:
             except BrokerUnreachableError as error:
                 raise SessionLost(str(error)) from error
             except LiveAudienceError as error:
-                raise Refusal(str(error)) from error
+                raise Unrecoverable(str(error)) from error
             self._began = began
 
     def refused(self, events_id: str | None) -> Mapping[int, int]:

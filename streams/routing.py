@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Final, Literal, get_args
 
-from streams.murmur2 import murmur2, murmur2_of
+from streams.murmur2 import murmur2, murmur2_many
 from streams.refusals import Reason, Refused
 
 Partitioner = Literal["murmur2", "crc32", "any"]
@@ -39,7 +39,7 @@ def partition_for(key: bytes, partitions: int, partitioner: Partitioner = "murmu
     raise ValueError(f"no partition follows from the partitioner {partitioner!r}")
 
 
-class Router:
+class PartitionChecker:
     """Checks that records of one topic have the right key and lie in the right partition.
 
     Args:
@@ -73,7 +73,7 @@ class Router:
         if self.partitioner == "murmur2":
             return {
                 key
-                for key, hashed in murmur2_of(keys)
+                for key, hashed in murmur2_many(keys)
                 if (hashed & 0x7FFFFFFF) % partitions != partition
             }
         if self.partitioner == "crc32":

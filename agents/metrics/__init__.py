@@ -37,7 +37,7 @@ class Metrics:
         assigned: How many partitions the group has given to the worker.
         lags: For each partition, how many records wait and how old the oldest is.
         scope_lags: The same of the scopes' stage.
-        why_not_ready: What is missing before the worker is ready; None if it is.
+        not_ready_reason: What is missing before the worker is ready; None if it is.
         stages: The sources, by the topics they read.
         clock: The wall clock.
 
@@ -58,7 +58,7 @@ class Metrics:
         assigned: Callable[[], int],
         lags: Callable[[], Lags],
         scope_lags: Callable[[], Lags],
-        why_not_ready: Callable[[], str | None],
+        not_ready_reason: Callable[[], str | None],
         stages: Callable[[], Mapping[str, Stage]] = no_stages,
         clock: Clock | None = None,
     ) -> None:
@@ -73,7 +73,7 @@ class Metrics:
             assigned=assigned,
             lags=lags,
             scope_lags=scope_lags,
-            why_not_ready=why_not_ready,
+            not_ready_reason=not_ready_reason,
             stages=stages,
         )
         ProcessCollector(registry=registry)

@@ -50,7 +50,7 @@ class Worker(Collector):
         assigned: How many partitions the group has given it.
         lags: For each partition, how many records wait and how old the oldest is.
         scope_lags: The same of the scopes' stage.
-        why_not_ready: What `/readyz` says.
+        not_ready_reason: What `/readyz` says.
         stages: The sources, by the topics they read.
     """
 
@@ -63,7 +63,7 @@ class Worker(Collector):
         assigned: Callable[[], int],
         lags: Callable[[], Lags],
         scope_lags: Callable[[], Lags],
-        why_not_ready: Callable[[], str | None],
+        not_ready_reason: Callable[[], str | None],
         stages: Callable[[], Mapping[str, Stage]] = no_stages,
     ) -> None:
         self._live = live
@@ -71,7 +71,7 @@ class Worker(Collector):
         self._assigned = assigned
         self._lags = lags
         self._scope_lags = scope_lags
-        self._why_not_ready = why_not_ready
+        self._why_not_ready = not_ready_reason
         self._stages = stages
         self._recovery: dict[int, float] = {}
         self._findings: Mapping[str, int] = {}

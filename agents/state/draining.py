@@ -11,14 +11,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents import kafka
 from agents.broadcasts import Broadcasts
-from agents.scopes import HOT_ROWS, Scopes
+from agents.scopes import CACHED_ROWS, Scopes
 from agents.state.operation import StateError
 from streams import audience
 from streams.audience.scope_codec import decode_scope, encode_scope
 from streams.exact import Listener, Rows, SessionLost
-from streams.exact.cluster import TopicFacts
-from streams.exact.deadline import bounded, let_go
-from streams.exact.partition import Kept, Partition
+from streams.exact.cluster import TopicMetadata
+from streams.exact.deadline import close_within, with_deadline
+from streams.exact.partition import CachedState, PartitionTask
 from streams.murmur2 import murmur2
 from streams.topics import Topics
 
@@ -45,7 +45,7 @@ class _NoGroup:
         """Do nothing: whoever runs the command sees how far it is."""
 
 
-class _Draining(Partition):
+class _Draining(PartitionTask):
     """A partition whose topic has more partitions by now than when its rows were written."""
 
     def _failed(self, error: SessionLost) -> NoReturn:
@@ -54,7 +54,9 @@ class _Draining(Partition):
 
     async def _resume_at(self, position: Position | None) -> int:
         topic, number = self._source
-        async with bounded(self._settings.deadline, f"asking for the offsets of {topic}/{number}"):
+        async with with_deadline(
+            self._settings.deadline, f"asking for the offsets of {topic}/{number}"
+        ):
             begin = (await self._consumer.beginning_offsets([self._source]))[self._source]
         if position is None:
             return int(begin)
@@ -70,7 +72,7 @@ class _Draining(Partition):
     @property
     def reached(self) -> int:
         """Before this offset everything is applied."""
-        return self._reached
+        return self._read_offset
 
 
 class _Progress(Listener):
@@ -118,7 +120,7 @@ class Drain:
         self._exact = replace(stage.exact, tick=_TICK)
         self._count = partitions
         self._places = places
-        self._facts = TopicFacts(topic_id, partitions)
+        self._facts = TopicMetadata(topic_id, partitions)
         self._progress = _Progress()
         was = settings.model_copy(update={"partitions": partitions})
         self._work: Broadcasts | Scopes
@@ -129,7 +131,7 @@ class Drain:
             self._rows = lambda: Rows(audience.decode, audience.encode)
         else:
             self._work = Scopes(was, Topics.of(was))
-            self._rows = lambda: Rows(decode_scope, encode_scope, hot=HOT_ROWS)
+            self._rows = lambda: Rows(decode_scope, encode_scope, cache_size=CACHED_ROWS)
 
     @property
     def applied(self) -> int:
@@ -154,7 +156,7 @@ class Drain:
         sources = [TopicPartition(self._stage.source, number) for number in range(self._count)]
         tasks: list[asyncio.Task[None]] = []
         try:
-            async with bounded(exact.deadline, f"starting to read {self._stage.source}"):
+            async with with_deadline(exact.deadline, f"starting to read {self._stage.source}"):
                 await consumer.start()
             consumer.assign(sources)
             for source in sources:
@@ -166,7 +168,7 @@ class Drain:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await let_go(3.0, consumer.stop())
+            await close_within(3.0, consumer.stop())
         return {number: each.reached for number, each in self._progress.partitions.items()}
 
     async def _watch(
@@ -218,10 +220,10 @@ class Drain:
             source,
             self._stage.changelog,
             self._facts,
-            Kept(self._rows()),
+            CachedState(self._rows()),
             consumer,
             self._deliver,
-            self._place,
+            self._partition_for,
             self._progress,
             time.time,
             time.monotonic,
@@ -233,5 +235,5 @@ class Drain:
         with batch:
             self._work.work_off(batch)
 
-    def _place(self, topic: str, key: bytes | None) -> int:
+    def _partition_for(self, topic: str, key: bytes | None) -> int:
         return (murmur2(key or b"") & 0x7FFFFFFF) % self._places[topic]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from agents.state.archive import Archive, Section, Sink
     from agents.state.repartitioning import Progress
     from agents.state.stages import Stage
-    from streams.exact.cluster import TopicFacts
+    from streams.exact.cluster import TopicMetadata
     from streams.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -93,7 +93,7 @@ class _Export:
         self._progress = progress
         self.written: dict[str, int] = dict.fromkeys(SECTIONS, 0)
 
-    async def run(self, facts: Mapping[str, TopicFacts]) -> None:
+    async def run(self, facts: Mapping[str, TopicMetadata]) -> None:
         """Write all of it."""
         for stage in stages(self._settings):
             begins = await self._stage(stage, facts)
@@ -105,7 +105,7 @@ class _Export:
                 "by it"
             )
 
-    async def _stage(self, stage: Stage, facts: Mapping[str, TopicFacts]) -> dict[int, int]:
+    async def _stage(self, stage: Stage, facts: Mapping[str, TopicMetadata]) -> dict[int, int]:
         """Write a stage's rows and positions; returns from where its source is to be read on."""
         count = facts[stage.changelog].partitions
         begins = {}

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from agents.state.archive import Archive, Entry
     from agents.state.repartitioning import Progress
     from agents.state.stages import Stage
-    from streams.exact.cluster import TopicFacts
+    from streams.exact.cluster import TopicMetadata
     from streams.settings import Settings
 
 #: From where the viewer events are read on: from where the export was, or from their ends.
@@ -163,7 +163,7 @@ class _Import:
                 f"cannot be read: {error}"
             ) from error
 
-    async def _starts(self, checked: _Checked, facts: dict[str, TopicFacts]) -> dict[int, int]:
+    async def _starts(self, checked: _Checked, facts: dict[str, TopicMetadata]) -> dict[int, int]:
         """From where each partition of the viewer events is to be read."""
         stage, header = self._stages["broadcasts"], self._archive.header
         events = facts[stage.source]
@@ -197,7 +197,7 @@ class _Import:
                 )
         return starts
 
-    async def _refuse_state(self, checked: _Checked, facts: dict[str, TopicFacts]) -> None:
+    async def _refuse_state(self, checked: _Checked, facts: dict[str, TopicMetadata]) -> None:
         """Do nothing if there is no state, or what this file's import has begun to write."""
         operation = (await read_state(self._stages["broadcasts"], 0)).operation
         if operation is not None:
@@ -215,7 +215,7 @@ class _Import:
                         f"({stage.changelog}/{number}): import into a group that has none"
                     )
 
-    async def _ends(self, stage: Stage, facts: dict[str, TopicFacts]) -> dict[int, int]:
+    async def _ends(self, stage: Stage, facts: dict[str, TopicMetadata]) -> dict[int, int]:
         """Where the sums of this import will begin: what an earlier attempt wrote is passed by."""
         count = facts[stage.source].partitions
         sources = [TopicPartition(stage.source, number) for number in range(count)]
@@ -225,7 +225,9 @@ class _Import:
 
     # -- writing -----------------------------------------------------------------------------------
 
-    async def _block(self, writer: Writer, checked: _Checked, facts: dict[str, TopicFacts]) -> None:
+    async def _block(
+        self, writer: Writer, checked: _Checked, facts: dict[str, TopicMetadata]
+    ) -> None:
         operation = Operation("import", "writing", digest=checked.digest)
         records = [
             Record(
@@ -240,7 +242,7 @@ class _Import:
             ]
         await writer.transact(records)
 
-    def _records(self, facts: dict[str, TopicFacts]) -> Iterator[Record]:
+    def _records(self, facts: dict[str, TopicMetadata]) -> Iterator[Record]:
         """All rows and sums, where they belong here."""
         scopes = self._stages["scopes"]
         sums = facts[scopes.source].partitions
@@ -261,7 +263,7 @@ class _Import:
     async def _finish(
         self,
         writer: Writer,
-        facts: dict[str, TopicFacts],
+        facts: dict[str, TopicMetadata],
         starts: dict[str, dict[int, int]],
         since: int,
     ) -> None:

@@ -14,7 +14,7 @@ from agents.state.operation import StateError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from streams.exact.cluster import TopicFacts
+    from streams.exact.cluster import TopicMetadata
     from streams.settings import Settings
 
 _LOOKS: Final = 100
@@ -45,7 +45,7 @@ async def grow(settings: Settings, topic: str, partitions: int) -> bool:
     )
 
 
-async def facts_of(settings: Settings, topics: Iterable[str]) -> dict[str, TopicFacts]:
+async def facts_of(settings: Settings, topics: Iterable[str]) -> dict[str, TopicMetadata]:
     """The id and the number of partitions of each topic.
 
     Raises:

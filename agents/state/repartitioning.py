@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agents.state.access import Writer
-    from streams.exact.cluster import TopicFacts
+    from streams.exact.cluster import TopicMetadata
     from streams.settings import Settings
 
 
@@ -145,12 +145,12 @@ class _Repartition:
             await self._finish(writer, operation)
         return self._moved
 
-    async def _facts(self) -> dict[str, TopicFacts]:
+    async def _facts(self) -> dict[str, TopicMetadata]:
         return await facts_of(
             self._settings, [t for stage in self._stages for t in (stage.source, stage.changelog)]
         )
 
-    async def _before(self, stage: Stage, facts: dict[str, TopicFacts]) -> int:
+    async def _before(self, stage: Stage, facts: dict[str, TopicMetadata]) -> int:
         """How many partitions a stage's rows were written for; without any, how many there are."""
         found: set[int] = set()
         has_rows = False

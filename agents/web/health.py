@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 class Health(Protocol):
     """What knows how the worker is."""
 
-    def why_not_healthy(self) -> str | None:
+    def unhealthy_reason(self) -> str | None:
         """What is broken beyond mending but by a restart; None if nothing is."""
         ...
 
-    def why_not_ready(self) -> str | None:
+    def not_ready_reason(self) -> str | None:
         """What is missing: membership of the group, state that is being restored; None if ready."""
         ...
 
@@ -66,12 +66,12 @@ class HealthApi:
     async def healthz(self, request: web.Request) -> web.Response:
         """Answer `/healthz`."""
         del request
-        return _told("Not healthy", self._health.why_not_healthy)
+        return _told("Not healthy", self._health.unhealthy_reason)
 
     async def readyz(self, request: web.Request) -> web.Response:
         """Answer `/readyz`."""
         del request
-        return _told("Not ready", self._health.why_not_ready)
+        return _told("Not ready", self._health.not_ready_reason)
 
 
 def _told(title: str, why_not: Callable[[], str | None]) -> web.Response:

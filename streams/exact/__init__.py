@@ -34,7 +34,14 @@ A Faust agent that counts words exactly:
 
 from streams.exact.batch import Batch, Output
 from streams.exact.boot import ExactApp, ExactBoot
-from streams.exact.errors import Abandoned, ExactError, Fenced, NewerFormat, Refusal, SessionLost
+from streams.exact.errors import (
+    Abandoned,
+    ExactError,
+    Fenced,
+    NewerFormat,
+    SessionLost,
+    Unrecoverable,
+)
 from streams.exact.listener import Listener
 from streams.exact.parsing import Unreadable
 from streams.exact.progress import Lag
@@ -54,10 +61,10 @@ __all__ = [
     "Listener",
     "NewerFormat",
     "Output",
-    "Refusal",
     "Remedies",
     "Rows",
     "SessionLost",
     "Source",
     "Unreadable",
+    "Unrecoverable",
 ]

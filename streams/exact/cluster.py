@@ -25,8 +25,8 @@ from aiokafka.protocol.types import (
 )
 
 from streams.authorization import missing_right
-from streams.exact.deadline import bounded, let_go
-from streams.exact.errors import Refusal, SessionLost
+from streams.exact.deadline import close_within, with_deadline
+from streams.exact.errors import SessionLost, Unrecoverable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,24 +130,24 @@ class _MetadataRequest(Request[_MetadataRequestV12]):
         )
 
 
-class TopicFacts(NamedTuple):
+class TopicMetadata(NamedTuple):
     """A topic's id and how many partitions it has."""
 
     topic_id: str
     partitions: int
 
 
-async def topic_facts(client: AIOKafkaClient, topics: list[str]) -> dict[str, TopicFacts]:
+async def topic_metadata(client: AIOKafkaClient, topics: list[str]) -> dict[str, TopicMetadata]:
     """Ask the cluster about topics; those that do not exist are missing in the answer.
 
     Raises:
-        Refusal: The broker is too old to tell topic ids, or does not let us see one.
+        Unrecoverable: The broker is too old to tell topic ids, or does not let us see one.
         SessionLost: It did not answer.
     """
     try:
         response = await client.send(client.get_random_node(), _MetadataRequest(topics))
     except NotImplementedError as error:
-        raise Refusal(
+        raise Unrecoverable(
             f"the broker is older than Apache Kafka {OLDEST_BROKER} and cannot tell whether a "
             "topic was made anew: use a newer one"
         ) from error
@@ -156,9 +156,9 @@ async def topic_facts(client: AIOKafkaClient, topics: list[str]) -> dict[str, To
     facts = {}
     for code, name, topic_id, _internal, partitions, _operations, _tags in response.topics:
         if code == 0:
-            facts[name] = TopicFacts(str(topic_id), len(partitions))
+            facts[name] = TopicMetadata(str(topic_id), len(partitions))
         elif for_code(code) is TopicAuthorizationFailedError:
-            raise Refusal(missing_right(TopicAuthorizationFailedError(name), looking=True))
+            raise Unrecoverable(missing_right(TopicAuthorizationFailedError(name), looking=True))
         elif for_code(code) is not UnknownTopicOrPartitionError:
             raise SessionLost(f"topic {name} is not ready: {for_code(code).__name__}")
     return facts
@@ -221,7 +221,7 @@ async def require_transactions(client: AIOKafkaClient) -> None:
     """Make sure that the broker knows transactions at all.
 
     Raises:
-        Refusal: It does not.
+        Unrecoverable: It does not.
         SessionLost: It did not answer.
     """
     try:
@@ -230,15 +230,15 @@ async def require_transactions(client: AIOKafkaClient) -> None:
         raise SessionLost(f"the broker did not tell what it can do: {error!r}") from error
     missing = _TRANSACTION_APIS - {api[0] for api in response.api_versions}
     if missing:
-        raise Refusal(
+        raise Unrecoverable(
             "the broker knows no transactions, without which nothing here is exact: use Apache "
             f"Kafka {OLDEST_BROKER} or newer (missing API keys: {sorted(missing)})"
         )
 
 
-async def survey(
+async def check_cluster(
     settings: ExactSettings, source: str, changelog: str, outputs: Iterable[str]
-) -> dict[str, TopicFacts]:
+) -> dict[str, TopicMetadata]:
     """Look at the cluster before anything is touched.
 
     Args:
@@ -251,24 +251,24 @@ async def survey(
         What the cluster says of all these topics.
 
     Raises:
-        Refusal: A topic is missing, source and changelog do not go together, or the broker is
+        Unrecoverable: A topic is missing, source and changelog do not go together, or the broker is
             not one to work with.
         SessionLost: It did not answer.
     """
     client = AIOKafkaClient(**settings.client, client_id=f"{settings.client_id}-survey")
     topics = [source, changelog, *outputs]
     try:
-        async with bounded(settings.deadline, "connecting to the brokers"):
+        async with with_deadline(settings.deadline, "connecting to the brokers"):
             await client.bootstrap()
             await require_transactions(client)
-            facts = await topic_facts(client, topics)
+            facts = await topic_metadata(client, topics)
     finally:
-        await let_go(1.0, client.close())
+        await close_within(1.0, client.close())
     for topic in topics:
         if topic not in facts:
-            raise Refusal(f"topic {topic} does not exist: create it first")
+            raise Unrecoverable(f"topic {topic} does not exist: create it first")
     if facts[source].partitions != facts[changelog].partitions:
-        raise Refusal(
+        raise Unrecoverable(
             f"{source} has {facts[source].partitions} partitions and {changelog} has "
             f"{facts[changelog].partitions}: rows lie in the changelog's partition of the same "
             "number, so both must have as many"

@@ -17,7 +17,7 @@ from aiokafka.errors import (
 
 from streams.authorization import NOT_ALLOWED, missing_right
 from streams.connection import causes, failures
-from streams.exact.errors import Fenced, Refusal, SessionLost
+from streams.exact.errors import Fenced, SessionLost, Unrecoverable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Container
@@ -26,7 +26,7 @@ _FENCED = (ProducerFenced, InvalidProducerEpoch)
 
 
 @asynccontextmanager
-async def bounded(
+async def with_deadline(
     seconds: float, what: str, reads: Container[str] | None = None
 ) -> AsyncIterator[None]:
     """Bound a wait for Kafka and say in this layer's terms what became of it.
@@ -41,7 +41,7 @@ async def bounded(
 
     Raises:
         Fenced: Another worker took the partition over.
-        Refusal: The broker does not allow it, and never will.
+        Unrecoverable: The broker does not allow it, and never will.
         SessionLost: It took too long, or failed in a way that a new session mends.
     """
     try:
@@ -55,7 +55,7 @@ async def bounded(
         # aiokafka tells of some as an unexpected error that comes of the one that matters.
         denied = next((each for each in causes(error) if isinstance(each, NOT_ALLOWED)), None)
         if denied is not None:
-            raise Refusal(f"{what}: {missing_right(denied, reads)}") from error
+            raise Unrecoverable(f"{what}: {missing_right(denied, reads)}") from error
         raise SessionLost(f"{what}: {error!r}{_unconnected(seconds)}") from error
 
 
@@ -64,7 +64,7 @@ def _unconnected(seconds: float) -> str:
     return "".join(f"; no connection to {each}" for each in failures(seconds + 1))
 
 
-async def let_go(seconds: float, closing: Awaitable[object]) -> None:
+async def close_within(seconds: float, closing: Awaitable[object]) -> None:
     """Close something of aiokafka's, for a bounded time, whatever it answers."""
     task = asyncio.ensure_future(closing)
     done, _ = await asyncio.wait({task}, timeout=seconds)

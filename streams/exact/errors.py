@@ -5,7 +5,7 @@ class ExactError(Exception):
     """The root of this layer's errors."""
 
 
-class Refusal(ExactError):
+class Unrecoverable(ExactError):
     """Going on would lie: the process ends, and the message says what to do.
 
     Attributes:
@@ -61,7 +61,7 @@ class Abandoned(ExactError):
     """Nobody waits for a batch any more: the agent leaves its `with batch:`, which takes this."""
 
 
-class NewerFormat(Refusal):
+class NewerFormat(Unrecoverable):
     """State was written by a newer version of the program than this one."""
 
 

@@ -16,7 +16,7 @@ from aiokafka.protocol.api import Request, RequestStruct
 from aiokafka.protocol.group import HeartbeatRequest, HeartbeatResponse_v1
 from aiokafka.protocol.types import Int32, Schema, String
 
-from streams.exact.errors import Refusal
+from streams.exact.errors import Unrecoverable
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
@@ -69,7 +69,7 @@ class Membership:
         self._setting = instance_setting
         self._coordinator: Any = None
         self._answered = time.monotonic()
-        self.fenced: Refusal | None = None
+        self.fenced: Unrecoverable | None = None
 
     def watch(self, consumer: AIOKafkaConsumer) -> None:
         """Follow what a consumer's coordinator sends and is answered, from now on."""
@@ -87,7 +87,7 @@ class Membership:
             code = getattr(response, "error_code", _NONE)
             if code == _FENCED_INSTANCE_ID:
                 # No KafkaError: after one of those aiokafka would join again.
-                self.fenced = Refusal(
+                self.fenced = Unrecoverable(
                     f"another worker of group {self._group} uses the instance {self._instance!r} "
                     f"and has taken this one's place: give each worker its own {self._setting}, "
                     "or none"
@@ -114,7 +114,7 @@ class Membership:
         partitions have moved. False as well while the group rebalances, and without an answer.
 
         Raises:
-            Refusal: Another worker has taken the instance over.
+            Unrecoverable: Another worker has taken the instance over.
         """
         coordinator = self._coordinator
         if coordinator is None or not coordinator.member_id:

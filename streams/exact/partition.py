@@ -16,32 +16,32 @@ from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 
 from streams.exact.backlog import Backlog
 from streams.exact.batch import Batch
-from streams.exact.deadline import bounded
+from streams.exact.deadline import with_deadline
 from streams.exact.errors import (
     Fenced,
-    Refusal,
     SessionEnded,
     SessionLost,
     TooLarge,
+    Unrecoverable,
     release_frames,
 )
 from streams.exact.failure import Backoff
-from streams.exact.fetched import Taken, hand_over, take
-from streams.exact.ledger import Ledger
+from streams.exact.fetch import Taken, take, use_raw_records
 from streams.exact.limits import Limits
 from streams.exact.portions import Portions
 from streams.exact.position import OPERATION_KEY, Position
-from streams.exact.restore import Restored, restore
+from streams.exact.restore import RestoreResult, restore
 from streams.exact.resume import resume_at
+from streams.exact.writer import TransactionalWriter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from aiokafka import AIOKafkaConsumer
 
-    from streams.exact.cluster import TopicFacts
+    from streams.exact.cluster import TopicMetadata
     from streams.exact.failure import Failure
-    from streams.exact.fetched import Fetched
+    from streams.exact.fetch import FetchResponse
     from streams.exact.listener import Listener
     from streams.exact.progress import Lag
     from streams.exact.rows import Rows
@@ -66,7 +66,7 @@ _LONGEST_PAUSE = 30.0
 _ASK_AGAIN = 1.0
 
 
-class Phase(StrEnum):
+class TaskState(StrEnum):
     """Where a partition stands."""
 
     STARTING = "starting"
@@ -86,7 +86,7 @@ class Group(Protocol):
 
 
 @dataclass
-class Kept:
+class CachedState:
     """What a partition leaves in memory for the case that it comes back.
 
     Attributes:
@@ -96,11 +96,11 @@ class Kept:
     """
 
     rows: Rows[Any]
-    restored: Restored | None = None
+    restored: RestoreResult | None = None
     since: float = 0.0
 
 
-class Partition:
+class PartitionTask:
     """Runs one partition while this worker owns it.
 
     Args:
@@ -116,7 +116,7 @@ class Partition:
         clock: Seconds for `Batch.read_at`.
         monotonic: Seconds for `Batch.monotonic`.
         group: The session that this partition is a part of.
-        guard: Raises `Refusal` where this worker must not write.
+        guard: Raises `Unrecoverable` where this worker must not write.
     """
 
     def __init__(
@@ -124,8 +124,8 @@ class Partition:
         settings: ExactSettings,
         source: TopicPartition,
         changelog: str,
-        facts: TopicFacts,
-        kept: Kept,
+        facts: TopicMetadata,
+        kept: CachedState,
         consumer: AIOKafkaConsumer,
         deliver: Callable[[Batch[Any]], Awaitable[None]],
         place: Callable[[str, bytes | None], int],
@@ -138,8 +138,8 @@ class Partition:
         self._settings = settings
         self._source = source
         self._changelog = TopicPartition(changelog, source.partition)
-        self._facts = facts
-        self._kept = kept
+        self._metadata = facts
+        self._cached = kept
         self._consumer = consumer
         self._deliver = deliver
         self._listener = listener
@@ -147,8 +147,10 @@ class Partition:
         self._monotonic = monotonic
         self._group = group
         self._guard = guard
-        self._new_ledger = partial(Ledger, settings, source, changelog, place, Limits())
-        self._ledger: Ledger
+        self._new_ledger = partial(
+            TransactionalWriter, settings, source, changelog, place, Limits()
+        )
+        self._ledger: TransactionalWriter
         self._portions = Portions(
             settings.batch_records, settings.batch_seconds or settings.session_timeout / 4
         )
@@ -156,9 +158,9 @@ class Partition:
         self._task: asyncio.Task[Any] | None = None
         self._in_batch = False
         self._more = False
-        self._fetched: Fetched | None = None
+        self._fetched: FetchResponse | None = None
         self._offset = 0
-        self._reached = 0
+        self._read_offset = 0
         self._since = 0  # -1: the topic has lost its beginning, and no record was read yet
         self._oldest: int | None = None
         self._last_timestamp: int | None = None
@@ -166,7 +168,7 @@ class Partition:
         self._backlog = Backlog(consumer, source)
         self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._interruption: SessionLost | None = None
-        self.phase = Phase.STARTING
+        self.phase = TaskState.STARTING
         self.restored_ratio = 0.0
 
     def stop(self) -> None:
@@ -185,7 +187,7 @@ class Partition:
         What fails is begun anew, after a pause: the other partitions go on meanwhile.
 
         Raises:
-            Refusal: Going on would lie.
+            Unrecoverable: Going on would lie.
             SessionEnded: A new session is needed.
         """
         self._task = asyncio.current_task()
@@ -207,7 +209,7 @@ class Partition:
             if not self._stopping:
                 raise
         finally:
-            self.phase = Phase.STARTING
+            self.phase = TaskState.STARTING
 
     @property
     def _name(self) -> str:
@@ -228,34 +230,34 @@ class Partition:
         self._oldest = self._last_timestamp = None
         self._interruption = None
         try:
-            self.phase = Phase.STARTING
+            self.phase = TaskState.STARTING
             await self._ledger.start()
             if self._guard is not None:
                 await self._guard()
-            self.phase = Phase.RESTORING
+            self.phase = TaskState.RESTORING
             self.restored_ratio = 0.0
             began = time.monotonic()
-            self._kept.restored = await restore(
+            self._cached.restored = await restore(
                 self._settings,
                 self._changelog,
-                self._kept.rows,
-                self._kept.restored,
+                self._cached.rows,
+                self._cached.restored,
                 self._restoring,
             )
-            position = self._kept.restored.position
+            position = self._cached.restored.position
             self._offset = await self._resume_at(position)
             if position is not None:
                 self._since = position.since
             else:
                 self._since = -1 if self._offset else 0
             told = True
-            self._listener.restored(number, self._kept.rows, time.monotonic() - began)
-            self._reached = self._offset
-            hand_over(self._consumer)
+            self._listener.restored(number, self._cached.rows, time.monotonic() - began)
+            self._read_offset = self._offset
+            use_raw_records(self._consumer)
             self._consumer.seek(self._source, self._offset)
             self._backlog.begin()
             self._consumer.resume(self._source)
-            self.phase = Phase.RUNNING
+            self.phase = TaskState.RUNNING
             while not self._stopping:
                 committed_at = self._committed_at
                 await self._batch()
@@ -264,26 +266,28 @@ class Partition:
                 if self._committed_at != committed_at or self._is_caught_up():
                     self._went_on()
         finally:
-            self._kept.since = time.monotonic()
-            self.phase = Phase.STARTING
+            self._cached.since = time.monotonic()
+            self.phase = TaskState.STARTING
             if told:
                 self._listener.lost(number)
             await self._ledger.stop()
 
     async def _resume_at(self, position: Position | None) -> int:
         """Return the offset to read on from, or refuse where that would lie."""
-        if OPERATION_KEY in self._kept.rows.committed:
-            raise Refusal(
+        if OPERATION_KEY in self._cached.rows.committed:
+            raise Unrecoverable(
                 f"another program is at work on the rows of {self._name}, and is not through: "
                 f"{self._settings.remedies.moving}"
             )
-        return await resume_at(self._consumer, self._source, self._facts, position, self._settings)
+        return await resume_at(
+            self._consumer, self._source, self._metadata, position, self._settings
+        )
 
     # -- failures ------------------------------------------------------------------------------
 
     def _failed(self, error: SessionLost) -> float:
         """Take note of a failure; return the pause until the next try, in seconds."""
-        self.phase = Phase.FAILING
+        self.phase = TaskState.FAILING
         with contextlib.suppress(IllegalStateError):  # a rebalance has overtaken us
             self._consumer.pause(self._source)
         self._portions.failed()
@@ -344,17 +348,17 @@ class Partition:
     async def _take(self) -> Taken:
         """Take what the next batch holds: what was put back first, then what is fetched."""
         if (waiting := self._portions.next()) is not None:
-            taken, self._reached = waiting
+            taken, self._read_offset = waiting
             return taken
         settings, source = self._settings, self._source
         wait = 0 if self._more else int(settings.tick * 1000)
         try:
-            async with bounded(settings.deadline, f"fetching from {source.topic}"):
+            async with with_deadline(settings.deadline, f"fetching from {source.topic}"):
                 if self._fetched is None:
                     self._fetched = await take(self._consumer, source, wait)
         except SessionLost as error:
             if isinstance(error.__cause__, OffsetOutOfRangeError):
-                raise Refusal(
+                raise Unrecoverable(
                     f"offset {self._offset} of {source.topic}/{source.partition} is no longer in "
                     "the topic: the worker is further behind than the topic's retention. Raise "
                     f"the retention; {self._settings.remedies.anew}"
@@ -364,7 +368,7 @@ class Partition:
             return Taken([], [])
         taken = await fetched.fill(self._portions.records, settings.batch_bytes)
         # Past the markers of transactions and what was aborted, which are no records.
-        self._reached = fetched.end
+        self._read_offset = fetched.end
         if fetched.is_over:
             self._fetched = None
         return taken
@@ -379,7 +383,7 @@ class Partition:
         batch = Batch(
             self._source,
             taken.records,
-            self._kept.rows,
+            self._cached.rows,
             caught_up=self._is_caught_up(),
             read_at=self._clock(),
             unreadable=taken.unreadable,
@@ -392,17 +396,17 @@ class Partition:
             await self._deliver(batch)
             await batch.worked_off()
             worked = time.monotonic()
-            if not batch.is_empty or self._is_time_to_pass_markers():
+            if not batch.is_empty or self._should_commit_markers():
                 await self._commit(batch)
             self._more = batch.more
             self._portions.worked(taken.size, worked - began)
             self._listener.committed(batch, worked - began, time.monotonic() - worked)
         except TooLarge as error:
-            self._kept.rows.rollback(batch.changed)
+            self._cached.rows.rollback(batch.changed)
             too_large = error
         except BaseException:
             batch.give_up()
-            self._kept.rows.rollback(batch.changed)
+            self._cached.rows.rollback(batch.changed)
             raise
         else:
             return
@@ -414,13 +418,13 @@ class Partition:
     async def _make_smaller(self, taken: Taken, error: TooLarge) -> None:
         """Have a batch come again of which a topic does not take what came of it."""
         try:
-            self._portions.put_back(taken, self._reached, error)
+            self._portions.put_back(taken, self._read_offset, error)
         except TooLarge:
             raise SessionLost(f"{self._name}: {error}; nothing can be left out of it") from error
         logger.warning(
             "%s: %s; %d records come again, fewer at a time", self._name, error, taken.size
         )
-        self._reached = self._offset
+        self._read_offset = self._offset
         if error.in_transaction:
             await self._renew_ledger()
 
@@ -439,38 +443,40 @@ class Partition:
             raise SessionLost(f"{self._name}: the group no longer counts this worker as a member")
         self._ledger = self._new_ledger()
         await self._ledger.start()
-        known, rows = self._kept.restored, self._kept.rows
-        self._kept.restored = found = await restore(
+        known, rows = self._cached.restored, self._cached.rows
+        self._cached.restored = found = await restore(
             self._settings, self._changelog, rows, known, lambda *_: None
         )
         if known is None or found.position != known.position:
             raise SessionLost(f"another worker has written the rows of {self._name} meanwhile")
 
     async def _commit(self, batch: Batch[Any]) -> None:
-        encode = self._kept.rows.encode
+        encode = self._cached.rows.encode
         encoded: dict[bytes, bytes | None] = {}
         for count, (key, row) in enumerate(batch.changed.items(), 1):
             encoded[key] = None if row is None else encode(row)
             if not count % _ENCODE_CHUNK:
                 await asyncio.sleep(0)
-        offset = self._reached
-        position = Position(offset, self._facts.topic_id, self._facts.partitions, since=self._since)
+        offset = self._read_offset
+        position = Position(
+            offset, self._metadata.topic_id, self._metadata.partitions, since=self._since
+        )
         end = await self._ledger.commit(encoded, position, batch.outputs)
-        self._kept.rows.commit(batch.changed, encoded)
-        self._kept.restored = Restored(position, end, 0)
+        self._cached.rows.commit(batch.changed, encoded)
+        self._cached.restored = RestoreResult(position, end, 0)
         self._offset = offset
         self._committed_at = time.monotonic()
         if batch.records:
             self._last_timestamp = batch.records[-1].timestamp
         self._oldest = None
 
-    def _is_time_to_pass_markers(self) -> bool:
+    def _should_commit_markers(self) -> bool:
         """Whether only markers lie behind the stored position, and have for a while.
 
         A position left before them would seem lost once retention has taken all that is behind it.
         """
         waited = time.monotonic() - self._committed_at
-        return self._reached > self._offset and waited > _MARKERS_SECONDS
+        return self._read_offset > self._offset and waited > _MARKERS_SECONDS
 
     # -- what waits ----------------------------------------------------------------------------
 
@@ -480,17 +486,17 @@ class Partition:
 
     def unanswered(self, now: float) -> float:
         """Return the seconds since a fetch could have been answered, and none was."""
-        return self._backlog.unanswered(now) if self.phase is Phase.RUNNING else 0.0
+        return self._backlog.unanswered(now) if self.phase is TaskState.RUNNING else 0.0
 
     def _is_busy(self) -> bool:
         """Whether fetched records are being processed, so that nothing need be fetched."""
         return self._fetched is not None or (self._in_batch and self._oldest is not None)
 
     def _begun(self) -> int:
-        return self._offset if self._in_batch else max(self._offset, self._reached)
+        return self._offset if self._in_batch else max(self._offset, self._read_offset)
 
     def _is_caught_up(self) -> bool:
-        return self._backlog.is_empty(self._reached)
+        return self._backlog.is_empty(self._read_offset)
 
     def lag(self) -> Lag:
         """Return how many records wait, and for how long the oldest of them has.
@@ -501,7 +507,7 @@ class Partition:
         now = time.monotonic()
         self.look(now)
         oldest = self._oldest if self._oldest is not None else self._last_timestamp
-        at_work = self.phase is Phase.RUNNING
+        at_work = self.phase is TaskState.RUNNING
         return self._backlog.lag(
             self._begun(), oldest, now, at_work=at_work, busy=at_work and self._is_busy()
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.exact.errors import NewerFormat, Refusal
+from streams.exact.errors import NewerFormat, Unrecoverable
 from streams.exact.rows import RESERVED
 
 #: The key it is stored under; compaction keeps the last one.
@@ -57,14 +57,14 @@ def decode_position(value: bytes | None) -> Position:
 
     Raises:
         NewerFormat: A newer version of the program wrote them.
-        Refusal: They are no position: going on would count records twice, or leave some out.
+        Unrecoverable: They are no position: going on would count records twice, or leave some out.
     """
     try:
         if value is None:
             raise ValueError("it was deleted")  # noqa: TRY301  # all that is wrong comes so
         position = _decoder.decode(value)
     except (msgspec.DecodeError, ValueError) as error:
-        raise Refusal(
+        raise Unrecoverable(
             f"the position in the changelog cannot be read ({error}): somebody else has written to "
             "that topic, and how far its rows have come cannot be known; let nobody else write "
             "there, then start under another group, with a changelog of its own"

@@ -26,7 +26,7 @@ class Standing(NamedTuple):
     unanswered: float
 
 
-def why_not_ready(
+def not_ready_reason(
     topic: str,
     group: str,
     partitions: Mapping[int, Standing],

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.exact.deadline import bounded, let_go
-from streams.exact.errors import Refusal, SessionLost
-from streams.exact.fetched import hand_over, take
+from streams.exact.deadline import close_within, with_deadline
+from streams.exact.errors import SessionLost, Unrecoverable
+from streams.exact.fetch import take, use_raw_records
 from streams.exact.position import POSITION_KEY, Position, decode_position
 
 if TYPE_CHECKING:
-    from streams.exact.fetched import Fetched
+    from streams.exact.fetch import FetchResponse
     from streams.exact.parsing import Unreadable
     from streams.exact.rows import Rows
     from streams.exact.settings import ExactSettings
 
 #: Records loaded between two looks at what else there is to do.
-_AT_ONCE = 5_000
+_RESTORE_CHUNK = 5_000
 
 #: No row is larger: this layer wrote them all, in batches that the topic took.
 _LARGEST_ROW = 1 << 28
@@ -30,7 +30,7 @@ _LARGEST_ROW = 1 << 28
 Progress = Callable[[int, int], None]
 
 
-class Restored(NamedTuple):
+class RestoreResult(NamedTuple):
     """What was read.
 
     Attributes:
@@ -48,9 +48,9 @@ async def restore(
     settings: ExactSettings,
     changelog: TopicPartition,
     rows: Rows[Any],
-    known: Restored | None,
+    known: RestoreResult | None,
     progress: Progress,
-) -> Restored:
+) -> RestoreResult:
     """Bring rows up to what the changelog holds now.
 
     The partition's producer has been taken over before, so nobody else's transaction can end
@@ -65,7 +65,7 @@ async def restore(
 
     Raises:
         SessionLost: Kafka did not answer in time.
-        Refusal: The changelog holds what cannot be read.
+        Unrecoverable: The changelog holds what cannot be read.
         NewerFormat: A newer version of the program wrote the position.
     """
     consumer = AIOKafkaConsumer(
@@ -73,9 +73,9 @@ async def restore(
     )
     what = f"reading {changelog.topic}/{changelog.partition}"
     try:
-        async with bounded(settings.deadline, what):
+        async with with_deadline(settings.deadline, what):
             await consumer.start()
-            hand_over(consumer, _LARGEST_ROW)
+            use_raw_records(consumer, _LARGEST_ROW)
             # Asked for by offset: after seek_to_beginning the end was seen as the position.
             begin = (await consumer.beginning_offsets([changelog]))[changelog]
             end = (await consumer.end_offsets([changelog]))[changelog]
@@ -94,9 +94,9 @@ async def restore(
         while at < end:
             fetched = await _next(consumer, changelog, settings.deadline, what)
             while not fetched.is_over:
-                records, unreadable = fetched.take(_AT_ONCE)
+                records, unreadable = fetched.take(_RESTORE_CHUNK)
                 if unreadable:
-                    raise Refusal(_damaged(changelog, unreadable[0]))
+                    raise Unrecoverable(_damaged(changelog, unreadable[0]))
                 for record in records:
                     if record.key == POSITION_KEY:
                         position = decode_position(record.value)
@@ -108,14 +108,14 @@ async def restore(
             if time.monotonic() - told >= 1:
                 told = time.monotonic()
                 progress(at - start, end - start)
-        return Restored(position, end, count)
+        return RestoreResult(position, end, count)
     finally:
-        await let_go(2.0, consumer.stop())
+        await close_within(2.0, consumer.stop())
 
 
 async def _next(
     consumer: AIOKafkaConsumer, changelog: TopicPartition, deadline: float, what: str
-) -> Fetched:
+) -> FetchResponse:
     """Give what is fetched next.
 
     Raises:
@@ -124,7 +124,7 @@ async def _next(
     """
     began = time.monotonic()
     while True:
-        async with bounded(deadline, what):
+        async with with_deadline(deadline, what):
             fetched = await take(consumer, changelog, 1000)
         if fetched is not None:
             return fetched

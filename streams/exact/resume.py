@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.exact.cluster import TopicFacts, topic_facts
-from streams.exact.deadline import bounded
-from streams.exact.errors import Refusal, SessionEnded
+from streams.exact.cluster import TopicMetadata, topic_metadata
+from streams.exact.deadline import with_deadline
+from streams.exact.errors import SessionEnded, Unrecoverable
 from streams.exact.position import MOVING
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def resume_at(
     consumer: AIOKafkaConsumer,
     source: TopicPartition,
-    facts: TopicFacts,
+    facts: TopicMetadata,
     position: Position | None,
     settings: ExactSettings,
 ) -> int:
@@ -33,13 +33,13 @@ async def resume_at(
         settings: The layer's settings: the deadline of answers, and what to say where it refuses.
 
     Raises:
-        Refusal: The rows and the topic do not go together.
+        Unrecoverable: The rows and the topic do not go together.
         SessionEnded: The topic is another one than when the session began.
         SessionLost: Kafka did not answer in time.
     """
     topic, number = source
-    async with bounded(settings.deadline, f"asking for the offsets of {topic}/{number}"):
-        now = (await topic_facts(consumer._client, [topic])).get(topic)  # noqa: SLF001  # aiokafka shows it nowhere
+    async with with_deadline(settings.deadline, f"asking for the offsets of {topic}/{number}"):
+        now = (await topic_metadata(consumer._client, [topic])).get(topic)  # noqa: SLF001  # aiokafka shows it nowhere
         begin = (await consumer.beginning_offsets([source]))[source]
         end = (await consumer.end_offsets([source]))[source]
     if now != facts:
@@ -50,23 +50,23 @@ async def resume_at(
     remedies = settings.remedies
     anew = remedies.anew
     if position.topic_id != facts.topic_id:
-        raise Refusal(
+        raise Unrecoverable(
             f"topic {topic} was made anew since its rows were written (id "
             f"{facts.topic_id}, they are of {position.topic_id}): {anew}"
         )
     if position.partitions == MOVING:
-        raise Refusal(
+        raise Unrecoverable(
             f"the rows of {topic}/{number} are being put there from elsewhere, and are not all "
             f"there yet: {remedies.moving}"
         )
     if position.partitions != facts.partitions:
-        raise Refusal(
+        raise Unrecoverable(
             f"topic {topic} has {facts.partitions} partitions, its rows were written "
             f"when it had {position.partitions}; keys lie elsewhere now: {remedies.grown or anew}"
         )
     if not begin <= position.offset <= end:
         where = "lost to retention" if position.offset < begin else "no longer in the topic"
-        raise Refusal(
+        raise Unrecoverable(
             f"the rows of {topic}/{number} stand at offset {position.offset}, the topic holds "
             f"{begin} to {end}: records between are {where}, and going on would leave them "
             f"out silently; {anew}"

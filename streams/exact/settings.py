@@ -55,7 +55,7 @@ class ExactSettings:
         fetch_bytes: How much is fetched of a partition at a time.
         rack: Where we are (`client.rack`): brokers with a rack-aware `replica.selector.class` let
             us read from a copy in the same rack. None: always from the leader.
-        keep_state: How long rows of a partition that was taken away are worth keeping until it
+        state_cache_ttl: How long rows of a partition that was taken away are worth keeping until it
             comes back: less than the changelog's `delete.retention.ms`, or deletions are missed.
         remedies: What refusals tell people to do.
     """
@@ -78,7 +78,7 @@ class ExactSettings:
     max_batch_bytes: int = 900_000
     fetch_bytes: int = 8 * 1024 * 1024
     rack: str | None = None
-    keep_state: float = 3600.0
+    state_cache_ttl: float = 3600.0
     client_id: str = field(default="exact")
     remedies: Remedies = Remedies()
 

@@ -13,14 +13,14 @@ import mode
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
-from streams.exact.cluster import TopicFacts, survey
-from streams.exact.deadline import bounded, let_go
-from streams.exact.errors import Fenced, Refusal, SessionLost, release_frames
+from streams.exact.cluster import TopicMetadata, check_cluster
+from streams.exact.deadline import close_within, with_deadline
+from streams.exact.errors import Fenced, SessionLost, Unrecoverable, release_frames
 from streams.exact.failure import Backoff
 from streams.exact.listener import Listener
 from streams.exact.membership import Membership
-from streams.exact.partition import Kept, Partition, Phase
-from streams.exact.readiness import Standing, why_not_ready
+from streams.exact.partition import CachedState, PartitionTask, TaskState
+from streams.exact.readiness import Standing, not_ready_reason
 from streams.murmur2 import murmur2
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Source(mode.Service):
         clock: Seconds of the wall clock, for `Batch.read_at`.
         monotonic: Seconds of a monotonic clock, for `Batch.monotonic`.
         guard: Asked by each partition once it has fenced who had it before, and before anything is
-            read: raises `Refusal` where the worker must not write.
+            read: raises `Unrecoverable` where the worker must not write.
     """
 
     def __init__(
@@ -97,22 +97,22 @@ class Source(mode.Service):
         self.changelog = changelog
         self.outputs = tuple(outputs)
         self.channel = app.channel(value_type=None, maxsize=64)
-        self.partitions: dict[int, Partition] = {}
+        self.partitions: dict[int, PartitionTask] = {}
         self.is_member = False
         # A class of its own for each source: aiokafka keeps an assignor's memory on its class.
         self._assignor = type("Sticky", (StickyPartitionAssignor,), {})
-        self._work_done: asyncio.Future[None] | None = None
+        self._closed: asyncio.Future[None] | None = None
         self._new_rows = rows
         self._settings = settings
         self._listener = listener or Listener()
         self._clock = clock
         self._guard = guard
         self._monotonic = monotonic
-        self._kept: dict[int, Kept] = {}
+        self._cached: dict[int, CachedState] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._broken: asyncio.Future[None] | None = None
+        self._failure: asyncio.Future[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
-        self._facts: dict[str, TopicFacts] = {}
+        self._metadata: dict[str, TopicMetadata] = {}
         self._progress = time.monotonic()
         self._member_since = time.monotonic()
         self._membership = self._new_membership()
@@ -138,23 +138,23 @@ class Source(mode.Service):
     def restored_ratios(self) -> dict[int, float]:
         """Return how much of each partition's rows was read back, 0 to 1."""
         return {
-            number: 1.0 if partition.phase is Phase.RUNNING else partition.restored_ratio
+            number: 1.0 if partition.phase is TaskState.RUNNING else partition.restored_ratio
             for number, partition in self.partitions.items()
         }
 
-    def why_not_ready(self) -> str | None:
+    def not_ready_reason(self) -> str | None:
         """Return what is still missing, or None."""
         settings = self._settings
         if not self.is_member:
             return f"not a member of group {settings.group} yet"
         now = time.monotonic()
-        return why_not_ready(
+        return not_ready_reason(
             self.topic,
             settings.group,
             {
                 number: Standing(
                     partition.phase.value,
-                    partition.phase is Phase.RUNNING,
+                    partition.phase is TaskState.RUNNING,
                     partition.failure,
                     partition.unanswered(now),
                 )
@@ -167,12 +167,12 @@ class Source(mode.Service):
 
     def partition_count(self, topic: str | None = None) -> int | None:
         """Return how many partitions a topic has, None before that is known."""
-        facts = self._facts.get(topic or self.topic)
+        facts = self._metadata.get(topic or self.topic)
         return facts.partitions if facts else None
 
     def topic_id(self) -> str | None:
         """Return the id of the topic that is read, None before that is known."""
-        facts = self._facts.get(self.topic)
+        facts = self._metadata.get(self.topic)
         return facts.topic_id if facts else None
 
     # -- life ----------------------------------------------------------------------------------
@@ -180,20 +180,20 @@ class Source(mode.Service):
     @mode.Service.task
     async def _work(self) -> None:
         try:
-            await self._sessions()
+            await self._run_sessions()
         except Exception as error:
             # Faust logs much on its way out; whoever looks at night reads the last line.
             atexit.register(logger.critical, "the worker has ended: %s", _told(error))
             raise
 
-    async def _sessions(self) -> None:
+    async def _run_sessions(self) -> None:
         """Keep up a session with Kafka; after one is lost, begin another."""
         backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._progress = time.monotonic()
         while not self.should_stop:
             before = self._progress
             try:
-                await self._session()
+                await self._run_session()
             except SessionLost as error:
                 self._listener.session_lost(error)
                 if self._progress != before:
@@ -213,35 +213,37 @@ class Source(mode.Service):
         """Give up where nothing at all went on for longer than the patience.
 
         Raises:
-            Refusal: So it is.
+            Unrecoverable: So it is.
         """
         failing = time.monotonic() - self._progress
         if failing > self._settings.patience:
-            raise Refusal(
+            raise Unrecoverable(
                 f"nothing could be done for {failing:.0f} s, last because of: {reason}; see "
                 "that Kafka answers and has its replicas, then start again"
             )
 
     async def on_stop(self) -> None:
         """Let the batches in flight become durable, for a bounded time."""
-        if self._broken is not None and not self._broken.done():
-            self._broken.set_result(None)
-        if self._work_done is not None:
-            await asyncio.wait({self._work_done}, timeout=self._settings.drain)
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_result(None)
+        if self._closed is not None:
+            await asyncio.wait({self._closed}, timeout=self._settings.drain)
 
-    async def _session(self) -> None:
+    async def _run_session(self) -> None:
         """One membership in the group, from joining it to leaving it."""
         loop = asyncio.get_running_loop()
-        self._broken = broken = loop.create_future()
-        self._work_done = done = loop.create_future()
+        self._failure = broken = loop.create_future()
+        self._closed = done = loop.create_future()
         self._member_since = time.monotonic()
         membership = self._membership = self._new_membership()
         consumer = None
         try:
-            self._facts = await survey(self._settings, self.topic, self.changelog, self.outputs)
+            self._metadata = await check_cluster(
+                self._settings, self.topic, self.changelog, self.outputs
+            )
             consumer = self._consumer = self._new_consumer()
             consumer.subscribe([self.topic], listener=_Rebalance(self))
-            async with bounded(self._settings.deadline, "joining the group"):
+            async with with_deadline(self._settings.deadline, "joining the group"):
                 await consumer.start()
             membership.watch(consumer)
             self.app.flow_control.resume()  # Faust's own consumer would; without it channels wait
@@ -259,13 +261,13 @@ class Source(mode.Service):
         finally:
             broken.cancel()  # from now on no partition is begun
             self.is_member = False
-            await self._release()
+            await self._stop_tasks()
             if consumer is not None:
-                await let_go(3.0, consumer.stop())
+                await close_within(3.0, consumer.stop())
                 # Where that was cut short, these are what would go on behind our back.
                 if consumer._fetcher is not None:  # noqa: SLF001  # stop() is all that it shows
-                    await let_go(1.0, consumer._fetcher.close())  # noqa: SLF001  # as above
-                await let_go(1.0, consumer._client.close())  # noqa: SLF001  # as above
+                    await close_within(1.0, consumer._fetcher.close())  # noqa: SLF001  # as above
+                await close_within(1.0, consumer._client.close())  # noqa: SLF001  # as above
             if not done.done():
                 done.set_result(None)
             if broken.done() and not broken.cancelled():
@@ -276,11 +278,12 @@ class Source(mode.Service):
 
         Raises:
             SessionLost: It does not.
-            Refusal: Another worker has taken the instance over, or nothing went on for too long.
+            Unrecoverable: Another worker has taken the instance over, or nothing progressed for
+                too long.
         """
         if self._membership.fenced is not None:
             raise self._membership.fenced
-        async with bounded(self._settings.deadline, "membership in the group"):
+        async with with_deadline(self._settings.deadline, "membership in the group"):
             # Only `getmany` would ask, and without partitions nobody calls it.
             consumer._coordinator.check_errors()  # noqa: SLF001  # shown nowhere else
         if consumer._fetcher._fetch_task.done():  # noqa: SLF001  # shown nowhere else
@@ -298,7 +301,7 @@ class Source(mode.Service):
         limit = self._settings.deadline
         for partition in self.partitions.values():
             partition.look(now)
-        running = [p for p in self.partitions.values() if p.phase is Phase.RUNNING]
+        running = [p for p in self.partitions.values() if p.phase is TaskState.RUNNING]
         silent = [p for p in running if p.unanswered(now) > limit]
         told = f"no fetch was answered for over {limit:g} s: its leader is unknown or does not work"
         if silent and len(silent) == len(running):
@@ -322,10 +325,12 @@ class Source(mode.Service):
         """Say whether the group counts this worker as a member of its current generation.
 
         Raises:
-            Refusal: Another worker has taken the instance over.
+            Unrecoverable: Another worker has taken the instance over.
         """
         try:
-            async with bounded(self._settings.session_timeout, "asking the group's coordinator"):
+            async with with_deadline(
+                self._settings.session_timeout, "asking the group's coordinator"
+            ):
                 return await self._membership.is_confirmed()
         except SessionLost:
             return False
@@ -354,9 +359,9 @@ class Source(mode.Service):
 
     # -- rebalances ----------------------------------------------------------------------------
 
-    async def _assigned(self, assigned: set[TopicPartition]) -> None:
+    async def _start_tasks(self, assigned: set[TopicPartition]) -> None:
         """Start the partitions' tasks; no heartbeat goes out before this returns."""
-        if self._broken is None or self._broken.done():
+        if self._failure is None or self._failure.done():
             return  # the session is over: what is begun now nobody would end
         numbers = {tp.partition for tp in assigned}
         consumer = self._consumer
@@ -364,25 +369,25 @@ class Source(mode.Service):
         self._membership.watch(consumer)
         self._listener.rebalanced()
         logger.info("assigned partitions %s of %s", sorted(numbers), self.topic)
-        horizon = time.monotonic() - self._settings.keep_state
-        self._kept = {
+        horizon = time.monotonic() - self._settings.state_cache_ttl
+        self._cached = {
             number: kept
-            for number, kept in self._kept.items()
+            for number, kept in self._cached.items()
             if number in numbers and kept.since > horizon
         }
         for tp in sorted(assigned):
             consumer.pause(tp)
             consumer.seek(tp, 0)  # not read from: so that no committed offset is asked for
-            kept = self._kept.setdefault(tp.partition, Kept(self._new_rows()))
-            partition = Partition(
+            kept = self._cached.setdefault(tp.partition, CachedState(self._new_rows()))
+            partition = PartitionTask(
                 self._settings,
                 tp,
                 self.changelog,
-                self._facts[self.topic],
+                self._metadata[self.topic],
                 kept,
                 consumer,
                 self._deliver,
-                self._place,
+                self._partition_for,
                 self._listener,
                 self._clock,
                 self._monotonic,
@@ -391,11 +396,11 @@ class Source(mode.Service):
             )
             self.partitions[tp.partition] = partition
             task = asyncio.create_task(partition.run(), name=f"{tp.topic}/{tp.partition}")
-            task.add_done_callback(self._ended)
+            task.add_done_callback(self._on_task_done)
             self._tasks[tp.partition] = task
         self.is_member = True
 
-    async def _release(self) -> None:
+    async def _stop_tasks(self) -> None:
         """End the partitions' tasks: after the batch in flight, or when the time is up.
 
         A batch cut short leaves an open transaction that the next owner aborts.
@@ -411,19 +416,19 @@ class Source(mode.Service):
                 task.cancel()
             for number in [n for n, task in self._tasks.items() if task in late]:
                 # The agent may still come to its batch: then on rows that nobody uses any more.
-                self._kept.pop(number, None)
+                self._cached.pop(number, None)
             if late:
                 logger.warning("cut short after %.1f s: %s", limit, [t.get_name() for t in late])
                 await asyncio.wait(late, timeout=5.0)
         self.partitions.clear()
         self._tasks.clear()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
         """End the session with a partition's error."""
         if task.cancelled() or (error := task.exception()) is None:
             return
-        if self._broken is not None and not self._broken.done():
-            self._broken.set_exception(error)
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_exception(error)
         elif not isinstance(error, SessionLost):
             logger.error("%s: %s", task.get_name(), error)
 
@@ -432,17 +437,17 @@ class Source(mode.Service):
     async def _deliver(self, batch: Batch[Any]) -> None:
         await self.channel.send(value=batch)
 
-    def _place(self, topic: str, key: bytes | None) -> int:
+    def _partition_for(self, topic: str, key: bytes | None) -> int:
         """Return the partition of an output: where murmur2 puts its key."""
         count = self.partition_count(topic)
         if count is None:
-            raise Refusal(f"topic {topic} is written to but was not declared as an output")
+            raise Unrecoverable(f"topic {topic} is written to but was not declared as an output")
         return _hash(key or b"") % count
 
 
 def _told(error: Exception) -> str:
     """A refusal speaks for itself; of anything else the kind matters too."""
-    return str(error) if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, Unrecoverable) else f"{type(error).__name__}: {error}"
 
 
 class _Rebalance(ConsumerRebalanceListener):
@@ -454,13 +459,13 @@ class _Rebalance(ConsumerRebalanceListener):
         if self._source.is_member:
             self._source._member_since = time.monotonic()  # noqa: SLF001  # one object in two halves
         self._source.is_member = False
-        await self._source._release()  # noqa: SLF001  # the two are one object in two halves
+        await self._source._stop_tasks()  # noqa: SLF001  # the two are one object in two halves
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         try:
-            await self._source._assigned(assigned)  # noqa: SLF001  # as above
+            await self._source._start_tasks(assigned)  # noqa: SLF001  # as above
         except Exception as error:  # aiokafka would log it, and leave the partitions idle
-            broken = self._source._broken  # noqa: SLF001  # as above
+            broken = self._source._failure  # noqa: SLF001  # as above
             if broken is not None and not broken.done():
                 broken.set_exception(error)
             raise

@@ -8,7 +8,7 @@ import structlog
 
 from agents import logs
 from streams.errors import TopicsError
-from streams.exact import Refusal
+from streams.exact import Unrecoverable
 from streams.settings import Settings
 
 
@@ -123,7 +123,9 @@ def test_stack_trace_is_in_the_one_line():
     assert "ZeroDivisionError" in json.loads(line)["exception"]
 
 
-@pytest.mark.parametrize("error", [Refusal("the topic is gone: make it"), TopicsError("as well")])
+@pytest.mark.parametrize(
+    "error", [Unrecoverable("the topic is gone: make it"), TopicsError("as well")]
+)
 def test_an_expected_error_has_no_stack_trace(error):
     stream = configured()
     logging.getLogger("mode.services").error("[x]: Crashed reason=%r", error, exc_info=error)

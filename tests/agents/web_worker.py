@@ -48,7 +48,7 @@ class Worker:
             assigned=lambda: len(OWNED),
             lags=dict,
             scope_lags=dict,
-            why_not_ready=self.why_not_ready,
+            not_ready_reason=self.not_ready_reason,
             clock=ManualClock(BEGAN * 60.0),
         )
         self.exposition = metrics.exposition
@@ -67,10 +67,10 @@ class Worker:
             closed=self.closed.append,
         )
 
-    def why_not_healthy(self):
+    def unhealthy_reason(self):
         return self.unhealthy
 
-    def why_not_ready(self):
+    def not_ready_reason(self):
         return self.unready
 
     async def __aenter__(self):

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anyw
 
 from aiokafka import AIOKafkaProducer
 
-from streams.murmur2 import murmur2_of
+from streams.murmur2 import murmur2_many
 
 _PLATFORMS = ("fliggy", "kuaishou", "twitch", "youtube", "ivs", "bilibili")
 _TICK = 0.05
@@ -41,7 +41,7 @@ class Fleet:
         self.count = broadcasts
         names = [f"{_PLATFORMS[n % 6]}:live-{n:07d}" for n in range(broadcasts)]
         self.keys = [name.encode() for name in names]
-        hashes = dict(murmur2_of(self.keys))
+        hashes = dict(murmur2_many(self.keys))
         self.partitions = bytes((hashes[key] & 0x7FFFFFFF) % partitions for key in self.keys)
         self._heads = [
             (

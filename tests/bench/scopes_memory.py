@@ -22,7 +22,7 @@ from aiokafka.partitioner import murmur2
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.live import LiveScopes
-from agents.scopes import BATCH_RECORDS, HOT_ROWS, Scopes
+from agents.scopes import BATCH_RECORDS, CACHED_ROWS, Scopes
 from agents.worker import tune_gc
 from streams.audience.scope import Change
 from streams.audience.scope_codec import decode_scope, encode_change, encode_scope
@@ -90,7 +90,7 @@ async def measure(venues: int, days: int, partitions: int) -> None:
     """Feed the agent, then say what it came to."""
     settings = Settings(partitions=partitions)
     work, live = Scopes(settings, Topics.of(settings)), LiveScopes()
-    rows = [Rows(decode_scope, encode_scope, hot=HOT_ROWS) for _ in range(partitions)]
+    rows = [Rows(decode_scope, encode_scope, cache_size=CACHED_ROWS) for _ in range(partitions)]
     for number in range(partitions):
         work.restored(number, rows[number])
         live.restored(number, rows[number])

@@ -50,10 +50,10 @@ for line in sys.stdin:
 
 
 class Well:
-    def why_not_healthy(self):
+    def unhealthy_reason(self):
         return None
 
-    why_not_ready = why_not_healthy
+    not_ready_reason = unhealthy_reason
 
 
 class Lateness:
@@ -200,7 +200,7 @@ async def measure(count, rounds):
             assigned=lambda: PARTITIONS,
             lags=lambda: dict.fromkeys(range(PARTITIONS), Lag(0, 0.0)),
             scope_lags=dict,
-            why_not_ready=lambda: None,
+            not_ready_reason=lambda: None,
         )
         server = HttpServer(
             "127.0.0.1",

@@ -11,7 +11,7 @@ from typing import Any
 
 from streams import events
 from streams.refusals import Reason, Refused
-from streams.routing import Router
+from streams.routing import PartitionChecker
 from streams.viewer_event import LONGEST_TITLE, ViewerEvent
 
 CLOCK_MARGIN_MS = 10 * 60_000
@@ -112,7 +112,9 @@ def _mended(value: bytes | None) -> tuple[bytes, set[str]]:
     return json.dumps(known, separators=(",", ":")).encode(), what
 
 
-def check(given: Record, event: ViewerEvent, at: int, future_ms: int, router: Router | None):
+def check(
+    given: Record, event: ViewerEvent, at: int, future_ms: int, router: PartitionChecker | None
+):
     """Refuse what is misrouted or in the future (section 1); `at` is in microseconds."""
     if router is not None:
         router.check(given.key, given.partition, event.platform, event.broadcast)

@@ -8,7 +8,7 @@ from contract2.telling import at, ms
 from contract2.twin import Twin
 
 from streams.refusals import Refused
-from streams.routing import Router
+from streams.routing import PartitionChecker
 
 NOON = ms("12:00:00")
 MINUTE = 60_000
@@ -103,7 +103,7 @@ def test_misrouted():
     twin = Twin()
     twin.feed(Record(VALUE, b"twitch:b2", NOON, NOON))
     assert twin.refused == {"misrouted": 1}
-    twin = Twin(router=Router("murmur2", 8))
+    twin = Twin(router=PartitionChecker("murmur2", 8))
     for partition in range(8):
         twin.feed(Record(VALUE, b"twitch:b1", NOON, NOON, partition=partition))
     assert twin.refused == {"misrouted": 7}

@@ -20,7 +20,7 @@ from contract2.run import MINUTE, Run
 
 from streams import rfc3339
 from streams.refusals import Reason, Refused
-from streams.routing import Router
+from streams.routing import PartitionChecker
 
 MINUTES = ("peak_at", "first_audience_at", "run")
 TIMES = ("started_at", "ended_at")
@@ -90,7 +90,9 @@ class Twin:
     key is checked.
     """
 
-    def __init__(self, environment: Mapping[str, str] | None = None, router: Router | None = None):
+    def __init__(
+        self, environment: Mapping[str, str] | None = None, router: PartitionChecker | None = None
+    ):
         self.settings = Settings(environment)
         self.now = 0
         self.runs: list[Life] = []

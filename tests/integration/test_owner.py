@@ -15,7 +15,7 @@ from agents import owner as owner_module
 from agents.admin import check_topics, create_topics, look_at_topics
 from agents.owner import NotOwnerError, OutputOwnership, claim, read_owner
 from streams.errors import TopicsError
-from streams.exact.errors import Refusal
+from streams.exact.errors import Unrecoverable
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -43,7 +43,7 @@ async def test_a_second_group_is_refused_before_anything_is_made(blue, admin):
         found = [each for each in await look(green) if "belong to the group blue" in each.what]
         assert [each.severity for each in found] == ["error"]
         assert not [each for each in await look(blue) if each.severity == "error"]
-    with pytest.raises(Refusal, match="belong to the group blue"):
+    with pytest.raises(Unrecoverable, match="belong to the group blue"):
         await OutputOwnership(green).check()
     await OutputOwnership(blue).check()
 
@@ -87,9 +87,11 @@ async def test_a_take_over_that_was_killed_is_run_again(blue):
         patch.setattr(owner_module, "fence", broken)
         with pytest.raises(RuntimeError):
             await create_topics(green, take_over=True)
-        with pytest.raises(Refusal, match=r"is not through.*topics create --take-over. again"):
+        with pytest.raises(
+            Unrecoverable, match=r"is not through.*topics create --take-over. again"
+        ):
             await OutputOwnership(green).check()
-        with pytest.raises(Refusal, match="belong to the group green"):
+        with pytest.raises(Unrecoverable, match="belong to the group green"):
             await OutputOwnership(blue).check()
     await create_topics(green, take_over=True)
     await OutputOwnership(green).check()
@@ -110,7 +112,7 @@ async def answer_to_claim(settings):
 async def test_outputs_of_nobody_are_to_be_claimed_first(blue):
     topic = Topics.of(blue).output_owner
     await create_topic(blue.brokers[0], topic.name, cleanup_policy="compact")
-    with pytest.raises(Refusal, match=r"nobody has claimed .* `live-audience topics create`"):
+    with pytest.raises(Unrecoverable, match=r"nobody has claimed .* `live-audience topics create`"):
         await OutputOwnership(blue).check()
 
 

@@ -4,7 +4,7 @@ import pytest
 from confluent_kafka import Producer
 from kafka_tools import consume_all, create_topic, produce_all
 
-from streams.routing import Router, partition_for
+from streams.routing import PartitionChecker, partition_for
 
 pytestmark = pytest.mark.kafka
 
@@ -27,7 +27,7 @@ def produce_with_librdkafka(brokers, topic, **settings):
 async def assert_placed_by(partitioner, brokers, topic):
     placed = {record.key: record.partition for record in await consume_all(brokers, topic)}
     assert placed == {key: partition_for(key, PARTITIONS, partitioner) for key in KEYS}
-    router = Router(partitioner, PARTITIONS)
+    router = PartitionChecker(partitioner, PARTITIONS)
     for key, broadcast in zip(KEYS, BROADCASTS, strict=True):
         router.check(key, placed[key], "fliggy", broadcast)
 

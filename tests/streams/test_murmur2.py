@@ -4,7 +4,7 @@ from aiokafka.partitioner import murmur2 as reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.murmur2 import murmur2, murmur2_of
+from streams.murmur2 import murmur2, murmur2_many
 
 KEYS = st.lists(st.binary(max_size=300), max_size=30)
 
@@ -30,7 +30,7 @@ def test_a_long_key_is_hashed_a_word_at_a_time():
 
 @given(KEYS)
 def test_keys_of_all_lengths(keys):
-    assert dict(murmur2_of(keys)) == {key: unsigned(key) for key in keys}
+    assert dict(murmur2_many(keys)) == {key: unsigned(key) for key in keys}
 
 
 @given(st.integers(0, 33), st.data())
@@ -38,9 +38,9 @@ def test_many_keys_of_one_length_side_by_side(length, data):
     keys = data.draw(
         st.lists(st.binary(min_size=length, max_size=length), min_size=16, max_size=40)
     )
-    assert dict(murmur2_of(keys)) == {key: unsigned(key) for key in keys}
+    assert dict(murmur2_many(keys)) == {key: unsigned(key) for key in keys}
 
 
 def test_extremes_side_by_side():
     keys = [bytes([byte]) * 20 for byte in range(256)]
-    assert dict(murmur2_of(keys)) == {key: unsigned(key) for key in keys}
+    assert dict(murmur2_many(keys)) == {key: unsigned(key) for key in keys}

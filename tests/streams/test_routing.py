@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.murmur2 import murmur2
 from streams.refusals import Reason, Refused
-from streams.routing import LONGEST_KEY, Router, check_length, partition_for
+from streams.routing import LONGEST_KEY, PartitionChecker, check_length, partition_for
 from streams.viewer_event import LONGEST_BROADCAST, LONGEST_PLATFORM
 
 KEY = b"fliggy:louvre-1"
@@ -54,12 +54,12 @@ def test_no_partition_follows_from_other_partitioners(partitioner: str) -> None:
 
 def test_a_router_wants_a_partitioner_that_there_is() -> None:
     with pytest.raises(ValueError, match="no such partitioner: 'md5'"):
-        Router("md5", 8)
+        PartitionChecker("md5", 8)
 
 
 @pytest.mark.parametrize("partitioner", ["murmur2", "crc32"])
 def test_only_the_partition_of_the_partitioner_is_right(partitioner: str) -> None:
-    router = Router(partitioner, 8)
+    router = PartitionChecker(partitioner, 8)
     right = partition_for(KEY, 8, partitioner)
     for partition in range(8):
         if partition == right:
@@ -77,7 +77,7 @@ def test_only_the_partition_of_the_partitioner_is_right(partitioner: str) -> Non
 
 
 def test_any_leaves_the_partition_to_the_producers() -> None:
-    router = Router("any", 8)
+    router = PartitionChecker("any", 8)
     for partition in range(8):
         router.check(KEY, partition, "fliggy", "louvre-1")
         assert router.misplaced(partition, [KEY, b"any"]) == set()
@@ -85,7 +85,7 @@ def test_any_leaves_the_partition_to_the_producers() -> None:
 
 @given(st.sets(st.binary(max_size=9), max_size=60), st.sampled_from(["murmur2", "crc32"]))
 def test_many_keys_are_placed_as_one_is(keys: set[bytes], partitioner: str) -> None:
-    router = Router(partitioner, 3)
+    router = PartitionChecker(partitioner, 3)
     for partition in range(3):
         assert router.misplaced(partition, keys) == {
             key for key in keys if partition_for(key, 3, partitioner) != partition
@@ -108,7 +108,7 @@ def test_many_keys_are_placed_as_one_is(keys: set[bytes], partitioner: str) -> N
 def test_a_wrong_key_is_refused_also_after_the_right_one(
     key: bytes | None, shown: str, partitioner: str
 ) -> None:
-    router = Router(partitioner, 1)
+    router = PartitionChecker(partitioner, 1)
     for _ in range(2):
         with pytest.raises(Refused) as caught:
             router.check(key, 0, "fliggy", "louvre-1")
@@ -120,14 +120,14 @@ def test_a_wrong_key_is_refused_also_after_the_right_one(
 
 
 def test_a_known_key_is_refused_for_another_broadcast() -> None:
-    router = Router("any", 1)
+    router = PartitionChecker("any", 1)
     router.check(KEY, 0, "fliggy", "louvre-1")
     with pytest.raises(Refused, match="'fliggy:louvre-2'"):
         router.check(KEY, 0, "fliggy", "louvre-2")
 
 
 def test_keys_are_utf_8_and_broadcasts_may_hold_colons() -> None:
-    router = Router("any", 1)
+    router = PartitionChecker("any", 1)
     router.check("kuaishou:直播:1".encode(), 0, "kuaishou", "直播:1")
 
 
@@ -139,8 +139,8 @@ def test_keys_that_are_too_long_belong_nowhere_and_are_not_hashed(
         assert all(len(key) <= LONGEST_KEY for key in keys)
         return {key: murmur2(key) for key in keys}.items()
 
-    monkeypatch.setattr("streams.routing.murmur2_of", at_most)
-    router = Router(partitioner, 1)
+    monkeypatch.setattr("streams.routing.murmur2_many", at_most)
+    router = PartitionChecker(partitioner, 1)
     long = [b"k" * (LONGEST_KEY + 1), b"k" * 5_000_000]
     assert router.misplaced(0, [KEY, *long, b"k" * LONGEST_KEY]) == set(long)
     assert router.misplaced(0, iter([])) == set()

@@ -8,13 +8,13 @@ from agents.demo.mistakes import mistakes
 from agents.demo.museums import museums
 from streams.events import read
 from streams.refusals import Refused
-from streams.routing import Router, partition_for
+from streams.routing import PartitionChecker, partition_for
 
 PARTITIONS = 8
 
 
 def test_all_right_records_are_read_and_lie_where_they_should():
-    router = Router("murmur2", PARTITIONS)
+    router = PartitionChecker("murmur2", PARTITIONS)
     for broadcast in right():
         for record in broadcast:
             event, at = read(record.value)
@@ -47,7 +47,9 @@ def reason_of(record):
     partition = partition_for(record.key, PARTITIONS, "murmur2")
     try:
         event, _ = read(record.value)
-        Router("murmur2", PARTITIONS).check(record.key, partition, event.platform, event.broadcast)
+        PartitionChecker("murmur2", PARTITIONS).check(
+            record.key, partition, event.platform, event.broadcast
+        )
     except Refused as refused:
         return refused.reason
     return None

@@ -42,7 +42,7 @@ class Worker:
             assigned=lambda: 2,
             lags=lambda: self.lags,
             scope_lags=dict,
-            why_not_ready=lambda: self.ready,
+            not_ready_reason=lambda: self.ready,
             clock=self.clock,
         )
 

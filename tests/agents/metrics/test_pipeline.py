@@ -146,7 +146,7 @@ async def test_only_partitions_that_the_worker_has_are_there(registry):
         assigned=lambda: 2,
         lags=lambda: lags,
         scope_lags=dict,
-        why_not_ready=lambda: missing,
+        not_ready_reason=lambda: missing,
     )
 
     def partitions(name):
@@ -204,7 +204,7 @@ def test_an_unknown_lag_is_absent_as_a_number_and_there_as_an_age(registry):
         assigned=lambda: 2,
         lags=lambda: {0: Lag(3, 1.0), 1: Lag(None, 70.0)},
         scope_lags=lambda: {0: Lag(None, 2.0)},
-        why_not_ready=lambda: None,
+        not_ready_reason=lambda: None,
         stages=lambda: {"viewer-events": Stage()},
     )
 
@@ -252,7 +252,7 @@ def test_registering_asks_nobody(registry):
         assigned=unasked,
         lags=unasked,
         scope_lags=unasked,
-        why_not_ready=unasked,
+        not_ready_reason=unasked,
     )
 
 
@@ -265,7 +265,7 @@ def test_nothing_is_exported_that_the_catalogue_does_not_know(pipeline, registry
         assigned=lambda: 0,
         lags=dict,
         scope_lags=dict,
-        why_not_ready=lambda: None,
+        not_ready_reason=lambda: None,
     )
     exported = {(family.name, family.documentation, family.type) for family in registry.collect()}
     assert exported == {

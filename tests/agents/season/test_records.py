@@ -15,7 +15,7 @@ from agents.season.planned import Planned
 from streams import rfc3339
 from streams.audience import Row, Rules, figures
 from streams.events import read
-from streams.routing import Router, partition_for
+from streams.routing import PartitionChecker, partition_for
 
 RULES = Rules(lateness=15, carry=2)
 ROOT = Path(__file__).parents[3]
@@ -50,7 +50,7 @@ def digest(records):
 
 
 def test_each_is_a_right_event_in_its_right_place(sent):
-    router = Router("murmur2", 8)
+    router = PartitionChecker("murmur2", 8)
     for key, value, when in sent:
         event, at = read(value)
         assert at <= when, "nothing is sent before it was observed"

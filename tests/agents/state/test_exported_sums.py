@@ -11,7 +11,7 @@ from agents.state import exporting
 from streams.audience.scope import Change
 from streams.audience.scope_codec import encode_change
 from streams.errors import BrokerUnreachableError
-from streams.exact.cluster import TopicFacts
+from streams.exact.cluster import TopicMetadata
 from streams.settings import Settings
 
 SUMS = TopicPartition("sums", 0)
@@ -53,7 +53,7 @@ async def export(monkeypatch, records, end):
         yield Consumer(records, end)
 
     async def facts_of(*_):
-        return {"sums": TopicFacts("id", 1)}
+        return {"sums": TopicMetadata("id", 1)}
 
     monkeypatch.setattr(exporting.kafka, "reader", reader)
     monkeypatch.setattr(exporting, "facts_of", facts_of)

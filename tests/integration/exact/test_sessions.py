@@ -76,12 +76,12 @@ async def test_a_partition_that_cannot_go_on_backs_off_alone(brokers, topic_pref
             told = await until(
                 worker, lambda told: all(told["lags"][n] == [0, 0.0] for n in ("1", "2", "3"))
             )
-            assert "partition 0 of" in told["why_not_ready"], told
-            assert "failing for" in told["why_not_ready"], told
+            assert "partition 0 of" in told["not_ready_reason"], told
+            assert "failing for" in told["not_ready_reason"], told
             assert all(told["failing"][n] == 0 for n in ("1", "2", "3")), told
         await words.finished()
         told = await until(worker, lambda told: is_idle(told) and told["failing"]["0"] == 0)
-        assert told["why_not_ready"] is None
+        assert told["not_ready_reason"] is None
         failures = [line for line in worker.lines if line.startswith("failed ")]
         assert failures
         assert all(line.startswith("failed 0: ") for line in failures), failures
@@ -152,12 +152,12 @@ async def test_a_broker_that_stands_still_is_told_and_ends_the_session(tmp_path,
                 worker, lambda told: all(lag[0] is None for lag in told["lags"].values()), 15
             )
             assert all(lag[1] > 4 for lag in told["lags"].values()), told
-            told = await until(worker, lambda told: told["why_not_ready"] is not None, 15)
-            assert "answered for" in told["why_not_ready"], told
+            told = await until(worker, lambda told: told["not_ready_reason"] is not None, 15)
+            assert "answered for" in told["not_ready_reason"], told
             await worker.says("session lost", 20)
             os.kill(broker.pid, signal.SIGCONT)
             await words.write(1_000)
             await words.finished()
-            await until(worker, lambda told: is_idle(told) and told["why_not_ready"] is None)
+            await until(worker, lambda told: is_idle(told) and told["not_ready_reason"] is None)
     finally:
         await asyncio.to_thread(broker.stop)

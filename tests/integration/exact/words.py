@@ -83,7 +83,7 @@ class Tell(mode.Service):
         while not self.should_stop:
             await self.sleep(0.2)
             state = {
-                "why_not_ready": words.why_not_ready(),
+                "not_ready_reason": words.not_ready_reason(),
                 "lags": words.lags(),
                 "failing": words.failing(),
                 "batches": sum(type(known) is Batch for known in gc.get_objects()),

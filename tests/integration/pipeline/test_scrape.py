@@ -153,7 +153,7 @@ async def test_what_is_wrong_with_a_topic_is_told(brokers, topic_prefix, admin):
             assigned=lambda: 0,
             lags=dict,
             scope_lags=dict,
-            why_not_ready=lambda: None,
+            not_ready_reason=lambda: None,
         )
         watch = TopicWatch(
             system.settings, metrics.topics_looked_at, interval=timedelta(milliseconds=200)

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from streams.exact import decoding
 from streams.exact.compression import CompressionError, open_reader
 from streams.exact.decoding import LARGEST_RECORD, PIECE_BYTES
-from streams.exact.fetched import Fetched
+from streams.exact.fetch import FetchResponse
 from streams.exact.parsing import KEPT_BYTES
 
 CODECS = sorted(ENCODERS)
 
 
 def read(content, begin=0, most=10_000):
-    fetched = next(Fetched(response(content, begin=begin)))
+    fetched = next(FetchResponse(response(content, begin=begin)))
     found = all_of(fetched, most, is_sound=False)
     assert fetched.end == fetched.next_fetch_offset
     return found
@@ -72,7 +72,7 @@ def test_what_cannot_be_decompressed_is_one_that_stands_for_all(codec):
 def test_a_batch_that_compaction_left_empty_is_no_loss():
     empty = bytearray(batch(5, 3)[:61])
     empty[57:61] = bytes(4)
-    fetched = next(Fetched(response(sealed(empty))))
+    fetched = next(FetchResponse(response(sealed(empty))))
     assert all_of(fetched, 10) == ([], [])
     assert fetched.end == 8
 

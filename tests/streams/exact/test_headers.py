@@ -5,7 +5,7 @@ import time
 import pytest
 from batches import raw_batch, record, response, varint
 
-from streams.exact.fetched import Fetched, Taken
+from streams.exact.fetch import FetchResponse, Taken
 from streams.exact.parsing import MOST_HEADERS
 
 
@@ -22,7 +22,7 @@ def headed(name, size):
 @pytest.mark.parametrize("codec", [0, 1, 4])
 def test_a_record_of_a_million_headers_is_told_of_and_holds_up_nothing(name, codec):
     content = raw_batch(0, [headed(name, 3_900_000)], codec=codec) + raw_batch(1, [record(0)])
-    fetched = next(Fetched(response(content)))
+    fetched = next(FetchResponse(response(content)))
     taken, longest = Taken([], []), 0.0
     while not fetched.is_over:
         began = time.process_time()
@@ -39,14 +39,14 @@ def test_a_record_of_a_million_headers_is_told_of_and_holds_up_nothing(name, cod
 
 async def test_a_batch_holds_as_many_headers_as_it_has_room_for():
     records = [headed(b"a", 20_000) for _ in range(500)]  # 10 MB of headers, 330 MB in memory
-    fetched = next(Fetched(response(raw_batch(0, records, codec=1))))
+    fetched = next(FetchResponse(response(raw_batch(0, records, codec=1))))
     taken = await fetched.fill(20_000, 16 * 1024 * 1024)
     assert sum(len(each.headers) for each in taken.records) * 100 < 40 * 1024 * 1024
 
 
 def test_what_python_must_read_comes_in_steps():
     records = [record(number, headers=[(b"\xff", b"")] * 300) for number in range(500)]
-    fetched = next(Fetched(response(raw_batch(0, records, codec=1))))
+    fetched = next(FetchResponse(response(raw_batch(0, records, codec=1))))
     steps = found = 0
     while not fetched.is_over:
         found += len(fetched.take(20_000).records)

@@ -4,7 +4,7 @@ from batches import all_of, batch, raw_batch, record, response
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.exact.fetched import Fetched
+from streams.exact.fetch import FetchResponse
 
 _PLACES = st.lists(st.integers(-3, 9) | st.just(1_000_000), min_size=1, max_size=5)
 
@@ -31,7 +31,7 @@ def test_each_record_comes_once_over_any_restart(batches, most, restarts, codec)
     position, seen, step = 10, [], 0
     while position < end:
         behind = [piece for piece, its_end in zip(content, ends, strict=True) if its_end > position]
-        fetched = next(Fetched(response(b"".join(behind), begin=position)))
+        fetched = next(FetchResponse(response(b"".join(behind), begin=position)))
         while not fetched.is_over:
             taken = fetched.take(most)
             seen += [(each.offset, 1) for each in taken.records]
@@ -48,7 +48,7 @@ def test_one_wrong_place_among_many_batches_costs_that_record_alone():
     content = b"".join(batch(10 + number, 1) for number in range(500))
     content += raw_batch(510, [record(0), record(1, place=700), record(2)])
     content += b"".join(batch(513 + number, 1) for number in range(500))
-    records, (found,) = all_of(next(Fetched(response(content, begin=10))), 2_000)
+    records, (found,) = all_of(next(FetchResponse(response(content, begin=10))), 2_000)
     assert [each.offset for each in records] == [*range(10, 511), *range(512, 1_013)]
     assert (found.offset, found.records) == (511, 1)
     assert "number 700 where 1 was to come" in found.detail
@@ -57,7 +57,7 @@ def test_one_wrong_place_among_many_batches_costs_that_record_alone():
 def test_what_stands_for_many_records_is_passed_as_a_whole():
     """A position in its midst would have the rest of it refused a second time."""
     damaged = raw_batch(3, [record(0), record(1, length=10_000), record(2)])
-    fetched = next(Fetched(response(batch(0, 3) + damaged + batch(6, 1))))
+    fetched = next(FetchResponse(response(batch(0, 3) + damaged + batch(6, 1))))
     records, (found,) = all_of(fetched, 1)
     assert (found.offset, found.records) == (4, 2)
     assert [each.offset for each in records] == [0, 1, 2, 3, 6]

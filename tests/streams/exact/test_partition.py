@@ -7,9 +7,9 @@ import pytest
 from aiokafka import TopicPartition
 
 from streams.exact import ExactSettings, Rows
-from streams.exact.cluster import TopicFacts
-from streams.exact.errors import Refusal
-from streams.exact.partition import Kept, Partition
+from streams.exact.cluster import TopicMetadata
+from streams.exact.errors import Unrecoverable
+from streams.exact.partition import CachedState, PartitionTask
 from streams.exact.position import OPERATION_KEY, Position
 
 
@@ -18,12 +18,12 @@ async def test_no_partition_begins_while_another_program_is_at_work_on_its_rows(
     rows = Rows(int, str)
     rows.load(OPERATION_KEY, b"{}")
     settings = ExactSettings(client={}, client_id="c", group="g", transactional_id_prefix="g.")
-    partition = Partition(
+    partition = PartitionTask(
         settings,
         TopicPartition("words", 0),
         "counts",
-        TopicFacts("id", 1),
-        Kept(rows),
+        TopicMetadata("id", 1),
+        CachedState(rows),
         Mock(),
         Mock(),
         Mock(),
@@ -32,5 +32,5 @@ async def test_no_partition_begins_while_another_program_is_at_work_on_its_rows(
         time.monotonic,
         Mock(),
     )
-    with pytest.raises(Refusal, match="words/0, and is not through: let the program"):
+    with pytest.raises(Unrecoverable, match="words/0, and is not through: let the program"):
         await partition._resume_at(Position(5, "id", 1))

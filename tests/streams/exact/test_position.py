@@ -1,6 +1,6 @@
 import pytest
 
-from streams.exact import NewerFormat, Refusal
+from streams.exact import NewerFormat, Unrecoverable
 from streams.exact.position import POSITION_KEY, Position, decode_position, encode_position
 
 
@@ -25,5 +25,5 @@ def test_the_key_is_none_that_rows_may_have():
 
 @pytest.mark.parametrize("value", [None, b"", b"x", b"{}", b"[]", b'{"offset":"5"}', b"\xff", b"1"])
 def test_what_is_no_position_is_refused_with_what_to_do(value):
-    with pytest.raises(Refusal, match=r"cannot be read.*another group"):
+    with pytest.raises(Unrecoverable, match=r"cannot be read.*another group"):
         decode_position(value)

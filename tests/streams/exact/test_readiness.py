@@ -1,11 +1,11 @@
 from streams.exact.failure import Backoff
-from streams.exact.readiness import Standing, why_not_ready
+from streams.exact.readiness import Standing, not_ready_reason
 
 WORKS = Standing("running", is_running=True, failure=None, unanswered=0.2)
 
 
 def told(partitions, silent=1.0):
-    return why_not_ready("words", "a-group", partitions, silent=silent, limit=6.0, now=130.0)
+    return not_ready_reason("words", "a-group", partitions, silent=silent, limit=6.0, now=130.0)
 
 
 def test_ready_with_partitions_at_work_and_without_any():

@@ -6,7 +6,7 @@ from batches import ABORT, COMMIT, SOURCE, all_of, batch, response, told
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.exact.fetched import Fetched, _Responses
+from streams.exact.fetch import FetchResponse, _RawRecords
 
 
 @st.composite
@@ -44,7 +44,7 @@ def test_it_gives_what_aiokafka_gives(log, most, most_bytes):
     content, aborted, begin, end = log
     theirs = response(content, list(aborted), begin)
     expected = told(theirs)
-    fetched = Fetched(response(content, list(aborted), begin))
+    fetched = FetchResponse(response(content, list(aborted), begin))
     assert list(fetched) == [fetched], "it is handed over once"
     assert fetched.next_fetch_offset == theirs.next_fetch_offset
     records, unreadable = all_of(fetched, most, most_bytes)
@@ -59,25 +59,27 @@ def test_what_has_a_wrong_checksum_is_fetched_once_more_and_then_told_of():
     damaged[-1] ^= 1
     content = batch(0, 3) + bytes(damaged) + batch(5, 1)
     suspects = {}
-    first = next(Fetched(response(content), suspects=suspects))
+    first = next(FetchResponse(response(content), suspects=suspects))
     assert first.next_fetch_offset == 3, "fetched anew from there"
     records, unreadable = all_of(first, 10)
     assert [r.offset for r in records] == [0, 1, 2]
     assert not unreadable
-    second = next(Fetched(response(content[len(batch(0, 3)) :], begin=3), suspects=suspects))
+    second = next(FetchResponse(response(content[len(batch(0, 3)) :], begin=3), suspects=suspects))
     records, (found,) = all_of(second, 10)
     assert [r.offset for r in records] == [5]
     assert (found.offset, found.records, found.value) == (3, 2, bytes(damaged))
     assert "checksum" in found.detail
     assert second.end == second.next_fetch_offset == 6
-    mended = next(Fetched(response(batch(3, 2), begin=3), suspects={SOURCE: 3}))
+    mended = next(FetchResponse(response(batch(3, 2), begin=3), suspects={SOURCE: 3}))
     assert [r.offset for r in all_of(mended, 10)[0]] == [3, 4]
 
 
 def test_no_position_lies_behind_the_last_record_whatever_a_damaged_batch_says():
     damaged = bytearray(batch(3, 2, codec=1))
     damaged[23:27] = (1_000_000).to_bytes(4, "big")  # its last offset delta
-    fetched = next(Fetched(response(bytes(damaged), begin=3), suspects={SOURCE: 3}, highwater=5))
+    fetched = next(
+        FetchResponse(response(bytes(damaged), begin=3), suspects={SOURCE: 3}, highwater=5)
+    )
     _, (found,) = all_of(fetched, 10)
     assert (found.offset, found.records) == (3, 2)
     assert fetched.end == fetched.next_fetch_offset == 5
@@ -87,12 +89,12 @@ def test_bytes_that_are_no_batch_are_an_error_that_names_the_place():
     content = bytearray(batch(0, 3))
     content[8:12] = (5).to_bytes(4, "big")
     with pytest.raises(CorruptRecordException, match="events/0 at offset 0"):
-        next(Fetched(response(bytes(content))))
-    whole = next(Fetched(response(batch(0, 2) + bytes(content))))
+        next(FetchResponse(response(bytes(content))))
+    whole = next(FetchResponse(response(batch(0, 2) + bytes(content))))
     assert len(all_of(whole, 10)[0]) == 2, "what comes before is given first"
     assert whole.next_fetch_offset == 2
 
 
 def test_errors_that_aiokafka_keeps_for_later_stay_as_they_are():
-    kept = _Responses({SOURCE: "an error"})
+    kept = _RawRecords({SOURCE: "an error"})
     assert kept == {SOURCE: "an error"}

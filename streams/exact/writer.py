@@ -14,7 +14,7 @@ from aiokafka.errors import (
 )
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from streams.exact.deadline import bounded, let_go
+from streams.exact.deadline import close_within, with_deadline
 from streams.exact.errors import SessionLost, TooLarge
 from streams.exact.position import POSITION_KEY, Position, encode_position
 
@@ -32,7 +32,7 @@ _NO_HEADERS: list[tuple[str, bytes]] = []
 _OUTPUTS_AT_ONCE = 2_000
 
 
-class _Writer:
+class _ProducerBatches:
     """Fills batches for one topic and partition, as many as its records need.
 
     Args:
@@ -111,7 +111,7 @@ class _Writer:
                 raise TooLarge(self._topic, size, limit, is_record=True, in_transaction=False)
 
 
-class Ledger:
+class TransactionalWriter:
     """Makes batches of one partition durable: rows, position and outputs in one transaction.
 
     `start` takes the partition over: whoever held its transactional id before is fenced, and what
@@ -131,7 +131,7 @@ class Ledger:
         self._settings = settings
         self._source = source
         self._changelog = TopicPartition(changelog, source.partition)
-        self._place = place
+        self._partition_for = place
         self._producer = AIOKafkaProducer(
             **settings.client,
             client_id=f"{settings.client_id}-ledger-{source.topic}-{source.partition}",
@@ -159,13 +159,13 @@ class Ledger:
             " (a broker that cannot replicate its transaction state never answers: see its"
             " transaction.state.log.replication.factor)"
         )
-        async with bounded(self._settings.deadline, what):
+        async with with_deadline(self._settings.deadline, what):
             await self._producer.start()
 
     async def stop(self) -> None:
         """Let go of the producer, whatever state it is in."""
-        await let_go(2.0, self._producer.stop())
-        await let_go(1.0, self._producer.client.close())
+        await close_within(2.0, self._producer.stop())
+        await close_within(1.0, self._producer.client.close())
 
     async def commit(
         self,
@@ -190,7 +190,7 @@ class Ledger:
         """
         timestamp = int(time.time() * 1000)
         topics = {self._changelog.topic, *(output.topic for output in outputs)}
-        async with bounded(self._settings.deadline, "asking what topics take"):
+        async with with_deadline(self._settings.deadline, "asking what topics take"):
             await self._limits.look(self._producer.client, topics)
         writers = {self._changelog: (changelog := self._writer(self._changelog))}
         changelog.append_rows(rows.items(), timestamp)
@@ -200,7 +200,7 @@ class Ledger:
                 await asyncio.sleep(0)
             partition = output.partition
             if partition is None:
-                partition = self._place(output.topic, output.key)
+                partition = self._partition_for(output.topic, output.key)
             target = TopicPartition(output.topic, partition)
             writer = writers.get(target)
             if writer is None:
@@ -213,19 +213,21 @@ class Ledger:
             await self._limits.look_again(self._producer.client, error.topic)
             raise
         try:
-            return await self._transact(writers, position)
+            return await self._commit_transaction(writers, position)
         except SessionLost as error:
             error.in_transaction = True
             raise
 
-    def _writer(self, target: TopicPartition) -> _Writer:
+    def _writer(self, target: TopicPartition) -> _ProducerBatches:
         limit = self._limits.of(target.topic)
-        return _Writer(self._producer, target.topic, self._settings.max_batch_bytes, limit)
+        return _ProducerBatches(self._producer, target.topic, self._settings.max_batch_bytes, limit)
 
-    async def _transact(self, writers: dict[TopicPartition, _Writer], position: Position) -> int:
+    async def _commit_transaction(
+        self, writers: dict[TopicPartition, _ProducerBatches], position: Position
+    ) -> int:
         producer, settings = self._producer, self._settings
         what = f"the transaction of {self._source.topic}/{self._source.partition}"
-        async with bounded(settings.deadline, what, reads={self._source.topic}):
+        async with with_deadline(settings.deadline, what, reads={self._source.topic}):
             await producer.begin_transaction()
             written = asyncio.gather(*(self._write(tp, w.batches) for tp, w in writers.items()))
             offsets = producer.send_offsets_to_transaction(

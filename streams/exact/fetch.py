@@ -1,14 +1,14 @@
-"""Fetched records by the thousand, straight from aiokafka's C decoder.
+"""FetchResponse records by the thousand, straight from aiokafka's C decoder.
 
 aiokafka makes each fetched record anew in Python (`PartitionRecords._consumer_record`), which costs
 more than to fetch, check and decode it. So what it has fetched is taken over as a whole, and the
 records are those of its C decoder: `offset`, `timestamp`, `key`, `value` and `headers`. How a batch
 is read, also one that aiokafka would not read, is in `decoding.py`.
 
-All else stays aiokafka's: `getmany` waits, keeps the position, raises errors and minds rebalances.
-It takes from a fetch response what that gives when iterated: `hand_over` puts ours in the place of
-aiokafka's, and that gives itself, once. So the next fetch is under way while this one is worked
-off.
+All else stays aiokafka's: `getmany` waits, keeps the position, raises errors, handles rebalances.
+It iterates over what it holds of a fetch response. `use_raw_records` replaces that by our
+`FetchResponse`, which yields itself, once. So the next fetch is under way while this one is
+processed.
 """
 
 from __future__ import annotations
@@ -76,21 +76,21 @@ class KeptRecords(MemoryRecords):
 theirs.MemoryRecords = KeptRecords
 
 
-def hand_over(consumer: AIOKafkaConsumer, largest: int = LARGEST_RECORD) -> None:
-    """Have a started consumer's `getmany` give what was fetched as `Fetched`, one each time.
+def use_raw_records(consumer: AIOKafkaConsumer, largest: int = LARGEST_RECORD) -> None:
+    """Have a started consumer's `getmany` return a whole `FetchResponse`, one each time.
 
     Args:
         consumer: It.
-        largest: Records of more bytes are told of as unreadable.
+        largest: Records of more bytes are reported as unreadable.
     """
     fetcher = consumer._fetcher  # noqa: SLF001  # shown nowhere
-    if type(fetcher._records) is not _Responses:  # noqa: SLF001
-        fetcher._records = _Responses(fetcher._records, largest)  # noqa: SLF001
+    if type(fetcher._records) is not _RawRecords:  # noqa: SLF001
+        fetcher._records = _RawRecords(fetcher._records, largest)  # noqa: SLF001
 
 
 async def take(
     consumer: AIOKafkaConsumer, source: TopicPartition, timeout_ms: int
-) -> Fetched | None:
+) -> FetchResponse | None:
     """Give what was fetched of a partition, or None if nothing comes in time.
 
     Args:
@@ -103,7 +103,7 @@ async def take(
     """
     fetched = await consumer.getmany(source, timeout_ms=timeout_ms)
     for found in fetched.get(source, ()):
-        assert isinstance(found, Fetched)
+        assert isinstance(found, FetchResponse)
         return found
     return None
 
@@ -236,12 +236,12 @@ class _Run:
         return at
 
 
-class Fetched:
+class FetchResponse:
     """The committed records of one fetch response, of one partition.
 
     Args:
         response: What aiokafka made of it.
-        largest: Records of more bytes are told of as unreadable.
+        largest: Records of more bytes are reported as unreadable.
         suspects: Where batches begin whose checksum was wrong when they were first fetched. They
             are fetched once more, for the network or one replica's disk may be the cause.
         highwater: The offset behind the last record that the partition held by then, None if that
@@ -273,10 +273,10 @@ class Fetched:
 
     # -- for aiokafka ------------------------------------------------------------------------------
 
-    def __iter__(self) -> Iterator[Fetched]:
+    def __iter__(self) -> Iterator[FetchResponse]:
         return self
 
-    def __next__(self) -> Fetched:
+    def __next__(self) -> FetchResponse:
         """Be handed over, once.
 
         Raises:
@@ -448,7 +448,7 @@ def _is_abort(response: PartitionRecords, batch: Any) -> bool:
         return False
 
 
-class _Responses(OrderedDict[Any, Any]):
+class _RawRecords(OrderedDict[Any, Any]):
     """What aiokafka's fetcher keeps of what it has fetched, by partition."""
 
     def __init__(self, before: Any, largest: int = LARGEST_RECORD) -> None:
@@ -458,7 +458,7 @@ class _Responses(OrderedDict[Any, Any]):
 
     def __setitem__(self, source: Any, result: Any) -> None:
         if type(result) is FetchResult and type(result._partition_records) is PartitionRecords:  # noqa: SLF001
-            result._partition_records = Fetched(  # noqa: SLF001
+            result._partition_records = FetchResponse(  # noqa: SLF001
                 result._partition_records,  # noqa: SLF001
                 self._largest,
                 self._suspects,
