@@ -55,7 +55,8 @@ class AcceptResult(msgspec.Struct, gc=False):
             `late`, of a broadcast that was ended or final before or is ended after it.
         live_again: The figures to publish, where the last such event left it live; else those of
             the end of the batch are.
-        busy: Whether one was not idle, or it has no end that stands.
+        last_busy: The place of the last that was not idle; -1 without. Only where an end stands is
+            it the contract's word: of a broadcast without an end each event counts.
         minute: Greatest last minute of the span after any of them; -1 if none was accepted.
         timestamp: Newest Kafka timestamp of accepted ones, in milliseconds; -1 without.
         former: The venues and programmes that it left, each with the greatest last minute there.
@@ -66,7 +67,7 @@ class AcceptResult(msgspec.Struct, gc=False):
     relabelled: int = 0
     publish: bool = False
     live_again: Figures | None = None
-    busy: bool = False
+    last_busy: int = -1
     minute: int = -1
     timestamp: int = -1
     former: list[tuple[str | None, str | None, int]] = []
@@ -254,7 +255,7 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             The row, and what became of all the events.
         """
         row = Row.new(*events[0], rules, run, sealed_until)
-        result = AcceptResult(len(events), minute=row.newest, timestamp=events[0][2], busy=True)
+        result = AcceptResult(len(events), minute=row.newest, timestamp=events[0][2], last_busy=0)
         result.publish = row.ended is not None
         row._accept(events, 1, None, result)  # noqa: SLF001  # a row of our own
         return row, result
@@ -286,28 +287,27 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
     ) -> None:
         known: Figures | None = None
         for number in range(place, len(events)):
-            event, at, timestamp = events[number]
+            event, at, _ = events[number]
             minute = at // MINUTE
-            sealed = self.sealed
-            if minute <= sealed:
+            if minute <= self.sealed:
                 self.late += 1
                 result.late.append(number)
                 continue
             if minute > self.gap_end and _shows(event):
                 result.stopped = number
                 return
-            known = self._accept_one(event, at, minute, timestamp, before, result, known)
+            known = self._accept_one(number, events[number], before, result, known)
 
     def _accept_one(  # noqa: C901, PLR0912  # one event, in the order of the contract
         self,
-        event: ViewerEvent,
-        at: int,
-        minute: int,
-        timestamp: int,
+        place: int,
+        timed: TimedEvent,
         before: RowSnapshot | None,
         result: AcceptResult,
         known: Figures | None,
     ) -> Figures | None:
+        event, at, timestamp = timed
+        minute = at // MINUTE
         was_ended, was_final = self.ended_at, self.final
         matters = was_final or was_ended is not None
         if matters and known is None:
@@ -342,7 +342,7 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             busy = changed = known is None or figures.published() != known.published()
             known = figures
         if busy:
-            result.busy = True
+            result.last_busy = place
         if changed and (matters or ended is not None):
             result.publish = True
             if ended is None:
