@@ -18,6 +18,7 @@ like what they stand for; `by_minute` turns them into minutes.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -162,10 +163,26 @@ class Delta(msgspec.Struct, gc=False):
         self.note(result.minute, result.timestamp)
         if not result.accepted:
             return
-        now = view(row)
         if before.newest < 0:
             self.broadcasts += 1
-        else:
+            if len(row.cells) == 1 and row.started is None and row.ended is None:
+                self._add_new_row(row)
+                return
+        elif (
+            not before.cells
+            and before.ended_at is None
+            and row.past_end is None
+            and row.started == before.started
+            and (row.ended is None or row.ended_at is None)
+            and (
+                row.started is None
+                or (row.span is not None and row.span.last_observed == row.last_observed)
+            )
+        ):
+            self._add_appended(before, row)
+            return
+        now = view(row)
+        if before.newest >= 0:
             was = _view_before(before, row)
             self._add_minutes(row, was, -1)
             self._add_sums(span_totals(row, was), -1)
@@ -174,6 +191,109 @@ class Delta(msgspec.Struct, gc=False):
         totals = span_totals(row, now)
         self._add_sums(totals, 1)
         self._add_status(before, row, totals.last_audience)
+
+    # -- rows without an end of which only new minutes were told: nearly all are so --------------
+
+    def _add_new_row(self, row: Row) -> None:
+        """Add a row that has said one thing: a backlog has many."""
+        ((minute, cell),) = row.cells.items()
+        joins = cell.joins or 0
+        self.joins += joins
+        self.views += joins if cell.views is None else cell.views
+        level = cell.audience
+        if level is not None:
+            end = minute + row.carry + 1
+            audience, known = self.audience, self.known
+            audience[minute] = audience.get(minute, 0) + level
+            audience[end] = audience.get(end, 0) - level
+            known[minute] = known.get(minute, 0) + 1
+            known[end] = known.get(end, 0) - 1
+            self.viewer_minutes += level * (min(row.newest + 1, end) - minute)
+            self.peak_sum += cell.higher or level
+            self.viewers += level
+            self.contributing += 1
+            row.contribution = level
+        self.live += 1
+        self.fresh += row.fresh
+
+    def _add_appended(  # noqa: C901, PLR0912, PLR0915  # one loop: calls would cost as much
+        self, before: RowSnapshot, row: Row
+    ) -> None:
+        """Add a row that has new cells past what was its newest minute, no end, the same start.
+
+        The start is none, or folded as all is that was observed before it: so scopes and the span
+        see the same.
+        """
+        audience, known = self.audience, self.known
+        cells, carry, old_newest = row.cells, row.carry, before.newest
+        viewer_minutes = joins = peak = 0
+        views: int | None = None
+        views_minute = -1
+        # The audience that stands, since when it is not counted yet, and where it is carried to.
+        last, level = _observed_until(row, old_newest)
+        viewers = level
+        since, end = old_newest + 1, last + carry + 1
+        if level is not None:
+            if end <= since:
+                level = None  # it went before
+            else:
+                audience[end] = audience.get(end, 0) + level
+                known[end] = known.get(end, 0) + 1
+        for minute in sorted(islice(reversed(cells), len(cells) - before.count)):
+            cell = cells[minute]
+            if cell.joins is not None:
+                joins += cell.joins
+            if cell.views is not None:
+                views = cell.views
+            now = cell.audience
+            if now is None:
+                continue
+            high = cell.higher or now
+            if high > peak:  # noqa: PLR1730  # max() would call a function
+                peak = high
+            if level is None:
+                audience[minute] = audience.get(minute, 0) + now
+                known[minute] = known.get(minute, 0) + 1
+            elif minute < end:
+                viewer_minutes += level * (minute - since)
+                if now != level:
+                    audience[minute] = audience.get(minute, 0) + now - level
+            else:
+                viewer_minutes += level * (end - since)
+                audience[end] = audience.get(end, 0) - level
+                known[end] = known.get(end, 0) - 1
+                audience[minute] = audience.get(minute, 0) + now
+                known[minute] = known.get(minute, 0) + 1
+            viewers = level = now
+            since, end = minute, minute + carry + 1
+        if level is not None:
+            viewer_minutes += level * (min(row.newest + 1, end) - since)
+            audience[end] = audience.get(end, 0) - level
+            known[end] = known.get(end, 0) - 1
+        self.viewer_minutes += viewer_minutes
+        self.joins += joins
+        span = row.span
+        if span is None:
+            old_views, old_joins, old_peak = None, 0, 0
+        else:
+            old_views, old_joins, old_peak = span.views, span.joins, span.peak or 0
+        for minute, cell in islice(cells.items(), before.count):
+            if cell.joins is not None:
+                old_joins += cell.joins
+            if cell.views is not None and minute > views_minute:
+                old_views, views_minute = cell.views, minute
+            old_high = cell.higher or cell.audience
+            if old_high is not None and old_high > old_peak:
+                old_peak = old_high
+        if peak > old_peak:
+            self.peak_sum += peak - old_peak
+        if views is not None:
+            self.views += views - (old_joins if old_views is None else old_views)
+        elif old_views is None:
+            self.views += joins
+        self._add_status(before, row, viewers)
+
+    # -- any other -------------------------------------------------------------------------------
 
     def retract_row(self, before: RowSnapshot, row: Row) -> None:
         """Take away all that a row had added before a batch that moves it to other scopes.
@@ -276,6 +396,21 @@ class Delta(msgspec.Struct, gc=False):
         if level is not None:
             audience[gone] = audience.get(gone, 0) - sign * level
             known[gone] = known.get(gone, 0) - sign
+
+
+def _observed_until(row: Row, last: int) -> tuple[int, int | None]:
+    """The newest observed minute up to `last`, and its audience; None without."""
+    cells = row.cells
+    cell = cells.get(last)
+    if cell is not None and cell.audience is not None:
+        return last, cell.audience
+    observed = [
+        minute for minute, cell in cells.items() if minute <= last and cell.audience is not None
+    ]
+    if observed:
+        newest = max(observed)
+        return newest, cells[newest].audience
+    return row.last_observed, row.last_audience
 
 
 def add_to_groups(

@@ -21,6 +21,7 @@ reading where that is 0 or -1.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -59,7 +60,8 @@ class AcceptResult(msgspec.Struct, gc=False):
             it the contract's word: of a broadcast without an end each event counts.
         minute: Greatest last minute of the span after any of them; -1 if none was accepted.
         timestamp: Newest Kafka timestamp of accepted ones, in milliseconds; -1 without.
-        former: The venues and programmes that it left, each with the greatest last minute there.
+        former: The venues and programmes that it left, each with the greatest last minute that the
+            batch saw there.
     """
 
     stopped: int
@@ -217,6 +219,8 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             sealed_until: The last minute that is closed to it.
         """
         minute = at // MINUTE
+        viewers = event.viewers
+        folded_until = minute - rules.lateness
         row = Row(
             rules.lateness,
             rules.carry,
@@ -228,12 +232,35 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             minute,
             at,
             at,
-            max(sealed_until, minute - rules.lateness),
+            max(folded_until, sealed_until),
             {},
             timestamp,
+            event.venue,
+            -1 if event.venue is None else at,
+            event.programme,
+            -1 if event.programme is None else at,
+            event.title,
+            -1 if event.title is None else at,
+            1,
         )
-        row._choose_label(event, at)
-        row._apply(event, at, minute, timestamp)
+        if viewers is not None:
+            row.fresh, row.viewers_timestamp = True, timestamp
+            if viewers:
+                row.watched_at, row.shown = at, minute
+        else:
+            row.shown = minute
+        if event.kind != "sample":
+            row._note_border(event, at)
+            if viewers is None and event.joins is None and event.views is None:
+                return row
+        row.cells[minute] = Cell(
+            event.revision,
+            None if viewers is None else at - minute * MINUTE,
+            viewers,
+            None,
+            event.joins,
+            event.views,
+        )
         return row
 
     @staticmethod
@@ -257,7 +284,8 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         row = Row.new(*events[0], rules, run, sealed_until)
         result = AcceptResult(len(events), minute=row.newest, timestamp=events[0][2], last_busy=0)
         result.publish = row.ended is not None
-        row._accept(events, 1, None, result)  # noqa: SLF001  # a row of our own
+        if len(events) > 1:
+            row._accept(events, 1, None, result)  # noqa: SLF001  # a row of our own
         return row, result
 
     # -- events ----------------------------------------------------------------------------------
@@ -285,8 +313,10 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         before: RowSnapshot | None,
         result: AcceptResult,
     ) -> None:
+        if self.ended is None and not self.final:
+            place = self._accept_plain(events, place, before, result)
         known: Figures | None = None
-        for number in range(place, len(events)):
+        for number in range(place, result.stopped):
             event, at, _ = events[number]
             minute = at // MINUTE
             if minute <= self.sealed:
@@ -298,7 +328,111 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
                 return
             known = self._accept_one(number, events[number], before, result, known)
 
-    def _accept_one(  # noqa: C901, PLR0912  # one event, in the order of the contract
+    def _accept_plain(  # noqa: C901, PLR0912, PLR0915  # one loop: calls would cost as much
+        self,
+        events: Sequence[TimedEvent],
+        place: int,
+        before: RowSnapshot | None,
+        result: AcceptResult,
+    ) -> int:
+        """Take in events of a row that never ended and is not final, up to one that ends it.
+
+        The hot path: the usual case calls nothing but `Cell`.
+
+        Returns:
+            The place of the first that was not taken.
+        """
+        cells, newest, newest_at = self.cells, self.newest, self.newest_at
+        earliest_at, watched_at, shown = self.earliest_at, self.watched_at, self.shown
+        venue, programme = self.venue, self.programme
+        label_at = max(self.venue_at, self.programme_at)
+        lateness = self.lateness
+        sealed = max(newest - lateness, self.sealed_until)
+        gap_end = (newest if shown < 0 else shown) + self.run_gap
+        viewers_timestamp, greatest = self.viewers_timestamp, result.timestamp
+        old_newest = -1 if before is None else before.newest
+        accepted, last = 0, -1
+        for number, (event, at, timestamp) in enumerate(
+            islice(events, place, None) if place else events, place
+        ):
+            kind = event.kind
+            if kind == "ended":
+                break
+            minute = at // MINUTE
+            if minute <= sealed:
+                self.late += 1
+                result.late.append(number)
+                continue
+            if minute > gap_end and _shows(event):
+                result.stopped = number
+                break
+            if (
+                at < label_at
+                or ((name := event.venue) is not None and name != venue)
+                or ((name := event.programme) is not None and name != programme)
+            ):
+                self._label(event, at, newest, result, is_open=earliest_at // MINUTE > sealed)
+                venue, programme = self.venue, self.programme
+                label_at = max(self.venue_at, self.programme_at)
+            if minute > newest:
+                # Nothing was said of it yet.
+                newest, newest_at, cell = minute, at, None
+                line = minute - lateness
+                if line > sealed:  # noqa: PLR1730  # max() would call a function
+                    sealed = line
+            else:
+                cell = cells.get(minute)
+                if minute <= old_newest and before is not None:
+                    before.cells.setdefault(minute, cell)
+                if at > newest_at:
+                    newest_at = at
+                elif at < earliest_at:
+                    earliest_at = at
+            viewers = event.viewers
+            if viewers is not None:
+                if timestamp > viewers_timestamp:  # noqa: PLR1730  # as above
+                    viewers_timestamp = timestamp
+                self.fresh = True
+                if viewers and at > watched_at:
+                    watched_at = at
+            if minute > shown and viewers != 0:
+                shown = minute
+                gap_end = minute + self.run_gap
+            elif shown < 0:
+                gap_end = newest + self.run_gap
+            last = number
+            accepted += 1
+            if timestamp > greatest:  # noqa: PLR1730  # as above
+                greatest = timestamp
+            if event.title is not None:
+                self._note_title(event.title, at)
+            if kind != "sample":
+                self._note_border(event, at)
+                if viewers is None and event.joins is None and event.views is None:
+                    continue
+            if cell is None or event.revision > cell.revision:
+                cells[minute] = Cell(
+                    event.revision,
+                    None if viewers is None else at - minute * MINUTE,
+                    viewers,
+                    None,
+                    event.joins,
+                    event.views,
+                )
+            elif event.revision == cell.revision:
+                cells[minute] = cell.join(event, at - minute * MINUTE)
+        else:
+            number = len(events)
+        self.newest, self.newest_at, self.earliest_at = newest, newest_at, earliest_at
+        self.watched_at, self.shown = watched_at, shown
+        self.viewers_timestamp = viewers_timestamp
+        if accepted:
+            self.events += accepted
+            self.timestamp = events[last][2]
+            result.timestamp, result.minute, result.last_busy = greatest, newest, last
+        return number
+
+    def _accept_one(
         self,
         place: int,
         timed: TimedEvent,
@@ -315,16 +449,8 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         if before is not None and minute <= before.newest:
             before.cells.setdefault(minute, self.cells.get(minute))
         label, title = (self.venue, self.programme), self.title
-        last_minute = self.last_minute
-        if self.earliest_at // MINUTE > self.sealed:
-            self._choose_label(event, at)
-            if (self.venue, self.programme) != label:
-                result.former.append((*label, last_minute))
-                result.minute = -1
-        elif (event.venue is not None and event.venue != self.venue) or (
-            event.programme is not None and event.programme != self.programme
-        ):
-            result.relabelled += 1
+        is_open = self.earliest_at // MINUTE > self.sealed
+        self._label(event, at, self.last_minute, result, is_open=is_open)
         self._apply(event, at, minute, timestamp)
         ended = self.ended_at
         result.timestamp = max(result.timestamp, timestamp)
@@ -351,6 +477,30 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             else:
                 result.live_again = None
         return known if self.final or ended is not None else None
+
+    def _label(
+        self, event: ViewerEvent, at: int, minute: int, result: AcceptResult, *, is_open: bool
+    ) -> None:
+        """Take an event's venue and programme, or count that they are others.
+
+        Args:
+            event: The event, which is not taken yet.
+            at: Its `at`.
+            minute: The last minute of the span.
+            result: What becomes of the batch.
+            is_open: Whether no minute of an accepted event is sealed.
+        """
+        label = (self.venue, self.programme)
+        if is_open:
+            self._choose_label(event, at)
+            if (self.venue, self.programme) != label:
+                result.former.append((*label, max(minute, result.minute)))
+                result.minute = -1
+        else:
+            venue, programme = event.venue, event.programme
+            result.relabelled += (venue is not None and venue != label[0]) or (
+                programme is not None and programme != label[1]
+            )
 
     def _choose_label(self, event: ViewerEvent, at: int) -> None:
         """Take an event's venue and programme while none of it is sealed."""
@@ -384,11 +534,8 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
                 self.watched_at = at
         if viewers != 0 and minute > self.shown:
             self.shown = minute
-        title = event.title
-        if title is not None and (
-            at > self.title_at or (at == self.title_at and title > (self.title or ""))
-        ):
-            self.title, self.title_at = title, at
+        if event.title is not None:
+            self._note_title(event.title, at)
         if event.kind != "sample":
             self._note_border(event, at)
             if viewers is None and event.joins is None and event.views is None:
@@ -406,6 +553,10 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             )
         elif event.revision == cell.revision:
             cells[minute] = cell.join(event, at - minute * MINUTE)
+
+    def _note_title(self, title: str, at: int) -> None:
+        if at > self.title_at or (at == self.title_at and title > (self.title or "")):
+            self.title, self.title_at = title, at
 
     def _note_border(self, event: ViewerEvent, at: int) -> None:
         if event.kind == "started":
@@ -519,6 +670,13 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         first = -1 if started is None else started // MINUTE
         if span is None and first <= line:
             span = self.span = Totals(first - 1 if started is not None else self.folded_until)
+        if past is None and span is not None and span.until >= first:
+            span.append_all([(minute, cells.pop(minute)) for minute in sealed], carry)
+            span.carry_to(line, carry)
+            span.prune(self.newest)
+            if span.last_observed > self.last_observed:
+                self.last_observed, self.last_audience = span.last_observed, span.last_audience
+            return
         for minute in sealed:
             cell = cells.pop(minute)
             audience = cell.audience

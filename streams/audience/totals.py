@@ -123,6 +123,64 @@ class Totals(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=Fal
             high = audience
         self._observe(minute, audience, high, carry)
 
+    def append_all(  # noqa: C901, PLR0912  # one loop: calls would cost as much as its work
+        self, minutes: list[tuple[int, Cell]], carry: int
+    ) -> None:
+        """Append minutes after `until` in their order, none of which is a border of the span.
+
+        The hot path of `append`: it comes to the same.
+
+        Args:
+            minutes: Those of which something was said, with what was said.
+            carry: For how many minutes an audience stands in.
+        """
+        last, level, peak, held = (
+            self.last_observed,
+            self.last_audience,
+            self.peak,
+            self.peak_held,
+        )
+        observed = viewer_minutes = joins = 0
+        recent = self.recent
+        for minute, cell in minutes:
+            if cell.joins is not None:
+                joins += cell.joins
+            if cell.views is not None:
+                self.views = cell.views
+            audience = cell.audience
+            if audience is None:
+                continue
+            gap = minute - last
+            if level is None:
+                self.first_observed, self.first_viewers = minute, audience
+            else:
+                if gap <= carry + 1:
+                    lesser = level if level < audience else audience  # noqa: FURB136  # a call costs
+                    if lesser > held:  # noqa: PLR1730  # likewise
+                        held = lesser
+                if gap > 1:
+                    self.last_observed, self.last_audience = last, level
+                    self.carry_to(minute - 1, carry)
+            if audience and self.first_audience is None:
+                self.first_audience, self.first_audience_minute = audience, minute
+            last, level = minute, audience
+            self.until = minute
+            observed += 1
+            viewer_minutes += audience
+            high = audience if cell.higher is None else cell.higher
+            if peak is None or high > peak:
+                peak, self.peak_minute = high, minute
+            while recent:
+                when, other = recent.popitem()
+                if other > high:
+                    recent[when] = other
+                    break
+            recent[minute] = high
+        self.last_observed, self.last_audience, self.peak, self.peak_held = last, level, peak, held
+        self.observed += observed
+        self.viewer_minutes += viewer_minutes
+        self.joins += joins
+
     def _observe(self, minute: int, audience: int, high: int, carry: int) -> None:
         last = self.last_audience
         if last is None:
