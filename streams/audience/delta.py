@@ -160,27 +160,32 @@ class Delta(msgspec.Struct, gc=False):
             row: The row, with the events of the batch accepted.
             result: What became of them.
         """
-        self.note(result.minute, result.timestamp)
-        if not result.accepted:
-            return
+        if result.minute < 0:
+            return  # none was accepted
+        if result.minute > self.minute:  # noqa: PLR1730  # max() would call a function
+            self.minute = result.minute
+        if result.timestamp > self.timestamp:  # noqa: PLR1730  # as above
+            self.timestamp = result.timestamp
+        started = row.started
         if before.newest < 0:
             self.broadcasts += 1
-            if len(row.cells) == 1 and row.started is None and row.ended is None:
+            if started is None and row.ended is None and len(row.cells) == 1:
                 self._add_new_row(row)
                 return
         elif (
-            not before.cells
-            and before.ended_at is None
+            before.ended_at is None
+            and started == before.started
             and row.past_end is None
-            and row.started == before.started
             and (row.ended is None or row.ended_at is None)
-            and (
-                row.started is None
-                or (row.span is not None and row.span.last_observed == row.last_observed)
-            )
         ):
-            self._add_appended(before, row)
-            return
+            first = min(before.cells) if before.cells else before.newest + 1
+            base = _observed_until(row, first - 1)
+            if started is None or _is_after_start(row, started, first, base[0]):
+                if before.cells:
+                    self._add_changed(before, row, first, base)
+                else:
+                    self._add_appended(before, row, base)
+                return
         now = view(row)
         if before.newest >= 0:
             was = _view_before(before, row)
@@ -217,20 +222,21 @@ class Delta(msgspec.Struct, gc=False):
         self.fresh += row.fresh
 
     def _add_appended(  # noqa: C901, PLR0912, PLR0915  # one loop: calls would cost as much
-        self, before: RowSnapshot, row: Row
+        self, before: RowSnapshot, row: Row, base: tuple[int, int | None]
     ) -> None:
         """Add a row that has new cells past what was its newest minute, no end, the same start.
 
-        The start is none, or folded as all is that was observed before it: so scopes and the span
-        see the same.
+        Args:
+            before: The row before the batch.
+            row: The row.
+            base: Its newest observed minute before, in scopes and in the span, and its audience.
         """
         audience, known = self.audience, self.known
         cells, carry, old_newest = row.cells, row.carry, before.newest
         viewer_minutes = joins = peak = 0
         views: int | None = None
-        views_minute = -1
         # The audience that stands, since when it is not counted yet, and where it is carried to.
-        last, level = _observed_until(row, old_newest)
+        last, level = base
         viewers = level
         since, end = old_newest + 1, last + carry + 1
         if level is not None:
@@ -271,12 +277,16 @@ class Delta(msgspec.Struct, gc=False):
             audience[end] = audience.get(end, 0) - level
             known[end] = known.get(end, 0) - 1
         self.viewer_minutes += viewer_minutes
-        self.joins += joins
-        span = row.span
+        self._add_status(before, row, viewers)
+        span, started = row.span, row.started
+        if started is not None and started // MINUTE > row.folded_until:
+            self._add_rest(row, old_newest + 1, (joins, views, peak), (0, None, 0))
+            return
         if span is None:
             old_views, old_joins, old_peak = None, 0, 0
         else:
             old_views, old_joins, old_peak = span.views, span.joins, span.peak or 0
+        views_minute = -1
         for minute, cell in islice(cells.items(), before.count):
             if cell.joins is not None:
                 old_joins += cell.joins
@@ -285,13 +295,143 @@ class Delta(msgspec.Struct, gc=False):
             old_high = cell.higher or cell.audience
             if old_high is not None and old_high > old_peak:
                 old_peak = old_high
+        self.joins += joins
         if peak > old_peak:
             self.peak_sum += peak - old_peak
         if views is not None:
             self.views += views - (old_joins if old_views is None else old_views)
         elif old_views is None:
             self.views += joins
-        self._add_status(before, row, viewers)
+
+    def _add_changed(
+        self, before: RowSnapshot, row: Row, first: int, base: tuple[int, int | None]
+    ) -> None:
+        """Add a row of which minutes from `first` on changed, without an end, the same start.
+
+        Args:
+            before: The row before the batch.
+            row: The row.
+            first: The earliest minute that changed, after that of a start.
+            base: Its newest observed minute before, in scopes and in the span, and its audience.
+        """
+        now = sorted([minute for minute in row.cells if minute >= first])
+        was = dict(before.cells)
+        for minute in now:
+            if minute <= before.newest:
+                was.setdefault(minute, row.cells[minute])
+        old = [(minute, cell) for minute in sorted(was) if (cell := was[minute]) is not None]
+        then = self._add_tail(row, old, before.newest, first, base, -1)
+        tail = self._add_tail(
+            row, [(minute, row.cells[minute]) for minute in now], row.newest, first, base, 1
+        )
+        self._add_rest(row, first, tail[:3], then[:3])
+        self._add_status(before, row, tail[3])
+
+    def _add_tail(
+        self,
+        row: Row,
+        told: list[tuple[int, Cell]],
+        newest: int,
+        first: int,
+        base: tuple[int, int | None],
+        sign: int,
+    ) -> tuple[int, int | None, int, int | None]:
+        """Add the minutes from `first` on, of a row without an end.
+
+        Args:
+            row: The row.
+            told: Those of which something was said, in their order.
+            newest: The newest minute of the row.
+            first: The first minute.
+            base: The newest observed minute before `first`, and its audience.
+            sign: 1, or -1 to take them away.
+
+        Returns:
+            Their joins, the newest views, the peak, and the newest audience; `base`'s without one.
+        """
+        audience, known, carry = self.audience, self.known, row.carry
+        viewer_minutes = joins = peak = 0
+        views: int | None = None
+        last, level = base
+        viewers = level
+        since, end = first, last + carry + 1
+        if end <= first:
+            level = None
+        for minute, cell in told:
+            if cell.joins is not None:
+                joins += cell.joins
+            if cell.views is not None:
+                views = cell.views
+            now = cell.audience
+            if now is None:
+                continue
+            high = cell.higher or now
+            if high > peak:  # noqa: PLR1730  # max() would call a function
+                peak = high
+            if level is not None and minute < end:
+                viewer_minutes += level * (minute - since)
+                audience[minute] = audience.get(minute, 0) + sign * (now - level)
+            else:
+                if level is not None:
+                    viewer_minutes += level * (end - since)
+                    audience[end] = audience.get(end, 0) - sign * level
+                    known[end] = known.get(end, 0) - sign
+                audience[minute] = audience.get(minute, 0) + sign * now
+                known[minute] = known.get(minute, 0) + sign
+            viewers = level = now
+            since, end = minute, minute + carry + 1
+        if level is not None:
+            viewer_minutes += level * (min(newest + 1, end) - since)
+            audience[end] = audience.get(end, 0) - sign * level
+            known[end] = known.get(end, 0) - sign
+        self.viewer_minutes += sign * viewer_minutes
+        return joins, views, peak, viewers
+
+    def _add_rest(  # noqa: C901  # one loop over the minutes
+        self,
+        row: Row,
+        first: int,
+        now: tuple[int, int | None, int],
+        then: tuple[int, int | None, int],
+    ) -> None:
+        """Add joins, views and peak of minutes from `first` on, which the minutes before decide.
+
+        Args:
+            row: The row.
+            first: A minute after that of a start; those before it did not change.
+            now: Joins, the newest views and the peak from it on.
+            then: The same as they were.
+        """
+        started, span = row.started, row.span
+        start_minute = -1 if started is None else started // MINUTE
+        if span is None or start_minute > row.folded_until:
+            views, joins, peak = None, 0, 0
+        else:
+            views, joins, peak = span.views, span.joins, span.peak or 0
+        views_minute = -1
+        for minute, cell in row.cells.items():
+            if minute >= first or minute < start_minute:
+                continue
+            if cell.joins is not None:
+                joins += cell.joins
+            if cell.views is not None and minute > views_minute:
+                views, views_minute = cell.views, minute
+            high = cell.higher or cell.audience
+            if high is not None and high > peak:
+                if minute == start_minute:
+                    if minute * MINUTE + (cell.at or 0) < (started or 0):
+                        continue
+                    high = cell.audience or 0
+                peak = max(peak, high)
+        now_joins, now_views, now_peak = now
+        then_joins, then_views, then_peak = then
+        self.joins += now_joins - then_joins
+        self.peak_sum += max(now_peak, peak) - max(then_peak, peak)
+        if now_views is None:
+            now_views = joins + now_joins if views is None else views
+        if then_views is None:
+            then_views = joins + then_joins if views is None else views
+        self.views += now_views - then_views
 
     # -- any other -------------------------------------------------------------------------------
 
@@ -411,6 +551,30 @@ def _observed_until(row: Row, last: int) -> tuple[int, int | None]:
         newest = max(observed)
         return newest, cells[newest].audience
     return row.last_observed, row.last_audience
+
+
+def _is_after_start(row: Row, started: int, first: int, observed: int) -> bool:
+    """Whether scopes and the span see the same of the minutes from `first` on.
+
+    Args:
+        row: The row.
+        started: The start that a `started` gives.
+        first: A minute.
+        observed: The newest observed minute before it; -1 without.
+    """
+    start_minute = started // MINUTE
+    if first <= start_minute:
+        return False
+    if observed < 0 or observed > start_minute:
+        return True
+    cell = row.cells.get(observed)
+    if cell is not None:
+        return observed == start_minute and observed * MINUTE + (cell.at or 0) >= started
+    return (
+        row.span is not None
+        and start_minute <= row.folded_until
+        and row.span.last_observed == observed
+    )
 
 
 def add_to_groups(

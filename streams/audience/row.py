@@ -303,7 +303,13 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             What became of them.
         """
         result = AcceptResult(len(events))
-        self._accept(events, 0, before, result)
+        if self.ended is None and not self.final:
+            place = self._accept_plain(events, 0, before, result)
+            if place == result.stopped:
+                return result
+            self._accept(events, place, before, result)
+        else:
+            self._accept(events, 0, before, result)
         return result
 
     def _accept(
@@ -347,7 +353,9 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         venue, programme = self.venue, self.programme
         label_at = max(self.venue_at, self.programme_at)
         lateness = self.lateness
-        sealed = max(newest - lateness, self.sealed_until)
+        sealed = newest - lateness
+        if sealed < self.sealed_until:  # noqa: PLR1730  # max() would call a function
+            sealed = self.sealed_until
         gap_end = (newest if shown < 0 else shown) + self.run_gap
         viewers_timestamp, greatest = self.viewers_timestamp, result.timestamp
         old_newest = -1 if before is None else before.newest
@@ -712,10 +720,9 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         until = self.folded_until
 
         def carried_to(end: int) -> None:
-            if audience is not None:
+            if audience:
                 for minute in range(max(until, last, past.minute) + 1, min(last + carry, end) + 1):
-                    if audience or not held:
-                        held[minute] = (audience, 1)
+                    held[minute] = (audience, 1)
 
         for minute in sealed:
             cell = self.cells[minute]
