@@ -152,7 +152,9 @@ class Delta(msgspec.Struct, gc=False):
         self.minute = max(self.minute, minute)
         self.timestamp = max(self.timestamp, timestamp)
 
-    def add_row(self, before: RowSnapshot, row: Row, result: AcceptResult) -> None:
+    def add_row(  # noqa: C901  # it decides which way is right and cheap
+        self, before: RowSnapshot, row: Row, result: AcceptResult
+    ) -> None:
         """Add what a batch has changed in a row that stays in its scopes; before it is folded.
 
         Args:
@@ -179,7 +181,12 @@ class Delta(msgspec.Struct, gc=False):
             and (row.ended is None or row.ended_at is None)
         ):
             first = min(before.cells) if before.cells else before.newest + 1
-            base = _observed_until(row, first - 1)
+            cell = row.cells.get(first - 1)
+            base: tuple[int, int | None] = (
+                _observed_until(row, first - 1)
+                if cell is None or cell.audience is None
+                else (first - 1, cell.audience)
+            )
             if started is None or _is_after_start(row, started, first, base[0]):
                 if before.cells:
                     self._add_changed(before, row, first, base)
@@ -277,7 +284,12 @@ class Delta(msgspec.Struct, gc=False):
             audience[end] = audience.get(end, 0) - level
             known[end] = known.get(end, 0) - 1
         self.viewer_minutes += viewer_minutes
-        self._add_status(before, row, viewers)
+        had = row.contribution
+        if had is None or viewers is None or not before.is_live:
+            self._add_status(before, row, viewers)
+        else:  # it goes on as it was
+            self.viewers += viewers - had
+            row.contribution = viewers
         span, started = row.span, row.started
         if started is not None and started // MINUTE > row.folded_until:
             self._add_rest(row, old_newest + 1, (joins, views, peak), (0, None, 0))
@@ -541,9 +553,6 @@ class Delta(msgspec.Struct, gc=False):
 def _observed_until(row: Row, last: int) -> tuple[int, int | None]:
     """The newest observed minute up to `last`, and its audience; None without."""
     cells = row.cells
-    cell = cells.get(last)
-    if cell is not None and cell.audience is not None:
-        return last, cell.audience
     observed = [
         minute for minute, cell in cells.items() if minute <= last and cell.audience is not None
     ]

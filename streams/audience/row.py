@@ -359,16 +359,17 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         gap_end = (newest if shown < 0 else shown) + self.run_gap
         viewers_timestamp, greatest = self.viewers_timestamp, result.timestamp
         old_newest = -1 if before is None else before.newest
-        accepted, last = 0, -1
+        fresh, last = self.fresh, -1
         for number, (event, at, timestamp) in enumerate(
             islice(events, place, None) if place else events, place
         ):
-            kind = event.kind
-            if kind == "ended":
+            is_sample = event.kind == "sample"
+            if not is_sample and event.kind == "ended":
                 break
             minute = at // MINUTE
             if minute <= sealed:
                 self.late += 1
+                self.events -= 1  # all are counted below
                 result.late.append(number)
                 continue
             if minute > gap_end and _shows(event):
@@ -400,7 +401,7 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             if viewers is not None:
                 if timestamp > viewers_timestamp:  # noqa: PLR1730  # as above
                     viewers_timestamp = timestamp
-                self.fresh = True
+                fresh = True
                 if viewers and at > watched_at:
                     watched_at = at
             if minute > shown and viewers != 0:
@@ -409,12 +410,11 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             elif shown < 0:
                 gap_end = newest + self.run_gap
             last = number
-            accepted += 1
             if timestamp > greatest:  # noqa: PLR1730  # as above
                 greatest = timestamp
             if event.title is not None:
                 self._note_title(event.title, at)
-            if kind != "sample":
+            if not is_sample:
                 self._note_border(event, at)
                 if viewers is None and event.joins is None and event.views is None:
                     continue
@@ -434,8 +434,9 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         self.newest, self.newest_at, self.earliest_at = newest, newest_at, earliest_at
         self.watched_at, self.shown = watched_at, shown
         self.viewers_timestamp = viewers_timestamp
-        if accepted:
-            self.events += accepted
+        self.events += number - place
+        self.fresh = fresh
+        if last >= 0:
             self.timestamp = events[last][2]
             result.timestamp, result.minute, result.last_busy = greatest, newest, last
         return number
@@ -709,9 +710,7 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             past.after.carry_to(line, carry)
             past.after.prune(self.newest)
 
-    def _hold(  # noqa: C901  # one loop over what a minute may be
-        self, past: PastEnd, sealed: list[int], line: int
-    ) -> None:
+    def _hold(self, past: PastEnd, sealed: list[int], line: int) -> None:
         """Note what scopes are not told of the minutes that are now folded past the end."""
         ended = self.ended_at
         assert ended is not None, "what is past an end that does not stand was released"

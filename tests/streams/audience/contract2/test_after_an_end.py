@@ -46,7 +46,20 @@ MOVED = [(20, {"kind": "ended"}), (21, {"viewers": 0})]
 @pytest.mark.parametrize("then", [RESUMED, MOVED])
 @pytest.mark.parametrize(
     "before",
-    [[], samples(0, 4, 0), samples(0, 4, 7), samples(0, 1, 7), [(5, {"viewers": 8})]],
+    [
+        [],
+        samples(0, 4, 0),
+        samples(0, 4, 7),
+        samples(0, 1, 7),
+        [(5, {"viewers": 8})],
+        # A start in the minute of the end.
+        [(5, {"viewers": 50, "second": 5}), (5, {"kind": "started", "second": 10})],
+        [
+            (4, {"viewers": 60}),
+            (5, {"viewers": 50, "second": 5}),
+            (5, {"kind": "started", "second": 10, "viewers": 8}),
+        ],
+    ],
 )
 @pytest.mark.parametrize(
     "after",
