@@ -1,17 +1,19 @@
 """What is published of broadcasts and scopes from contract 2 on (sections 3, 4 and 7).
 
-These structs take the place of those in `streams.summaries`, at once with the agents.
+These structs take the place of those of the same names in `streams.summaries`, at once with the
+agents.
 """
 
 from typing import Annotated
 
 import msgspec
+import orjson
 from msgspec import Meta
 
 from streams.summaries import Average, Count, Minute, Ratio, ScopeKind, Status, Time
 
 
-class RunSummary(msgspec.Struct, gc=False):
+class BroadcastSummary(msgspec.Struct, gc=False):
     """Figures of one run of a broadcast; the last summary for a key is right, each restates all.
 
     `viewer_minutes` are viewers times minutes: 380,000 viewers for 120 minutes are 45,600,000.
@@ -50,7 +52,7 @@ class RunSummary(msgspec.Struct, gc=False):
     late: Count
 
 
-class LiveScopeSummary(msgspec.Struct, gc=False):
+class ScopeSummary(msgspec.Struct, gc=False):
     """Figures of a set of broadcasts: the world, a platform, a venue or a programme.
 
     `viewers` is the sum now, of broadcasts that are live and have told their viewers of late.
@@ -69,3 +71,34 @@ class LiveScopeSummary(msgspec.Struct, gc=False):
     views: Count
     broadcasts: Count
     live: Count
+
+
+def encode(summary: BroadcastSummary | ScopeSummary) -> bytes:
+    """A summary as JSON, its fields in their order.
+
+    Raises:
+        TypeError: a number has more than 64 bits.
+    """
+    return orjson.dumps(msgspec.structs.asdict(summary))
+
+
+_broadcast_summary = msgspec.json.Decoder(BroadcastSummary)
+_scope_summary = msgspec.json.Decoder(ScopeSummary)
+
+
+def decode_broadcast_summary(value: bytes) -> BroadcastSummary:
+    """The summary that a record of broadcast-summaries holds.
+
+    Raises:
+        msgspec.DecodeError: it is not JSON, or no such summary.
+    """
+    return _broadcast_summary.decode(value)
+
+
+def decode_scope_summary(value: bytes) -> ScopeSummary:
+    """The summary that a record of scope-summaries holds.
+
+    Raises:
+        msgspec.DecodeError: it is not JSON, or no such summary.
+    """
+    return _scope_summary.decode(value)

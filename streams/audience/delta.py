@@ -152,9 +152,7 @@ class Delta(msgspec.Struct, gc=False):
         self.minute = max(self.minute, minute)
         self.timestamp = max(self.timestamp, timestamp)
 
-    def add_row(  # noqa: C901  # it decides which way is right and cheap
-        self, before: RowSnapshot, row: Row, result: AcceptResult
-    ) -> None:
+    def add_row(self, before: RowSnapshot, row: Row, result: AcceptResult) -> None:
         """Add what a batch has changed in a row that stays in its scopes; before it is folded.
 
         Args:

@@ -62,12 +62,11 @@ def span_totals(row: Row, seen: View) -> Totals:
         totals = Totals(folded) if row.span is None else row.span.copy()
         past = row.past_end
         if past is not None:
-            stands = ended is not None and last <= folded
             if past.cell is not None:
-                totals.append(past.minute, past.cell, carry, started, ended if stands else None)
+                totals.append(past.minute, past.cell, carry, started, ended)
             totals.carry_to(past.minute, carry)
-            if stands:
-                return totals
+            if ended is not None and last <= folded:
+                return totals  # it stands
             totals.merge(past.after, carry)
     cells = seen.cells
     for minute in sorted(cells):

@@ -9,7 +9,7 @@ import msgspec
 from streams.audience.bounds import LARGEST_SUM
 from streams.audience.open_minutes import span_totals, view, waiting_peak
 from streams.audience.totals import MAX_WINDOW
-from streams.run_summaries import RunSummary
+from streams.run_summaries import BroadcastSummary
 from streams.summaries import minute_text, number, time_text
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def compute_figures(row: Row) -> Figures:
 
 def summary(
     platform: str, broadcast: str, row: Row, status: Status, figures: Figures | None = None
-) -> RunSummary:
+) -> BroadcastSummary:
     """What is published of a run.
 
     Args:
@@ -162,7 +162,7 @@ def summary(
         figures: Its figures, if they are known; else those of now.
     """
     now = compute_figures(row) if figures is None else figures
-    return RunSummary(
+    return BroadcastSummary(
         platform=platform,
         broadcast=broadcast,
         run=_minute_text(now.run),

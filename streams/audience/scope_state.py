@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from streams.audience.bounds import LARGEST_SUM, held
-from streams.run_summaries import LiveScopeSummary
+from streams.run_summaries import ScopeSummary
 from streams.summaries import minute_text
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def _sums(head: ScopeHead) -> tuple[int | None, ...]:
 _minute_text = lru_cache(maxsize=4_096)(minute_text)
 
 
-def scope_summary(name: str, head: ScopeHead) -> LiveScopeSummary:
+def scope_summary(name: str, head: ScopeHead) -> ScopeSummary:
     """What is published of a scope that has had an event.
 
     Args:
@@ -291,7 +291,7 @@ def scope_summary(name: str, head: ScopeHead) -> LiveScopeSummary:
     """
     kind, _, name = name.partition(":")
     peak = head.peak()
-    return LiveScopeSummary(
+    return ScopeSummary(
         scope=kind,  # type: ignore[arg-type]  # the kinds are those that the agents write
         name=name,
         minute=_minute_text(head.minute),

@@ -7,7 +7,6 @@ of the tests: the first two are those of the twin.
 from contract2.reading import check, read
 from contract2.rules import Settings
 
-from streams import rfc3339
 from streams.audience.delta import NO_ROW, Delta, add_to_groups, snapshot
 from streams.audience.minute import MINUTE
 from streams.audience.row import Row
@@ -16,7 +15,7 @@ from streams.audience.row_figures import compute_figures, summary
 from streams.audience.rules import Rules
 from streams.audience.runs import Tombstone, begins_run, gap_end, summary_key
 from streams.audience.scope_delta import ScopeDelta
-from streams.audience.scope_state import ScopeChunk, ScopeHead, ScopeUpdate, scope_summary
+from streams.audience.scope_state import CHUNK, ScopeChunk, ScopeHead, ScopeUpdate, scope_summary
 from streams.audience.scope_state_codec import (
     decode_delta,
     decode_scope,
@@ -24,6 +23,7 @@ from streams.audience.scope_state_codec import (
     encode_scope,
 )
 from streams.refusals import Refused
+from streams.run_summaries import decode_broadcast_summary, decode_scope_summary, encode
 
 HISTORY = 10**6
 
@@ -93,7 +93,6 @@ class System:
                 if isinstance(state, Row):
                     self._close(key, state)
                 timed = [timed for _, timed in items]
-                # Until the first row goes, nothing tells a run from the first.
                 row, result = Row.begin(timed, rules, run, gap_end(state, rules))
                 self._timers[key] = Timer()
             elif isinstance(state, Tombstone):
@@ -143,6 +142,7 @@ class System:
         told = summary(platform, broadcast, row, self._status(row), figures)
         if figures is not None:
             told.status = "live"
+        told = decode_broadcast_summary(encode(told))
         self.published[summary_key(platform, broadcast, row.run)] = as_dict(told)
         row.note_published()
 
@@ -237,7 +237,18 @@ class System:
 
     def scope(self, name):
         head = self.head(name)
-        return None if head.minute < 0 else as_dict(scope_summary(name, head))
+        if head.minute < 0:
+            return None
+        return as_dict(decode_scope_summary(encode(scope_summary(name, head))))
+
+    def minutes(self, name):
+        """The audiences of a scope's minutes, of those in which one is known."""
+        return {
+            number * CHUNK + offset: audience
+            for (scope, number), value in self.chunks.items()
+            if scope == name
+            for offset, audience in decode_scope(value).minutes.items()
+        }
 
     # -- what comes out --------------------------------------------------------------------------
 
@@ -248,7 +259,3 @@ class System:
         return as_dict(summary(platform, broadcast, row, self._status(row))) | {
             name: getattr(figures, name) for name in ("viewers", "peak_5m", "peak_1h")
         }
-
-
-def minute_text(minute):
-    return rfc3339.text(minute * MINUTE)

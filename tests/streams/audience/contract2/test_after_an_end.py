@@ -51,6 +51,7 @@ MOVED = [(20, {"kind": "ended"}), (21, {"viewers": 0})]
         samples(0, 4, 0),
         samples(0, 4, 7),
         samples(0, 1, 7),
+        samples(4, 4, 7),
         [(5, {"viewers": 8})],
         # A start in the minute of the end.
         [(5, {"viewers": 50, "second": 5}), (5, {"kind": "started", "second": 10})],
@@ -66,6 +67,7 @@ MOVED = [(20, {"kind": "ended"}), (21, {"viewers": 0})]
     [
         [],
         samples(6, 14, 0),
+        samples(6, 6, 5) + samples(8, 14, 0),
         samples(6, 8, 5) + samples(9, 14, 0),
         [(5, {"viewers": 9, **TOLD_AFTER})],
         [(5, {"viewers": 9, **TOLD_AFTER}), *samples(6, 14, 0)],

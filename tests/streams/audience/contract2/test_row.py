@@ -4,14 +4,16 @@ from contract2 import logs
 from contract2.reading import read
 from contract2.rules import Settings
 from contract2.run import Run
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from streams.audience.delta import NO_ROW, Delta, add_to_groups, snapshot
 from streams.audience.row import Row
 from streams.audience.row_codec import decode_row, encode_row
 from streams.audience.row_figures import compute_figures
 from streams.audience.rules import Rules
 from streams.audience.runs import begins_run
+from streams.audience.scope_delta import ScopeDelta
 from streams.refusals import Refused
 
 NAMES = {"first_audience_at": "first_audience_minute", "peak_at": "peak_minute"}
@@ -91,3 +93,67 @@ def test_a_row_has_the_figures_of_the_run(data):
             compare(row, run)
             row = decode_row(encode_row(row))
             compare(row, run)
+
+
+def begun(events, sizes, rules):
+    """A row of one run, batch by batch, and what became of each event."""
+    row, before, deltas, late, busy, relabelled, publish = None, NO_ROW, {}, [], -1, 0, False
+    place = 0
+    for size in sizes:
+        batch = events[place : place + size]
+        if not batch:
+            break
+        if row is None:
+            row, result = Row.begin(batch, rules)
+        else:
+            before = snapshot(row)
+            result = row.accept_all(batch, before)
+        add_to_groups(lambda *group: deltas.setdefault(group, Delta()), before, row, result)
+        row.fold_sealed()
+        row = decode_row(encode_row(row))
+        late += [place + number for number in result.late]
+        busy = busy if result.last_busy < 0 else place + result.last_busy
+        relabelled += result.relabelled
+        publish |= result.publish
+        place += size
+    for delta in deltas.values():
+        delta.timestamp = 0  # a batch's newest, also in scopes that the row left within it
+    changes = {group: ScopeDelta.from_delta(delta) for group, delta in deltas.items()}
+    for change in changes.values():
+        # Of zeros past an end that stood meanwhile only what may be the earliest is told.
+        change.known = {min(change.known): 1} if change.known else {}
+    return row, changes, (late, busy, relabelled, publish)
+
+
+@logs.tried(200)
+@given(st.data())
+def test_batches_make_no_difference(data):
+    """What is kept is a matter of the events alone: the very same row and deltas."""
+    environment = data.draw(st.sampled_from([logs.ONE_RUN, logs.ONE_RUN | logs.CARRY_BY_PLATFORM]))
+    records = data.draw(logs.logs(environment, most=1))
+    events = list(events_of(records))
+    assume(events)
+    _, rules = rules_of(Settings(environment), events[0][0].platform)
+    one = begun(events, [1] * len(events), rules)
+    sizes = data.draw(st.lists(st.integers(1, 9), min_size=len(events), max_size=len(events)))
+    assert begun(events, sizes, rules) == one
+    assert begun(events, [len(events)], rules) == one
+
+
+@logs.tried(200)
+@given(st.data())
+def test_order_within_lateness_and_repetition_make_no_difference(data):
+    environment = logs.ONE_RUN
+    show = data.draw(logs.shows(names=logs.NO_STRAGGLERS, always_named=True))
+    once, twice = data.draw(logs.once_and_twice(environment, show))
+    _, rules = rules_of(Settings(environment), show[0].fields["platform"])
+    rows = []
+    for records in (once, twice, logs.as_told(show)):
+        events = list(events_of(records))
+        row, changes, (late, *_) = begun(events, [3] * len(events), rules)
+        assert not late
+        (change,) = changes.values()
+        figures = compute_figures(row)
+        figures.events = 0
+        rows.append((figures, {m: a for m, a in change.minutes.items() if a}, change.peak_sum))
+    assert rows[0] == rows[1] == rows[2]

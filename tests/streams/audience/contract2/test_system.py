@@ -1,5 +1,7 @@
 """Rows, deltas and scopes against the brute-force system, in any batching."""
 
+from collections import Counter
+
 from contract2 import logs
 from contract2.twin import COUNTS, Twin
 from hypothesis import given
@@ -33,6 +35,13 @@ def compare(system, twin):
     assert sorted(system.heads) == twin.scopes()
     for name in twin.scopes():
         assert system.scope(name) == twin.scope(name), name
+        sums = Counter()
+        for life in twin.runs:
+            if name in life.scopes():
+                sums.update(life.run.in_scopes())
+        minutes = system.minutes(name)
+        assert {m: a for m, a in minutes.items() if a} == {m: a for m, a in sums.items() if a}
+        assert minutes.keys() <= sums.keys()
         active = any(
             life.status == "live" or twin._is_fresh(life) for life in here if name in life.scopes()
         )
