@@ -18,15 +18,15 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         lateness: Minutes after which a minute is sealed, at least 1.
-        carry: For how many minutes an audience stands in where none was observed, from 0.
-        tolerance: For how many minutes after an end viewers do not undo it, from 0.
+        carry: For how many minutes an audience stands in where none was observed, 0 to `MAX_CARRY`.
+        tolerance: For how many minutes after an end viewers do not undo it, 0 to `MAX_TOLERANCE`.
         restart_gap: How many minutes after an end that stands a new run may begin, at least
             `tolerance`.
         run_gap: How many minutes after its newest sign of life a new run of a broadcast without an
             end may begin, at least `restart_gap`.
 
     Raises:
-        ValueError: one of them is too small.
+        ValueError: one of them is too small or too large.
     """
 
     lateness: int
@@ -38,10 +38,14 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
     def __post_init__(self) -> None:
         if self.lateness < 1:
             raise ValueError(f"lateness is {self.lateness} min, must be at least 1")
-        if self.carry < 0:
-            raise ValueError(f"carry is {self.carry} min, must be at least 0")
-        if self.tolerance < 0:
-            raise ValueError(f"tolerance is {self.tolerance} min, must be at least 0")
+        for name, value, most in (
+            ("carry", self.carry, MAX_CARRY),
+            ("tolerance", self.tolerance, MAX_TOLERANCE),
+        ):
+            if value < 0:
+                raise ValueError(f"{name} is {value} min, must be at least 0")
+            if value > most:
+                raise ValueError(f"{name} is {value} min, must be at most {most}")
         if not self.tolerance <= self.restart_gap <= self.run_gap:
             raise ValueError(
                 f"tolerance ({self.tolerance} min), restart_gap ({self.restart_gap} min) and "
