@@ -47,3 +47,47 @@ def raise_if_newer(value: bytes, known: Collection[str], place: str) -> None:
             f"{', '.join(known)}: a newer version has written it; upgrade this worker to that "
             "version or a later one (rolling back needs a rebuild from viewer-events)"
         )
+
+
+#: All that contract version 2 writes, and all that version 1 wrote.
+_KNOWN_2: Final = frozenset({"r2", "t2", "h2", "c2", "d2"})
+_OLD: Final = frozenset({"r1", "t1", "h1", "c1", "d1"})
+
+
+class UnsupportedFormat(LiveAudienceError):
+    """A topic of our own holds what an older version has written, which is not read."""
+
+
+def raise_if_unsupported(value: bytes, known: Collection[str], place: str) -> None:
+    """Say so if it is for its format that a record could not be decoded.
+
+    Args:
+        value: A MessagePack array whose first element names its format, perhaps damaged.
+        known: The formats that belong there.
+        place: Where it comes from, for people.
+
+    Raises:
+        UnsupportedFormat: it names a format of contract version 1.
+        NewerFormat: it names a format that this version does not know.
+        msgspec.DecodeError: it is not even MessagePack.
+    """
+    try:
+        record = msgspec.msgpack.decode(value)
+    except RecursionError:
+        return  # nothing that any version writes is so deep
+    if not (isinstance(record, list) and record and isinstance(record[0], str)):
+        return
+    written = record[0]
+    if written in _OLD:
+        raise UnsupportedFormat(
+            f"{place} holds a record in format {written}, which was written under version 1 of the "
+            f"contract, and this version of live-audience reads {', '.join(known)}: stop all "
+            "workers, start with another AUDIENCE_GROUP or delete the group's internal topics, and "
+            "the figures are rebuilt from viewer-events"
+        )
+    if _FORMAT.fullmatch(written) and written not in _KNOWN_2:
+        raise NewerFormat(
+            f"{place} holds a record in format {written}, and this version of live-audience reads "
+            f"{', '.join(known)}: a newer version has written it; upgrade this worker to that "
+            "version or a later one (rolling back needs a rebuild from viewer-events)"
+        )

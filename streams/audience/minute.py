@@ -37,6 +37,11 @@ class Cell(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=T
     joins: int | None
     views: int | None
 
+    @property
+    def high(self) -> int | None:
+        """Greatest viewers; None if none are known."""
+        return self.audience if self.higher is None else self.higher
+
     def join(self, event: ViewerEvent, offset: int) -> Cell:
         """The cell with another event of its own revision.
 

@@ -1,0 +1,72 @@
+"""Rows, deltas and scopes against the brute-force system, in any batching."""
+
+from collections import Counter
+
+from contract2 import logs
+from contract2.twin import COUNTS, Twin
+from hypothesis import given
+from hypothesis import strategies as st
+from system import System
+
+from streams.audience.row import Row
+
+
+def but_counts(summaries):
+    return {
+        key: {name: value for name, value in summary.items() if name not in COUNTS}
+        for key, summary in summaries.items()
+    }
+
+
+def compare(system, twin):
+    assert but_counts(system.published) == but_counts(twin.last_published())
+    assert system.relabelled == twin.relabelled()
+    here = []
+    for key in system.rows:
+        row = system.state(key)
+        if not isinstance(row, Row):
+            continue
+        life = twin._state[key]
+        here.append(life)
+        assert system.summary(key) == twin.summary(life.key)
+        assert row.contribution == (
+            twin.summary(life.key)["viewers"] if twin.counts_now(life.key) else None
+        )
+    assert sorted(system.heads) == twin.scopes()
+    for name in twin.scopes():
+        assert system.scope(name) == twin.scope(name), name
+        sums = Counter()
+        for life in twin.runs:
+            if name in life.scopes():
+                sums.update(life.run.in_scopes())
+        minutes = system.minutes(name)
+        assert {m: a for m, a in minutes.items() if a} == {m: a for m, a in sums.items() if a}
+        assert minutes.keys() <= sums.keys()
+        active = any(
+            life.status == "live" or twin._is_fresh(life) for life in here if name in life.scopes()
+        )
+        assert system.head(name).is_active == active
+    assert not system.missed
+
+
+@logs.tried(400)
+@given(st.data())
+def test_the_system_does_what_its_twin_does(data):
+    environment = data.draw(logs.environments())
+    actions = data.draw(logs.driven(data.draw(logs.logs(environment))))
+    twin, system = Twin(environment), System(environment, data.draw(st.sampled_from([4, 10**6])))
+    for action in actions:
+        logs.drive(twin, [action])
+        if isinstance(action, logs.Advance):
+            system.advance(action.now, (0,) if action.behind else ())
+            compare(system, twin)
+        else:
+            system.feed(action)
+            if data.draw(st.sampled_from([False] * 4 + [True])):
+                system.end_batch()
+    for days in (1, 301):
+        now = twin.now + days * logs.DAY_MS
+        twin.advance(now)
+        system.advance(now)
+        compare(system, twin)
+    assert system.published == twin.last_published()
