@@ -6,6 +6,7 @@ of the tests: the first two are those of the twin.
 
 from contract2.reading import check, read
 from contract2.rules import Settings
+from streams.refusals import Refused
 
 from streams.audience.delta import NO_ROW, Delta, add_to_groups, snapshot
 from streams.audience.minute import MINUTE
@@ -22,7 +23,6 @@ from streams.audience.scope_state_codec import (
     encode_delta,
     encode_scope,
 )
-from streams.refusals import Refused
 from streams.run_summaries import decode_broadcast_summary, decode_scope_summary, encode
 
 HISTORY = 10**6

@@ -6,6 +6,7 @@ from contract2.rules import Settings
 from contract2.run import Run
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from streams.refusals import Refused
 
 from streams.audience.delta import NO_ROW, Delta, add_to_groups, snapshot
 from streams.audience.row import Row
@@ -14,7 +15,6 @@ from streams.audience.row_figures import compute_figures
 from streams.audience.rules import Rules
 from streams.audience.runs import begins_run
 from streams.audience.scope_delta import ScopeDelta
-from streams.refusals import Refused
 
 NAMES = {"first_audience_at": "first_audience_minute", "peak_at": "peak_minute"}
 
