@@ -22,7 +22,7 @@ from streams.audience.scope_state_codec import (
     encode_delta,
     encode_scope,
 )
-from streams.refusals import Refused
+from streams.rejections import Rejected
 from streams.run_summaries import decode_broadcast_summary, decode_scope_summary, encode
 
 HISTORY = 10**6
@@ -66,7 +66,7 @@ class System:
         try:
             event, at, _ = read(record.value)
             check(record, event, at, self.settings.future_ms, None)
-        except Refused:
+        except Rejected:
             return
         self._batch.append((record, (event, at, record.effective_timestamp)))
 

@@ -14,7 +14,7 @@ from streams.audience.row_figures import compute_figures
 from streams.audience.rules import Rules
 from streams.audience.runs import begins_run
 from streams.audience.scope_delta import ScopeDelta
-from streams.refusals import Refused
+from streams.rejections import Rejected
 
 NAMES = {"first_audience_at": "first_audience_minute", "peak_at": "peak_minute"}
 
@@ -42,7 +42,7 @@ def events_of(records):
     for record in records:
         try:
             event, at, _ = read(record.value)
-        except Refused:
+        except Rejected:
             continue
         yield event, at, record.effective_timestamp
 
