@@ -26,7 +26,7 @@ from agents.pipeline.broadcasts.agent import BroadcastProcessor, broadcasts
 from agents.pipeline.listeners import BroadcastsListener
 from agents.pipeline.scopes.agent import (
     BATCH_RECORDS,
-    HOT_ROWS,
+    CACHED_ROWS,
     ScopeProcessor,
     ScopesListener,
     scopes,
@@ -108,7 +108,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         topics.scope_sums.name,
         changelog=topics.scopes_changelog.name,
         outputs=[topics.scope_summaries.name],
-        rows=lambda: Rows(decode_scope, encode_scope, hot=HOT_ROWS),
+        rows=lambda: Rows(decode_scope, encode_scope, cache_size=CACHED_ROWS),
         settings=scopes_settings(settings),
         listener=ScopesListener(scopes_work, live_scopes, metrics.pipeline, topics.scope_sums.name),
         clock=clock.time,

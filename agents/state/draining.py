@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents import kafka
 from agents.pipeline.broadcasts.agent import BroadcastProcessor
-from agents.pipeline.scopes.agent import HOT_ROWS, ScopeProcessor
+from agents.pipeline.scopes.agent import CACHED_ROWS, ScopeProcessor
 from agents.state.operation import StateError
 from streams import audience
 from streams.audience.scope_codec import decode_scope, encode_scope
@@ -131,7 +131,7 @@ class Drain:
             self._rows = lambda: Rows(audience.decode, audience.encode)
         else:
             self._work = ScopeProcessor(was, Topics.of(was))
-            self._rows = lambda: Rows(decode_scope, encode_scope, hot=HOT_ROWS)
+            self._rows = lambda: Rows(decode_scope, encode_scope, cache_size=CACHED_ROWS)
 
     @property
     def applied(self) -> int:
@@ -223,7 +223,7 @@ class Drain:
             CachedState(self._rows()),
             consumer,
             self._deliver,
-            self._place,
+            self._partition_for,
             self._progress,
             time.time,
             time.monotonic,
@@ -235,5 +235,5 @@ class Drain:
         with batch:
             self._work.work_off(batch)
 
-    def _place(self, topic: str, key: bytes | None) -> int:
+    def _partition_for(self, topic: str, key: bytes | None) -> int:
         return (murmur2(key or b"") & 0x7FFFFFFF) % self._places[topic]

@@ -46,7 +46,7 @@ class Batch(Generic[RowT]):
         topic: The source's topic.
         partition: Its partition.
         records: In their order; none in a tick. Each has `offset`, `timestamp` (ms), `key`, `value`
-            and `headers`: they are those of aiokafka's decoder (see `fetched.py`).
+            and `headers`: they are those of aiokafka's decoder (see `fetch.py`).
         unreadable: What could not be read, in the order of offsets; position and transaction cover
             it as they cover the records.
         rows: The partition's rows; `rows.get(key)` gives one to change.

@@ -26,13 +26,13 @@ from streams.exact.errors import (
     release_frames,
 )
 from streams.exact.failure import Backoff
-from streams.exact.fetched import Taken, take, use_raw_records
-from streams.exact.ledger import TransactionalWriter
+from streams.exact.fetch import Taken, take, use_raw_records
 from streams.exact.limits import Limits
 from streams.exact.portions import Portions
 from streams.exact.position import OPERATION_KEY, Position
 from streams.exact.restore import RestoreResult, restore
 from streams.exact.resume import resume_at
+from streams.exact.writer import TransactionalWriter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from streams.exact.cluster import TopicMetadata
     from streams.exact.failure import Failure
-    from streams.exact.fetched import FetchResponse
+    from streams.exact.fetch import FetchResponse
     from streams.exact.listener import Listener
     from streams.exact.progress import Lag
     from streams.exact.rows import Rows
@@ -138,7 +138,7 @@ class PartitionTask:
         self._settings = settings
         self._source = source
         self._changelog = TopicPartition(changelog, source.partition)
-        self._facts = facts
+        self._metadata = facts
         self._cached = kept
         self._consumer = consumer
         self._deliver = deliver
@@ -223,7 +223,7 @@ class PartitionTask:
     async def _work(self) -> None:
         """Take the partition over, restore, then work batch by batch until stopped."""
         number = self._source.partition
-        logged = False
+        told = False
         self._ledger = self._new_ledger()
         self._fetched = None
         self._more = False
@@ -250,7 +250,7 @@ class PartitionTask:
                 self._since = position.since
             else:
                 self._since = -1 if self._offset else 0
-            logged = True
+            told = True
             self._listener.restored(number, self._cached.rows, time.monotonic() - began)
             self._read_offset = self._offset
             use_raw_records(self._consumer)
@@ -268,7 +268,7 @@ class PartitionTask:
         finally:
             self._cached.since = time.monotonic()
             self.phase = TaskState.STARTING
-            if logged:
+            if told:
                 self._listener.lost(number)
             await self._ledger.stop()
 
@@ -279,7 +279,9 @@ class PartitionTask:
                 f"another program is at work on the rows of {self._name}, and is not through: "
                 f"{self._settings.remedies.moving}"
             )
-        return await resume_at(self._consumer, self._source, self._facts, position, self._settings)
+        return await resume_at(
+            self._consumer, self._source, self._metadata, position, self._settings
+        )
 
     # -- failures ------------------------------------------------------------------------------
 
@@ -456,7 +458,9 @@ class PartitionTask:
             if not count % _ENCODE_CHUNK:
                 await asyncio.sleep(0)
         offset = self._read_offset
-        position = Position(offset, self._facts.topic_id, self._facts.partitions, since=self._since)
+        position = Position(
+            offset, self._metadata.topic_id, self._metadata.partitions, since=self._since
+        )
         end = await self._ledger.commit(encoded, position, batch.outputs)
         self._cached.rows.commit(batch.changed, encoded)
         self._cached.restored = RestoreResult(position, end, 0)

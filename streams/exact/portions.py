@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from streams.exact.fetched import Taken
+from streams.exact.fetch import Taken
 from streams.exact.parsing import KEPT_BYTES, KEPT_KEY_BYTES, Unreadable
 
 if TYPE_CHECKING:

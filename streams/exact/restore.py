@@ -11,11 +11,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.exact.deadline import close_within, with_deadline
 from streams.exact.errors import SessionLost, Unrecoverable
-from streams.exact.fetched import take, use_raw_records
+from streams.exact.fetch import take, use_raw_records
 from streams.exact.position import POSITION_KEY, Position, decode_position
 
 if TYPE_CHECKING:
-    from streams.exact.fetched import FetchResponse
+    from streams.exact.fetch import FetchResponse
     from streams.exact.parsing import Unreadable
     from streams.exact.rows import Rows
     from streams.exact.settings import ExactSettings
@@ -89,7 +89,7 @@ async def restore(
         consumer.assign([changelog])
         consumer.seek(changelog, start)
         count = 0
-        reported_at = time.monotonic()
+        told = time.monotonic()
         at = start
         while at < end:
             fetched = await _next(consumer, changelog, settings.deadline, what)
@@ -105,8 +105,8 @@ async def restore(
                 count += len(records)
                 at = fetched.end
                 await asyncio.sleep(0)  # other partitions are at work meanwhile
-            if time.monotonic() - reported_at >= 1:
-                reported_at = time.monotonic()
+            if time.monotonic() - told >= 1:
+                told = time.monotonic()
                 progress(at - start, end - start)
         return RestoreResult(position, end, count)
     finally:

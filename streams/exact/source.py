@@ -101,7 +101,7 @@ class Source(mode.Service):
         self.is_member = False
         # A class of its own for each source: aiokafka keeps an assignor's memory on its class.
         self._assignor = type("Sticky", (StickyPartitionAssignor,), {})
-        self._work_done: asyncio.Future[None] | None = None
+        self._closed: asyncio.Future[None] | None = None
         self._new_rows = rows
         self._settings = settings
         self._listener = listener or Listener()
@@ -112,7 +112,7 @@ class Source(mode.Service):
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._failure: asyncio.Future[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
-        self._facts: dict[str, TopicMetadata] = {}
+        self._metadata: dict[str, TopicMetadata] = {}
         self._progress = time.monotonic()
         self._member_since = time.monotonic()
         self._membership = self._new_membership()
@@ -167,12 +167,12 @@ class Source(mode.Service):
 
     def partition_count(self, topic: str | None = None) -> int | None:
         """Return how many partitions a topic has, None before that is known."""
-        facts = self._facts.get(topic or self.topic)
+        facts = self._metadata.get(topic or self.topic)
         return facts.partitions if facts else None
 
     def topic_id(self) -> str | None:
         """Return the id of the topic that is read, None before that is known."""
-        facts = self._facts.get(self.topic)
+        facts = self._metadata.get(self.topic)
         return facts.topic_id if facts else None
 
     # -- life ----------------------------------------------------------------------------------
@@ -226,19 +226,19 @@ class Source(mode.Service):
         """Let the batches in flight become durable, for a bounded time."""
         if self._failure is not None and not self._failure.done():
             self._failure.set_result(None)
-        if self._work_done is not None:
-            await asyncio.wait({self._work_done}, timeout=self._settings.drain)
+        if self._closed is not None:
+            await asyncio.wait({self._closed}, timeout=self._settings.drain)
 
     async def _run_session(self) -> None:
         """One membership in the group, from joining it to leaving it."""
         loop = asyncio.get_running_loop()
         self._failure = broken = loop.create_future()
-        self._work_done = done = loop.create_future()
+        self._closed = done = loop.create_future()
         self._member_since = time.monotonic()
         membership = self._membership = self._new_membership()
         consumer = None
         try:
-            self._facts = await check_cluster(
+            self._metadata = await check_cluster(
                 self._settings, self.topic, self.changelog, self.outputs
             )
             consumer = self._consumer = self._new_consumer()
@@ -278,8 +278,8 @@ class Source(mode.Service):
 
         Raises:
             SessionLost: It does not.
-            Unrecoverable: Another worker has taken the instance over, or nothing went on for too
-                long.
+            Unrecoverable: Another worker has taken the instance over, or nothing progressed for
+                too long.
         """
         if self._membership.fenced is not None:
             raise self._membership.fenced
@@ -303,13 +303,11 @@ class Source(mode.Service):
             partition.look(now)
         running = [p for p in self.partitions.values() if p.phase is TaskState.RUNNING]
         silent = [p for p in running if p.unanswered(now) > limit]
-        reason = (
-            f"no fetch was answered for over {limit:g} s: its leader is unknown or does not work"
-        )
+        told = f"no fetch was answered for over {limit:g} s: its leader is unknown or does not work"
         if silent and len(silent) == len(running):
-            raise SessionLost(f"{self.topic}: {reason}")
+            raise SessionLost(f"{self.topic}: {told}")
         for partition in silent:
-            partition.interrupt(SessionLost(reason))
+            partition.interrupt(SessionLost(told))
 
     def _look_at_membership(self, now: float) -> None:
         """See whether the group's coordinator is heard of."""
@@ -385,11 +383,11 @@ class Source(mode.Service):
                 self._settings,
                 tp,
                 self.changelog,
-                self._facts[self.topic],
+                self._metadata[self.topic],
                 kept,
                 consumer,
                 self._deliver,
-                self._place,
+                self._partition_for,
                 self._listener,
                 self._clock,
                 self._monotonic,
@@ -441,7 +439,7 @@ class Source(mode.Service):
     async def _deliver(self, batch: Batch[Any]) -> None:
         await self.channel.send(value=batch)
 
-    def _place(self, topic: str, key: bytes | None) -> int:
+    def _partition_for(self, topic: str, key: bytes | None) -> int:
         """Return the partition of an output: where murmur2 puts its key."""
         count = self.partition_count(topic)
         if count is None:

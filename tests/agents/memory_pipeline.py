@@ -26,14 +26,14 @@ class Stage:
         self.line, self.topic, self.make, self.restored = line, topic, make, restored
         self.decode, self.encode = decode, encode
         self.position = defaultdict(int)
-        self.rows = {n: Rows(decode, encode, hot=5) for n in range(line.partitions)}
+        self.rows = {n: Rows(decode, encode, cache_size=5) for n in range(line.partitions)}
         self.start()
 
     def start(self):
         """Begin as a new process does: all that is left is what Kafka holds."""
         self.work = self.make()
         for number, rows in self.rows.items():
-            self.rows[number] = Rows(self.decode, self.encode, hot=5)
+            self.rows[number] = Rows(self.decode, self.encode, cache_size=5)
             self.rows[number].committed.update(rows.committed)
             self.restored(self.work, number, self.rows[number])
 

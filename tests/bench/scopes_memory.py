@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anyw
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from agents.pipeline.scopes.agent import BATCH_RECORDS, HOT_ROWS, ScopeProcessor
+from agents.pipeline.scopes.agent import BATCH_RECORDS, CACHED_ROWS, ScopeProcessor
 from agents.serving.live import LiveScopes
 from agents.worker import tune_gc
 from streams.audience.scope import Change
@@ -90,7 +90,7 @@ async def measure(venues: int, days: int, partitions: int) -> None:
     """Feed the agent, then say what it came to."""
     settings = Settings(partitions=partitions)
     work, live = ScopeProcessor(settings, Topics.of(settings)), LiveScopes()
-    rows = [Rows(decode_scope, encode_scope, hot=HOT_ROWS) for _ in range(partitions)]
+    rows = [Rows(decode_scope, encode_scope, cache_size=CACHED_ROWS) for _ in range(partitions)]
     for number in range(partitions):
         work.restored(number, rows[number])
         live.restored(number, rows[number])

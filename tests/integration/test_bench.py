@@ -147,7 +147,7 @@ def test_samples_are_put_under_the_work_they_were_for():
     stacks = (
         f"{loop}Broadcasts._apply (agents/pipeline/broadcasts/agent.py:180);"
         "read (streams/events.py:70) 7\n"
-        f"{loop}append_rows (streams/exact/ledger.py:60) 2\n"
+        f"{loop}append_rows (streams/exact/writer.py:60) 2\n"
         "<module> (agents/cli/__main__.py:5);_find_and_load (<frozen importlib._bootstrap>:1) 9"
     )
     profile = hotspots.read(stacks)

@@ -50,7 +50,7 @@ BATCH_RECORDS: Final = 5_000
 _LOGGED: Final = 5
 
 #: How many decoded rows a partition keeps: a chunk takes ten times the memory of its bytes.
-HOT_ROWS: Final = 500
+CACHED_ROWS: Final = 500
 
 
 class ScopeProcessor:

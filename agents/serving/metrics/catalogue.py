@@ -225,7 +225,7 @@ TRANSACTIONS: Final = Metric(
 FENCED: Final = Metric(
     "audience_fenced_total",
     "counter",
-    "Times that the writer of a partition was fenced, for another one had taken it over.",
+    "Times that a partition's producer was fenced: another one had taken the partition over.",
 )
 SESSIONS_LOST: Final = Metric(
     "audience_sessions_lost_total",
@@ -293,27 +293,28 @@ EXPORTED: Final = Metric(
 LAG_RECORDS: Final = Metric(
     "audience_source_lag_records",
     "gauge",
-    "Offsets up to the last stable one that are not yet in the figures; absent while unknown.",
+    "Consumer lag: offsets up to the last stable one not yet processed; absent while unknown.",
     ("partition",),
 )
 LAG_SECONDS: Final = Metric(
     "audience_source_lag_seconds",
     "gauge",
-    "Age of the oldest record not yet in the figures, 0 where none waits; while that is unknown, "
-    "as no fetch is answered or the partition is not at work, since when none was known to wait.",
+    "Age of the oldest record not yet processed, 0 without lag; while the lag is unknown, as no "
+    "fetch is answered or the partition is not running, the time since it was known to be 0.",
     ("partition",),
     "seconds",
 )
 SCOPES_LAG_RECORDS: Final = Metric(
     "audience_scopes_lag_records",
     "gauge",
-    "Offsets of the sums not yet in the scopes' figures; absent while unknown.",
+    "Consumer lag of the scopes stage: offsets not yet processed; absent while unknown.",
     ("partition",),
 )
 SCOPES_LAG_SECONDS: Final = Metric(
     "audience_scopes_lag_seconds",
     "gauge",
-    "Age of the oldest change not yet in the scopes' figures, as audience_source_lag_seconds.",
+    "Age of the oldest delta not yet processed by the scopes stage; while that is unknown as "
+    "audience_source_lag_seconds.",
     ("partition",),
     "seconds",
 )

@@ -112,7 +112,7 @@ async def test_an_orphan_touches_nothing(monkeypatch, defect):
         worker.rows.rollback(orphan.changed)
         worker.work.lost(0)
         worker.assigned()
-        committed, hot = dict(worker.rows.committed), dict(worker.rows._hot)
+        committed, hot = dict(worker.rows.committed), dict(worker.rows._cache)
         changed = len(orphan.changed)
         done, _ = await asyncio.wait({waiting}, timeout=5)
         assert done
@@ -120,7 +120,7 @@ async def test_an_orphan_touches_nothing(monkeypatch, defect):
         for _ in range(200):
             await asyncio.sleep(0)
         assert len(orphan.changed) == changed, "it was left"
-        assert (worker.rows.committed, worker.rows._hot) == (committed, hot)
+        assert (worker.rows.committed, worker.rows._cache) == (committed, hot)
         assert len(worker.work.lifecycles[0]) == 1
         # The same records come again, and count once.
         again = worker.batch([record(n, n, f"b{n % 500}") for n in range(1, 3_000)])

@@ -5,7 +5,7 @@ from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c, encode_varint
 
-from streams.exact.fetched import KeptRecords
+from streams.exact.fetch import KeptRecords
 
 SOURCE = TopicPartition("events", 0)
 COMMIT, ABORT = b"\0\0\0\1", b"\0\0\0\0"

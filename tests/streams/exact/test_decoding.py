@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from streams.exact import decoding
 from streams.exact.compression import CompressionError, open_reader
 from streams.exact.decoding import MAX_RECORD_BYTES, PIECE_BYTES
-from streams.exact.fetched import FetchResponse
+from streams.exact.fetch import FetchResponse
 from streams.exact.parsing import KEPT_BYTES
 
 CODECS = sorted(ENCODERS)

@@ -5,7 +5,7 @@ import time
 import pytest
 from batches import raw_batch, record, response, varint
 
-from streams.exact.fetched import FetchResponse, Taken
+from streams.exact.fetch import FetchResponse, Taken
 from streams.exact.parsing import MAX_HEADERS
 
 

@@ -4,7 +4,7 @@ from batches import all_of, batch, raw_batch, record, response
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.exact.fetched import FetchResponse
+from streams.exact.fetch import FetchResponse
 
 _PLACES = st.lists(st.integers(-3, 9) | st.just(1_000_000), min_size=1, max_size=5)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.exact.errors import TooLarge
-from streams.exact.fetched import Taken
+from streams.exact.fetch import Taken
 from streams.exact.portions import Portions
 
 ERROR = TooLarge("outputs", 2_000, 1_000, is_record=True, in_transaction=False)

@@ -55,7 +55,7 @@ def test_readers_get_copies():
 
 @given(st.lists(st.tuples(KEYS, st.none() | st.integers()), max_size=30), st.integers(0, 3))
 def test_a_small_cache_changes_nothing(changes, hot):
-    table, expected = rows(hot=hot), {}
+    table, expected = rows(cache_size=hot), {}
     for key, value in changes:
         table.get(key)
         commit(table, {key: value})
@@ -65,7 +65,7 @@ def test_a_small_cache_changes_nothing(changes, hot):
             expected[key] = value
         assert {k: table.get(k) for k in expected} == expected
         assert {k: int(v) for k, v in table.committed.items()} == expected
-        assert len(table._hot) <= max(hot, len(expected))
+        assert len(table._cache) <= max(hot, len(expected))
 
 
 def test_loading_and_clearing():
@@ -83,11 +83,11 @@ def test_loading_and_clearing():
 
 
 def test_decoded_rows_are_bounded_in_bytes_too():
-    table = Rows(decode=bytes, encode=bytes, hot=1_000, hot_bytes=10_000)
+    table = Rows(decode=bytes, encode=bytes, cache_size=1_000, cache_bytes=10_000)
     for number in range(300):
         commit(table, {b"%d" % number: b"x" * 1_000})
-        assert sum(map(len, table._hot.values())) <= 10_000
+        assert sum(map(len, table._cache.values())) <= 10_000
     assert len(table) == 300
     commit(table, {b"%d" % number: b"x" * 100 for number in range(300)})
-    assert not table._hot, "more than all of it in one batch"
+    assert not table._cache, "more than all of it in one batch"
     assert table.get(b"5") == b"x" * 100

@@ -6,7 +6,7 @@ from batches import ABORT, COMMIT, SOURCE, all_of, batch, response, told
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.exact.fetched import FetchResponse, _RawRecords
+from streams.exact.fetch import FetchResponse, _RawRecords
 
 
 @st.composite

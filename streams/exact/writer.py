@@ -131,7 +131,7 @@ class TransactionalWriter:
         self._settings = settings
         self._source = source
         self._changelog = TopicPartition(changelog, source.partition)
-        self._place = place
+        self._partition_for = place
         self._producer = AIOKafkaProducer(
             **settings.client,
             client_id=f"{settings.client_id}-ledger-{source.topic}-{source.partition}",
@@ -200,7 +200,7 @@ class TransactionalWriter:
                 await asyncio.sleep(0)
             partition = output.partition
             if partition is None:
-                partition = self._place(output.topic, output.key)
+                partition = self._partition_for(output.topic, output.key)
             target = TopicPartition(output.topic, partition)
             writer = writers.get(target)
             if writer is None:
