@@ -6,7 +6,6 @@ of the tests: the first two are those of the twin.
 
 from contract2.reading import check, read
 from contract2.rules import Settings
-from streams.refusals import Refused
 
 from streams.audience.delta import NO_ROW, Delta, add_to_groups, snapshot
 from streams.audience.minute import MINUTE
@@ -23,6 +22,7 @@ from streams.audience.scope_state_codec import (
     encode_delta,
     encode_scope,
 )
+from streams.rejections import Rejected
 from streams.run_summaries import decode_broadcast_summary, decode_scope_summary, encode
 
 HISTORY = 10**6
@@ -66,7 +66,7 @@ class System:
         try:
             event, at, _ = read(record.value)
             check(record, event, at, self.settings.future_ms, None)
-        except Refused:
+        except Rejected:
             return
         self._batch.append((record, (event, at, record.effective_timestamp)))
 

@@ -6,7 +6,6 @@ from contract2.rules import Settings
 from contract2.run import Run
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from streams.refusals import Refused
 
 from streams.audience.delta import NO_ROW, Delta, add_to_groups, snapshot
 from streams.audience.row import Row
@@ -15,6 +14,7 @@ from streams.audience.row_figures import compute_figures
 from streams.audience.rules import Rules
 from streams.audience.runs import begins_run
 from streams.audience.scope_delta import ScopeDelta
+from streams.rejections import Rejected
 
 NAMES = {"first_audience_at": "first_audience_minute", "peak_at": "peak_minute"}
 
@@ -42,7 +42,7 @@ def events_of(records):
     for record in records:
         try:
             event, at, _ = read(record.value)
-        except Refused:
+        except Rejected:
             continue
         yield event, at, record.effective_timestamp
 
