@@ -191,6 +191,14 @@ class Delta(msgspec.Struct, gc=False):
                 else:
                     self._add_appended(before, row, base)
                 return
+        elif (
+            before.ended_at is not None
+            and before.ended_at // MINUTE <= row.folded_until
+            and row.ended_at == before.ended_at
+        ):
+            # All that is open is past the end.
+            self._add_status(before, row, None)
+            return
         now = view(row)
         if before.newest >= 0:
             was = _view_before(before, row)

@@ -453,7 +453,7 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         minute = at // MINUTE
         was_ended, was_final = self.ended_at, self.final
         matters = was_final or was_ended is not None
-        if matters and known is None:
+        if matters and known is None and not self._is_outside(was_ended, event, at):
             known = compute_figures(self)
         if before is not None and minute <= before.newest:
             before.cells.setdefault(minute, self.cells.get(minute))
@@ -486,6 +486,15 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             else:
                 result.live_again = None
         return known if self.final or ended is not None else None
+
+    def _is_outside(self, ended: int | None, event: ViewerEvent, at: int) -> bool:
+        """Whether a sample is plainly past an end that stands on: no figure of the span changes."""
+        return (
+            ended is not None
+            and at // MINUTE > ended // MINUTE
+            and event.kind == "sample"
+            and not (event.viewers and at > ended + self.tolerance * MINUTE)
+        )
 
     def _label(
         self, event: ViewerEvent, at: int, minute: int, result: AcceptResult, *, is_open: bool
@@ -636,6 +645,8 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         """Fold the sealed minutes; to be called once after the events of a batch and its delta.
 
         It changes no figure. It costs by the cells that there are, never by the minutes of a gap.
+        It may be left out where `newest` - `lateness` is not past `folded_until`, and `past_end` is
+        None.
         """
         ended = self.ended_at
         past = self.past_end

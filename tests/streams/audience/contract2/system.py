@@ -111,7 +111,8 @@ class System:
             )
             if result.publish:
                 self._publish(key, row, result.live_again)
-            row.fold_sealed()
+            if row.newest - row.lateness > row.folded_until or row.past_end is not None:
+                row.fold_sealed()
             self._keep(key, row)
             items = items[result.stopped :]
 
