@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from contract2 import logs
 from contract2.twin import COUNTS, Twin
 from hypothesis import given
@@ -70,3 +71,24 @@ def test_the_system_does_what_its_twin_does(data):
         system.advance(now)
         compare(system, twin)
     assert system.published == twin.last_published()
+
+
+@pytest.mark.parametrize("viewers", [None, 7])
+@pytest.mark.parametrize("wait", [3, 13, 17, 70])
+def test_a_row_that_is_stale_or_final_moves_to_another_scope(wait, viewers):
+    """Nothing of it is sealed, for nothing was told since."""
+    twin, system = Twin(), System({})
+    fields = {"platform": "twitch", "broadcast": "b"}
+    at = logs.START * logs.MINUTE
+    first = logs.Shown(at, {**fields, "viewers": 5})
+    told = {"programme": "day", "venue": "louvre"}
+    later = logs.Shown(at, {**fields, **told, **({} if viewers is None else {"viewers": viewers})})
+    for shown, minutes in ((first, 0), (later, wait)):
+        record = logs.arrive(shown, at // 1000 + minutes * logs.MINUTE_MS)
+        for each in (twin, system):
+            each.advance(record.read_at)
+            each.feed(record)
+            each.advance(record.read_at)
+        compare(system, twin)
+    assert system.scope("venue:unknown")["broadcasts"] == 0
+    assert system.scope("programme:day")["broadcasts"] == 1
