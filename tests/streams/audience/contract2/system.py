@@ -139,7 +139,7 @@ class System:
         return "live" if row.ended_at is None else "ended"
 
     def _publish(self, key, row, figures=None):
-        platform, broadcast = key.decode().split(":")
+        platform, broadcast = key.decode().split(":", 1)
         told = summary(platform, broadcast, row, self._status(row), figures)
         if figures is not None:
             told.status = "live"
@@ -255,7 +255,7 @@ class System:
 
     def summary(self, key):
         row = self.state(key)
-        platform, broadcast = key.decode().split(":")
+        platform, broadcast = key.decode().split(":", 1)
         figures = compute_figures(row)
         return as_dict(summary(platform, broadcast, row, self._status(row))) | {
             name: getattr(figures, name) for name in ("viewers", "peak_5m", "peak_1h")
