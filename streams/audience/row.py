@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from streams.audience.delta import RowSnapshot
     from streams.audience.rules import Rules
     from streams.events import ViewerEvent
+    from streams.summaries import Status
 
     TimedEvent = tuple[ViewerEvent, int, int]
     """An event, its `at` in microseconds since 1970 UTC, its Kafka timestamp in milliseconds."""
@@ -54,8 +55,8 @@ class AcceptResult(msgspec.Struct, gc=False):
         relabelled: How many accepted ones name another venue or programme, after it was settled.
         publish: Whether a summary is to be published: one changed a figure other than `events` and
             `late`, of a broadcast that was ended or final before or is ended after it.
-        live_again: The figures to publish, where the last such event left it live; else those of
-            the end of the batch are.
+        live_again: The figures to publish with the status `live`, where the last such event left it
+            so; else those of the end of the batch are to be published, with the row's status.
         last_busy: The place of the last that was not idle; -1 without. Only where an end stands is
             it the contract's word: of a broadcast without an end each event counts.
         minute: Greatest last minute of the span after any of them; -1 if none was accepted.
@@ -629,6 +630,13 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
     def is_live(self) -> bool:
         """Whether its status is `live`."""
         return not self.final and (self.ended is None or self.ended_at is None)
+
+    @property
+    def status(self) -> Status:
+        """What its summary says of it now."""
+        if self.final:
+            return "final"
+        return "live" if self.ended_at is None else "ended"
 
     @property
     def counts_changed(self) -> bool:
