@@ -3,17 +3,24 @@
 What a batch does with the events of one key, all of them decided as if each came alone:
 
     if begins_run(state, event, at, rules):     # `runs`; state is a Row, a Tombstone or None
-        row, result = Row.begin(events, rules, run, sealed_until)   # all of it, with the first
-        before = NO_ROW
-    else:
+        before, sealed = NO_ROW, gap_end(state, rules)
+        run = None if state is None else at // MINUTE
+        row, result = Row.begin(events, rules, run, sealed)
+    else:                                       # state is a Row; all else is late for a Tombstone
         before = snapshot(row)                  # `delta`
         result = row.accept_all(events, before)
-    delta.add_row(before, row, result)          # `delta`; before the fold
+    add_to_groups(delta_of, before, row, result)     # `delta`; before the fold
+    if result.publish:
+        ...                                     # what `live_again` says
     row.fold_sealed()
 
 `accept_all` and `begin` stop before an event that begins the next run: `result.stopped` is its
-place among the events given. Whoever calls closes this run and begins the next with what is left;
-`row.gap_end` is then the `sealed_until` of the next run, the event's minute its `run`.
+place among the events given. The caller closes this run (`Delta.close`, and a final summary if it
+was not final or `counts_changed`), and goes on with the events from that place as above.
+
+Time is the caller's: `Delta.go_stale` once `viewers_timestamp` is too old, `Delta.finalise` once it
+is final, `Delta.close` and a Tombstone once `timestamp` is too old. A row that is live and fresh
+counts in `viewers` of its scopes and is exported as long as its `contribution` is not None.
 
 An event is `(event, at, timestamp)`: the timestamp is Kafka's in milliseconds, or the clock at
 reading where that is 0 or -1.
