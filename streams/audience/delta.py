@@ -152,7 +152,9 @@ class Delta(msgspec.Struct, gc=False):
         self.minute = max(self.minute, minute)
         self.timestamp = max(self.timestamp, timestamp)
 
-    def add_row(self, before: RowSnapshot, row: Row, result: AcceptResult) -> None:
+    def add_row(  # noqa: C901  # it decides which way is right and cheap
+        self, before: RowSnapshot, row: Row, result: AcceptResult
+    ) -> None:
         """Add what a batch has changed in a row that stays in its scopes; before it is folded.
 
         Args:
@@ -169,7 +171,7 @@ class Delta(msgspec.Struct, gc=False):
         started = row.started
         if before.newest < 0:
             self.broadcasts += 1
-            if started is None and row.ended is None and len(row.cells) == 1:
+            if started is None and row.ended is None and not row.final and len(row.cells) == 1:
                 self._add_new_row(row)
                 return
         elif (
@@ -191,6 +193,14 @@ class Delta(msgspec.Struct, gc=False):
                 else:
                     self._add_appended(before, row, base)
                 return
+        elif (
+            before.ended_at is not None
+            and before.ended_at // MINUTE <= row.folded_until
+            and row.ended_at == before.ended_at
+        ):
+            # All that is open is past the end.
+            self._add_status(before, row, None)
+            return
         now = view(row)
         if before.newest >= 0:
             was = _view_before(before, row)
@@ -220,9 +230,10 @@ class Delta(msgspec.Struct, gc=False):
             known[end] = known.get(end, 0) - 1
             self.viewer_minutes += level * (min(row.newest + 1, end) - minute)
             self.peak_sum += cell.higher or level
-            self.viewers += level
-            self.contributing += 1
-            row.contribution = level
+            if row.fresh:  # not so if it moved here while it was stale
+                self.viewers += level
+                self.contributing += 1
+                row.contribution = level
         self.live += 1
         self.fresh += row.fresh
 

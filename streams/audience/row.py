@@ -3,17 +3,24 @@
 What a batch does with the events of one key, all of them decided as if each came alone:
 
     if begins_run(state, event, at, rules):     # `runs`; state is a Row, a Tombstone or None
-        row, result = Row.begin(events, rules, run, sealed_until)   # all of it, with the first
-        before = NO_ROW
-    else:
+        before, sealed = NO_ROW, gap_end(state, rules)
+        run = None if state is None else at // MINUTE
+        row, result = Row.begin(events, rules, run, sealed)
+    else:                                       # state is a Row; all else is late for a Tombstone
         before = snapshot(row)                  # `delta`
         result = row.accept_all(events, before)
-    delta.add_row(before, row, result)          # `delta`; before the fold
+    add_to_groups(delta_of, before, row, result)     # `delta`; before the fold
+    if result.publish:
+        ...                                     # what `live_again` says
     row.fold_sealed()
 
 `accept_all` and `begin` stop before an event that begins the next run: `result.stopped` is its
-place among the events given. Whoever calls closes this run and begins the next with what is left;
-`row.gap_end` is then the `sealed_until` of the next run, the event's minute its `run`.
+place among the events given. The caller closes this run (`Delta.close`, and a final summary if it
+was not final or `counts_changed`), and goes on with the events from that place as above.
+
+Time is the caller's: `Delta.go_stale` once `viewers_timestamp` is too old, `Delta.finalise` once it
+is final, `Delta.close` and a Tombstone once `timestamp` is too old. A row that is live and fresh
+counts in `viewers` of its scopes and is exported as long as its `contribution` is not None.
 
 An event is `(event, at, timestamp)`: the timestamp is Kafka's in milliseconds, or the clock at
 reading where that is 0 or -1.
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
     from streams.audience.delta import RowSnapshot
     from streams.audience.rules import Rules
     from streams.events import ViewerEvent
+    from streams.summaries import Status
 
     TimedEvent = tuple[ViewerEvent, int, int]
     """An event, its `at` in microseconds since 1970 UTC, its Kafka timestamp in milliseconds."""
@@ -54,8 +62,8 @@ class AcceptResult(msgspec.Struct, gc=False):
         relabelled: How many accepted ones name another venue or programme, after it was settled.
         publish: Whether a summary is to be published: one changed a figure other than `events` and
             `late`, of a broadcast that was ended or final before or is ended after it.
-        live_again: The figures to publish, where the last such event left it live; else those of
-            the end of the batch are.
+        live_again: The figures to publish with the status `live`, where the last such event left it
+            so; else those of the end of the batch are to be published, with the row's status.
         last_busy: The place of the last that was not idle; -1 without. Only where an end stands is
             it the contract's word: of a broadcast without an end each event counts.
         minute: Greatest last minute of the span after any of them; -1 if none was accepted.
@@ -453,7 +461,7 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         minute = at // MINUTE
         was_ended, was_final = self.ended_at, self.final
         matters = was_final or was_ended is not None
-        if matters and known is None:
+        if matters and known is None and not self._is_outside(was_ended, event, at):
             known = compute_figures(self)
         if before is not None and minute <= before.newest:
             before.cells.setdefault(minute, self.cells.get(minute))
@@ -486,6 +494,15 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             else:
                 result.live_again = None
         return known if self.final or ended is not None else None
+
+    def _is_outside(self, ended: int | None, event: ViewerEvent, at: int) -> bool:
+        """Whether a sample is plainly past an end that stands on: no figure of the span changes."""
+        return (
+            ended is not None
+            and at // MINUTE > ended // MINUTE
+            and event.kind == "sample"
+            and not (event.viewers and at > ended + self.tolerance * MINUTE)
+        )
 
     def _label(
         self, event: ViewerEvent, at: int, minute: int, result: AcceptResult, *, is_open: bool
@@ -622,6 +639,13 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         return not self.final and (self.ended is None or self.ended_at is None)
 
     @property
+    def status(self) -> Status:
+        """What its summary says of it now."""
+        if self.final:
+            return "final"
+        return "live" if self.ended_at is None else "ended"
+
+    @property
     def counts_changed(self) -> bool:
         """Whether `events` or `late` have changed since `note_published`."""
         return self.published_events != self.events + self.late
@@ -636,6 +660,8 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         """Fold the sealed minutes; to be called once after the events of a batch and its delta.
 
         It changes no figure. It costs by the cells that there are, never by the minutes of a gap.
+        It may be left out where `newest` - `lateness` is not past `folded_until`, and `past_end` is
+        None.
         """
         ended = self.ended_at
         past = self.past_end

@@ -111,7 +111,8 @@ class System:
             )
             if result.publish:
                 self._publish(key, row, result.live_again)
-            row.fold_sealed()
+            if row.newest - row.lateness > row.folded_until or row.past_end is not None:
+                row.fold_sealed()
             self._keep(key, row)
             items = items[result.stopped :]
 
@@ -132,16 +133,10 @@ class System:
         self.rows[key] = encode_row(state)
         self.largest_row = max(self.largest_row, len(self.rows[key]))
 
-    def _status(self, row):
-        if row.final:
-            return "final"
-        return "live" if row.ended_at is None else "ended"
-
     def _publish(self, key, row, figures=None):
-        platform, broadcast = key.decode().split(":")
-        told = summary(platform, broadcast, row, self._status(row), figures)
-        if figures is not None:
-            told.status = "live"
+        platform, broadcast = key.decode().split(":", 1)
+        status = row.status if figures is None else "live"
+        told = summary(platform, broadcast, row, status, figures)
         told = decode_broadcast_summary(encode(told))
         self.published[summary_key(platform, broadcast, row.run)] = as_dict(told)
         row.note_published()
@@ -254,8 +249,8 @@ class System:
 
     def summary(self, key):
         row = self.state(key)
-        platform, broadcast = key.decode().split(":")
+        platform, broadcast = key.decode().split(":", 1)
         figures = compute_figures(row)
-        return as_dict(summary(platform, broadcast, row, self._status(row))) | {
+        return as_dict(summary(platform, broadcast, row, row.status)) | {
             name: getattr(figures, name) for name in ("viewers", "peak_5m", "peak_1h")
         }

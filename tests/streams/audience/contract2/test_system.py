@@ -1,7 +1,9 @@
 """Rows, deltas and scopes against the brute-force system, in any batching."""
 
 from collections import Counter
+from dataclasses import replace
 
+import pytest
 from contract2 import logs
 from contract2.twin import COUNTS, Twin
 from hypothesis import given
@@ -70,3 +72,49 @@ def test_the_system_does_what_its_twin_does(data):
         system.advance(now)
         compare(system, twin)
     assert system.published == twin.last_published()
+
+
+@pytest.mark.parametrize("viewers", [None, 7])
+@pytest.mark.parametrize("wait", [3, 13, 17, 70])
+def test_a_row_that_is_stale_or_final_moves_to_another_scope(wait, viewers):
+    """Nothing of it is sealed, for nothing was told since."""
+    twin, system = Twin(), System({})
+    fields = {"platform": "twitch", "broadcast": "b"}
+    at = logs.START * logs.MINUTE
+    first = logs.Shown(at, {**fields, "viewers": 5})
+    told = {"programme": "day", "venue": "louvre"}
+    later = logs.Shown(at, {**fields, **told, **({} if viewers is None else {"viewers": viewers})})
+    for shown, minutes in ((first, 0), (later, wait)):
+        record = logs.arrive(shown, at // 1000 + minutes * logs.MINUTE_MS)
+        for each in (twin, system):
+            each.advance(record.read_at)
+            each.feed(record)
+            each.advance(record.read_at)
+        compare(system, twin)
+    assert system.scope("venue:unknown")["broadcasts"] == 0
+    assert system.scope("programme:day")["broadcasts"] == 1
+
+
+@pytest.mark.parametrize("more", [{"title": "later"}, {"viewers": 0}, {"kind": "ended"}])
+def test_what_comes_after_an_end_and_leaves_it_holds_nothing_open(more):
+    twin, system = Twin(), System({})
+    fields = {"platform": "twitch", "broadcast": "b"}
+    at = logs.START * logs.MINUTE
+    shows = [(0, {"viewers": 5}), (1, {"kind": "ended"}), (5, more), (9, more)]
+    records = [
+        logs.arrive(logs.Shown(at + minute * logs.MINUTE, fields | said), 0)
+        for minute, said in shows
+    ]
+    finals = []
+    for minute in range(40):
+        now = at // 1000 + minute * logs.MINUTE_MS
+        for (when, _), record in zip(shows, records, strict=True):
+            if when == minute:
+                for each in (twin, system):
+                    each.feed(replace(record, timestamp=now, read_at=now))
+        for each in (twin, system):
+            each.advance(now)
+        compare(system, twin)
+        finals.append(system.published.get("twitch:b", {}).get("status"))
+    # 15 min of lateness and a margin of 1 after the last that was not idle.
+    assert finals.index("final") == (25 if more == {"kind": "ended"} else 17)
