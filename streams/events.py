@@ -6,7 +6,7 @@ decoder; whatever it is in doubt about goes to the exact one, which alone refuse
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final, get_args
 
 import msgspec
@@ -45,11 +45,17 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 """Unicode's control characters (Cc): these 65, and by its stability policy never others."""
 
 
-def read(value: bytes | None) -> tuple[ViewerEvent, int]:
+def read(
+    value: bytes | None, mended: MutableMapping[str, int] | None = None
+) -> tuple[ViewerEvent, int]:
     """The event that a record's value holds.
+
+    What is for people never costs a figure: a title over 200 code points is cut, a lone surrogate
+    escaped in JSON is read as U+FFFD (contract, section 2).
 
     Args:
         value: the record's value as Kafka gave it.
+        mended: counts what was mended of an event that is right else: `title`, `surrogate`.
 
     Returns:
         The event, its `viewers` None where they are unknown, and its `at` in microseconds since
@@ -59,7 +65,7 @@ def read(value: bytes | None) -> tuple[ViewerEvent, int]:
         Rejected: it is malformed or invalid; the detail says why and names the field.
     """
     if value is None or len(value) > MAX_VALUE_BYTES:
-        return _parse_strict(value)
+        return _parse_strict(value, mended)
     try:
         if not value.isascii():
             value.decode()  # msgspec lets bytes that are not UTF-8 pass in what it skips
@@ -68,13 +74,13 @@ def read(value: bytes | None) -> tuple[ViewerEvent, int]:
         minute, rest = _minute(at[:16]), _rest(at[16:])
         at_us = rfc3339.microseconds(at) if minute is None or rest is None else minute + rest
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return _parse_strict(value)
+        return _parse_strict(value, mended)
     if not (
         event.platform in _platforms and event.venue in _slugs and event.programme in _slugs
     ) and not _cache_slugs(event):
-        return _parse_strict(value)
+        return _parse_strict(value, mended)
     if not event.broadcast.isprintable():  # perhaps a control character, perhaps only a rare space
-        return _parse_strict(value)
+        return _parse_strict(value, mended)
     if event.viewers == -1:
         event.viewers = None
     return event, at_us
@@ -150,7 +156,9 @@ def _is_slug(text: str, longest: int) -> bool:
     return len(text) <= longest and _SLUG.fullmatch(text) is not None
 
 
-def _parse_strict(value: bytes | None) -> tuple[ViewerEvent, int]:
+def _parse_strict(
+    value: bytes | None, mended: MutableMapping[str, int] | None = None
+) -> tuple[ViewerEvent, int]:
     if value is None:
         raise Rejected(Reason.MALFORMED, "the value is null, must be a JSON object")
     if len(value) > MAX_VALUE_BYTES:
@@ -158,10 +166,18 @@ def _parse_strict(value: bytes | None) -> tuple[ViewerEvent, int]:
             Reason.MALFORMED,
             f"the value has {len(value)} bytes, over the {MAX_VALUE_BYTES} allowed",
         )
+    what = []
     try:
         document = strict_json.loads(value)
     except ValueError as error:
-        raise Rejected(Reason.MALFORMED, str(error)) from None
+        without = strict_json.without_lone_surrogates(value)
+        if without == value:
+            raise Rejected(Reason.MALFORMED, str(error)) from None
+        what.append("surrogate")
+        try:
+            document = strict_json.loads(without)
+        except ValueError as other:
+            raise Rejected(Reason.MALFORMED, str(other)) from None
     if not isinstance(document, dict):
         raise Rejected(Reason.MALFORMED, f"must be a JSON object, got {_shown(document)}")
     # In the order of the contract's table: the first field that is wrong is the one named.
@@ -182,9 +198,12 @@ def _parse_strict(value: bytes | None) -> tuple[ViewerEvent, int]:
         views=_integer(document, "views", 0, MAX_VIEWS),
         venue=_slug(document, "venue", MAX_SLUG),
         programme=_slug(document, "programme", MAX_SLUG),
-        title=_title(document),
+        title=_title(document, what),
         revision=_integer(document, "revision", 0, MAX_REVISION) or 0,
     )
+    if mended is not None:
+        for name in what:
+            mended[name] = mended.get(name, 0) + 1
     return event, at_us
 
 
@@ -239,11 +258,15 @@ def _integer(document: Mapping[str, Any], name: str, least: int, most: int) -> i
     raise _invalid(document, name, f"must be an integer from 0 to {most} (or {also})")
 
 
-def _title(document: Mapping[str, Any]) -> str | None:
+def _title(document: Mapping[str, Any], mended: list[str]) -> str | None:
     given = document.get("title")
-    if given is None or (isinstance(given, str) and len(given) <= MAX_TITLE):
-        return given
-    raise _invalid(document, "title", f"must be a string of up to {MAX_TITLE} characters")
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        raise _invalid(document, "title", "must be a string")
+    if len(given) > MAX_TITLE:
+        mended.append("title")
+    return given[:MAX_TITLE]
 
 
 def _invalid(document: Mapping[str, Any], name: str, rule: str) -> Rejected:

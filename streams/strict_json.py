@@ -17,6 +17,12 @@ _NUMBER_BEGINS: Final = frozenset("-0123456789")
 _EXPONENT: Final = re.compile(rb"[eE]\+?[0-9]{3,}+")
 _DIGITS: Final = re.compile(rb"[0-9]++")
 
+#: A pair of surrogates, or a lone one.
+_SURROGATES: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+_ESCAPE_BYTES: Final = 6
+
 # Bytes that stand nowhere in JSON: while its strings are looked for, they stand for two escapes.
 _BACKSLASH: Final = b"\x00"
 _QUOTE: Final = b"\x01"
@@ -52,6 +58,24 @@ def loads(value: bytes) -> Any:
         return orjson.loads(bounded)
     except orjson.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg}") from None
+
+
+def without_lone_surrogates(document: bytes) -> bytes:
+    """The same with U+FFFD for each surrogate that is escaped without its other half.
+
+    Args:
+        document: JSON, or what may be.
+    """
+    if _BACKSLASH in document:
+        return document  # no JSON
+    # From the left, as they are read: of two backslashes the second one escapes nothing.
+    escaped = document.replace(rb"\\", _BACKSLASH)
+    mended = _SURROGATES.sub(_mend, escaped)
+    return document if mended == escaped else mended.replace(_BACKSLASH, rb"\\")
+
+
+def _mend(found: re.Match[bytes]) -> bytes:
+    return found[0] if len(found[0]) > _ESCAPE_BYTES else rb"\ufffd"
 
 
 def _bounded(document: bytes) -> bytes | None:

@@ -137,6 +137,7 @@ class BroadcastsListener(SessionListener):
             late=counters.late,
             rejected=counters.rejected,
             reasons=counters.reasons,
+            mended=counters.mended,
             relabelled=counters.relabelled,
             finalised=counters.finalised,
             cut=counters.cut,

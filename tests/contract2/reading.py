@@ -59,12 +59,9 @@ def read(value: bytes | None) -> tuple[ViewerEvent, int, set[str]]:
 
     Raises Rejected: malformed or invalid.
     """
-    try:
-        return *events.read(value), set()
-    except Rejected:
-        mended, what = _mended(value)
-        if not what:
-            raise
+    mended, what = _mended(value)
+    if not what:
+        mended = value  # the code's own mending has nothing to do
     return *events.read(mended), what
 
 

@@ -261,11 +261,11 @@ class BroadcastProcessor:
         timed_events: list[Told] = []
         kept = records
         platform = broadcast = ""
-        future, clock_skew = self._future, outcome.clock_skew
+        future, clock_skew, mended = self._future, outcome.clock_skew, outcome.counters.mended
         for record in records:
             given = ""
             try:
-                event, at = read(record.value)
+                event, at = read(record.value, mended)
                 if event.platform != platform or event.broadcast != broadcast:
                     given = event.platform
                     if key != f"{given}:{event.broadcast}".encode() or key in outcome.misrouted:

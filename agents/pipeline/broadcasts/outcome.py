@@ -30,6 +30,7 @@ class BatchCounters:
         late: Late ones, by platform.
         rejected: Otherwise refused ones, by platform (empty where none that is valid is named).
         reasons: Refused ones, late ones too, by reason.
+        mended: Records of which something for people was mended, by what: `title`, `surrogate`.
         relabelled: Records that name another venue or programme than their broadcast has.
         finalised: Broadcasts that became final.
         cut: New ones whose beginning the topic may no longer hold.
@@ -43,6 +44,7 @@ class BatchCounters:
         "cut",
         "finalised",
         "late",
+        "mended",
         "read",
         "reasons",
         "rejected",
@@ -54,6 +56,7 @@ class BatchCounters:
         self.late: dict[str, int] = {}
         self.rejected: dict[str, int] = {}
         self.reasons: dict[str, int] = {}
+        self.mended: dict[str, int] = {}
         self.relabelled = 0
         self.finalised = 0
         self.cut = 0
@@ -67,6 +70,7 @@ class BatchCounters:
             (self.late, other.late),
             (self.rejected, other.rejected),
             (self.reasons, other.reasons),
+            (self.mended, other.mended),
         ):
             for name, count in theirs.items():
                 mine[name] = mine.get(name, 0) + count

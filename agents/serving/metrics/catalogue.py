@@ -198,6 +198,12 @@ RELABELLED: Final = Metric(
     "counter",
     "Accepted records that name another venue or programme than their broadcast.",
 )
+MENDED: Final = Metric(
+    "audience_mended_total",
+    "counter",
+    "Records with a title that was cut, or a lone surrogate that was replaced.",
+    ("what",),
+)
 CUT: Final = Metric(
     "audience_cut_broadcasts_total",
     "counter",
@@ -358,6 +364,7 @@ PIPELINE_METRICS: Final = (
     EVENTS,
     REJECTED,
     RELABELLED,
+    MENDED,
     CUT,
     FINALISED,
     SCOPE_CLOSED,

@@ -42,6 +42,9 @@ class PipelineMetrics:
         self._events = _counter(catalogue.EVENTS, registry)
         self._rejected = _counter(catalogue.REJECTED, registry)
         self._relabelled = _counter(catalogue.RELABELLED, registry)
+        self._mended = _counter(catalogue.MENDED, registry)
+        for what in ("title", "surrogate"):
+            self._mended.labels(what)
         self._cut = _counter(catalogue.CUT, registry)
         self._finalised = _counter(catalogue.FINALISED, registry)
         self._scope_closed = _counter(catalogue.SCOPE_CLOSED, registry)
@@ -82,6 +85,7 @@ class PipelineMetrics:
         rejected: Mapping[str, int],
         reasons: Mapping[str, int],
         relabelled: int = 0,
+        mended: Mapping[str, int] | None = None,
         cut: int = 0,
         finalised: int = 0,
         ahead: float = 0.0,
@@ -95,6 +99,7 @@ class PipelineMetrics:
                 named.
             reasons: Refused, late ones too, by reason.
             relabelled: Records that name another venue or programme.
+            mended: Records of which something for people was mended, by what.
             cut: New broadcasts whose beginning the topic may no longer hold.
             finalised: Broadcasts that became final.
             ahead: Greatest time by which an accepted event's `at` was ahead of its record's Kafka
@@ -107,6 +112,8 @@ class PipelineMetrics:
                     self._events.labels(self._bounded(platform), outcome).inc(count)
         for reason, count in reasons.items():
             self._rejected.labels(Reason(reason).value).inc(count)
+        for what, count in (mended or {}).items():
+            self._mended.labels(what).inc(count)
         if relabelled:
             self._relabelled.inc(relabelled)
         if cut:

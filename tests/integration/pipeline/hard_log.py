@@ -142,7 +142,6 @@ def broken(rng, partitions, event, at, sent):
                 b"\xef\xbb\xbf" + value,
                 value[:-1] + b', "x": NaN}',
                 value[:-1] + b', "x": "\xff"}',
-                value[:-1] + b', "x": "\\ud800"}',
                 value[:-1] + b', "x": "' + b"y" * 65_536 + b'"}',
                 value + b"}",
                 value[:-1] + b', "viewers": true, "x": tru}',
@@ -172,7 +171,7 @@ def broken(rng, partitions, event, at, sent):
                 {"views": 10**12 + 1},
                 {"venue": "-louvre"},
                 {"programme": "x" * 65},
-                {"title": "x" * 201},
+                {"title": 201},
                 {"revision": 10**6 + 1},
             )
         )

@@ -1,6 +1,7 @@
 """Batches of viewer events, worked off without Kafka."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 
 import orjson
@@ -393,3 +394,14 @@ async def test_what_another_group_has_refused_is_counted_and_not_sent_again(benc
     batch = bench.batch(b"{", b"{", b"{", event(0, viewers=1))
     assert batch.result.reasons == {"malformed": 3}
     assert bench.refused(batch) == [("malformed", "viewer-events/0/2")]
+
+
+async def test_what_is_for_people_is_mended_counted_and_costs_nothing():
+    bench = Bench()
+    long, lone = event(viewers=5, title="t" * 255), event(viewers=6, title="lone \ud83d")
+    values = [orjson.dumps(long), json.dumps(lone).encode()]
+    records = [bench.record(value, key=b"fliggy:louvre-1") for value in values]
+    batch = bench.batch(*records)
+    assert batch.result.accepted == {"fliggy": 2}
+    assert batch.result.mended == {"title": 1, "surrogate": 1}
+    assert batch.changed[b"fliggy:louvre-1"].title in ("t" * 200, "lone \ufffd")
