@@ -81,6 +81,9 @@ class Settings(BaseSettings):
         None, description="a file that holds the key's password, instead"
     )
 
+    gateway: Path | None = Field(
+        None, description="the TOML file of the gateway: which webhooks it takes (docs/gateway.md)"
+    )
     client_rack: str = Field(
         "",
         max_length=249,
