@@ -42,6 +42,7 @@ class Known(msgspec.Struct, omit_defaults=True):
         newest: the newest time for which its viewers were told, or at which it was seen alive.
         alive: the newest time at which its source told anything of it.
         ended: the latest end that was told of it.
+        guessed: whether that end was lost, and is guessed.
         resumed: the latest `started` of it.
         present: the viewers who are there, and when each was seen last.
         overflowed: whether there were more of them than are told apart.
@@ -56,6 +57,7 @@ class Known(msgspec.Struct, omit_defaults=True):
     newest: int = 0
     alive: int = 0
     ended: int | None = None
+    guessed: bool = False
     resumed: int = 0
     present: dict[str, int] = {}
     overflowed: bool = False
@@ -223,7 +225,7 @@ def _ended(row: Channel, seen: Observation) -> Iterator[ViewerEvent]:
         if seen.started is not None:
             known.true_start = True
             yield _event(row, known, start, "started", title=seen.title)
-    if known is None:
+    if known is None or (not _is_named(seen) and _is_of_another(known, seen)):
         if seen.at not in row.waiting:
             row.waiting = sorted([*row.waiting, seen.at])[-_MOST_WAITING:]
         return
@@ -313,6 +315,16 @@ def _alive_one(row: Channel, seen: Observation) -> Known | None:
     return None if is_over else known
 
 
+def _is_of_another(known: Known, seen: Observation) -> bool:
+    """Whether an end is of a broadcast after this one, whose start is still to come.
+
+    This one has ended for good: a second end cannot be its own.
+    """
+    if known.ended is None or known.guessed or known.is_open:
+        return False
+    return seen.at - known.ended > seen.resume * rfc3339.SECOND
+
+
 def _after(row: Channel, at: int) -> Known | None:
     return next((known for known in row.broadcasts if known.start > at), None)
 
@@ -339,7 +351,9 @@ def _close_lost(row: Channel, known: Known) -> Iterator[ViewerEvent]:
         if other is known:
             return
         if other.is_open and other.start < known.start:
-            yield _end(row, other, min(max(other.newest, other.start), known.start))
+            event = _end(row, other, min(max(other.newest, other.start), known.start))
+            other.guessed = True
+            yield event
 
 
 def _take_waiting(row: Channel, known: Known) -> Iterator[ViewerEvent]:
@@ -355,6 +369,7 @@ def _take_waiting(row: Channel, known: Known) -> Iterator[ViewerEvent]:
 
 def _end(row: Channel, known: Known, at: int) -> ViewerEvent:
     known.ended = at if known.ended is None else max(known.ended, at)
+    known.guessed = False
     if not known.is_open:
         known.present.clear()
         known.overflowed = False

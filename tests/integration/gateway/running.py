@@ -29,7 +29,12 @@ name = "own"
 source = "standard-webhooks"
 platform = "own"
 secrets = [{ env = "OWN_SECRET" }]
-mapping = { channel = "channel", kind = "kind", at = "at", started = "started", viewers = "viewers" }
+[endpoint.mapping]
+channel = "channel"
+kind = "kind"
+at = "at"
+started = "started"
+viewers = "viewers"
 
 [[endpoint]]
 name = "nginx"
@@ -39,7 +44,10 @@ networks = ["127.0.0.0/8"]
 
 [[venue]]
 name = "louvre"
-channels = [{ endpoint = "own", channel = "gallery" }, { endpoint = "nginx", channel = "live/gallery" }]
+channels = [
+    { endpoint = "own", channel = "gallery" },
+    { endpoint = "nginx", channel = "live/gallery" },
+]
 
 [[programme]]
 name = "night"
@@ -117,12 +125,14 @@ class Gateways:
         """The viewer events, once they are as they should be."""
         try:
             async with asyncio.timeout(seconds):
-                while not is_so(found := await self.events()):
+                while True:
+                    found = await self.events()
+                    if is_so(found):
+                        return found
                     await asyncio.sleep(0.2)
         except TimeoutError:
             tails = "\n".join(gateway.process.tail() for gateway in self.running)
             raise AssertionError(f"{found}\n{tails}") from None
-        return found
 
 
 class Gateway:
@@ -158,6 +168,14 @@ class Gateway:
             f"{self.hooks}/own", data=text.encode(), headers=headers
         ) as answer:
             return answer.status
+
+    async def until_metric(self, line, value, seconds=30):
+        """Wait until a metric has a value."""
+        async with asyncio.timeout(seconds):
+            while True:
+                if await self.metric(line) == value:
+                    return
+                await asyncio.sleep(0.1)
 
     async def metric(self, line):
         """A metric's value, by all of its line but that."""

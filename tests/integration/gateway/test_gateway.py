@@ -28,11 +28,7 @@ async def test_a_show_from_its_start_to_its_end(gateways):
     # What is sent again is taken, and counts once; what is changed is refused.
     assert await gateway.own("m2", {**show, "kind": "sample", "at": now(-60), "viewers": 7}) == 200
     assert await gateway.own("m4", show, signature="v1,AAAA") == 401
-    async with asyncio.timeout(20):
-        while not await gateway.metric(
-            'audience_gateway_deliveries_repeated_total{endpoint="own"}'
-        ):
-            await asyncio.sleep(0.1)
+    await gateway.until_metric('audience_gateway_deliveries_repeated_total{endpoint="own"}', 1)
     assert len(await gateways.events()) == 3
     assert (
         await gateway.metric(
