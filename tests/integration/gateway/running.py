@@ -170,10 +170,10 @@ class Gateway:
             return answer.status
 
     async def until_metric(self, line, value, seconds=30):
-        """Wait until a metric has a value."""
+        """Wait until a metric has reached a value."""
         async with asyncio.timeout(seconds):
             while True:
-                if await self.metric(line) == value:
+                if await self.metric(line) >= value:
                     return
                 await asyncio.sleep(0.1)
 
