@@ -36,7 +36,7 @@ class Mux(Source):
 
     name: ClassVar[str] = "mux"
     about: ClassVar[str] = "Mux Video: video.live_stream.active and .idle"
-    sureness: ClassVar[Sureness] = "documentation"
+    sureness: ClassVar[Sureness] = "real program"
     figures: ClassVar[str] = "starts and ends; Mux tells no viewers in webhooks"
 
     def verify(
@@ -67,13 +67,10 @@ class Mux(Source):
         kind = _KINDS.get(named.removeprefix(_LIVE)) if named.startswith(_LIVE) else None
         if kind is None:
             return Reading()
-        # A live stream lives on over many broadcasts; each of these has an asset of its own.
-        asset = within(body, "data", "active_asset_id")
-        recent = within(body, "data", "recent_asset_ids")
-        if asset is None and isinstance(recent, list) and recent:
-            asset = recent[-1]
+        # A live stream lives on over many broadcasts; each that is recorded has an asset of its
+        # own. An end may tell another one, or none: the table finds it by its time.
+        asset = within(body, "data", "active_asset_id") if kind == "started" else None
         at = time_of(body.get("created_at"), "created_at")
-        broadcast = None if asset is None else name_of(asset, "active_asset_id")
         return Reading(
             [
                 self.observe(
@@ -82,7 +79,7 @@ class Mux(Source):
                     kind,
                     at,
                     id=name_of(body.get("id"), "id"),
-                    broadcast=broadcast,
+                    broadcast=None if asset is None else name_of(asset, "active_asset_id"),
                     started=at if kind == "started" else None,
                 )
             ]

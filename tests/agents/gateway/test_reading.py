@@ -123,7 +123,7 @@ def test_mux_takes_active_for_the_start_and_idle_for_the_end():
     body = {**json.loads(MUX_BODY), "id": "evt-2", "type": "video.live_stream.idle"}
     body["data"] = {"id": "stream-1", "recent_asset_ids": ["asset-0", "asset-1"]}
     found = one("mux", body)
-    assert (found.kind, found.broadcast, found.id) == ("ended", "asset-1", "evt-2")
+    assert (found.kind, found.broadcast, found.id) == ("ended", None, "evt-2")
     for other in ("video.live_stream.disconnected", "video.asset.ready"):
         assert not read("mux", {**body, "type": other}).observations
 
