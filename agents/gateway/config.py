@@ -110,7 +110,8 @@ class Mapped(_Part):
         if not self.kind:
             return "sample"
         found = self.kinds.get(str(value), "ignored") if self.kinds else value
-        return found if found in {"sample", "started", "ended"} else None
+        # (Not a set: what a sender writes may be a list, which no set can look up.)
+        return found if found in ("sample", "started", "ended") else None
 
 
 class Endpoint(_Part):

@@ -80,7 +80,7 @@ class Channel(msgspec.Struct, omit_defaults=True):
         channel: its name.
         broadcasts: those that are known, by their starts.
         waiting: ends that came before any start, in microseconds since 1970 UTC.
-        ids: ids of messages that were seen, oldest first.
+        ids: digests of the ids of messages that were seen, oldest first.
         touched: when anything of it was read last, in seconds since 1970 UTC.
         format: of this row.
     """
@@ -90,7 +90,7 @@ class Channel(msgspec.Struct, omit_defaults=True):
     channel: str
     broadcasts: list[Known] = []
     waiting: list[int] = []
-    ids: list[str] = []
+    ids: list[bytes] = []
     touched: int = 0
     format: int = 1
 
@@ -150,8 +150,8 @@ def apply(row: Channel, seen: Observation) -> list[ViewerEvent] | None:
         before.
     """
     if seen.id:
-        # A message may hold several observations of a channel: kind and time tell them apart.
-        identity = f"{seen.kind[:2]}{seen.at}:{seen.viewer}:{seen.id}" if seen.viewer else seen.id
+        # Of the id a digest is kept, so that a row is bounded whatever ids a sender has.
+        identity = hashlib.blake2b(f"{seen.viewer}\0{seen.id}".encode(), digest_size=8).digest()
         if identity in row.ids:
             return None
         row.ids.append(identity)

@@ -206,6 +206,17 @@ def seconds_of(value: object, what: str) -> int:
     raise Unreadable(f"{what}: must be a time in Unix seconds")
 
 
+def milliseconds_of(value: object, what: str) -> int:
+    """Unix milliseconds, in microseconds since 1970 UTC.
+
+    Raises:
+        Unreadable: it is no whole number, or outside the years 1970 to 9999.
+    """
+    if type(value) is int and 0 < value < rfc3339.END // 1000:
+        return value * 1000
+    raise Unreadable(f"{what}: must be a time in Unix milliseconds")
+
+
 def count_of(value: object, what: str, most: int = 10**10) -> int | None:
     """A count, as a number or a text of digits; None and -1 are unknown.
 

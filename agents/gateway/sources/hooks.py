@@ -15,6 +15,7 @@ from agents.gateway.sources.base import (
     Sureness,
     Verified,
     document,
+    milliseconds_of,
     name_of,
 )
 
@@ -94,7 +95,7 @@ class Icecast(Unsigned):
 
     name: ClassVar[str] = "icecast"
     about: ClassVar[str] = "Icecast: mount_add, mount_remove, listener_add, listener_remove"
-    sureness: ClassVar[Sureness] = "documentation"
+    sureness: ClassVar[Sureness] = "real program"
     figures: ClassVar[str] = "starts, ends, viewers and joins, counted from its hooks"
 
     _PRESENT: Final = 24 * 3600
@@ -141,7 +142,7 @@ class NodeMediaServer(Unsigned):
 
     name: ClassVar[str] = "node-media-server"
     about: ClassVar[str] = "node-media-server: postPublish, donePublish, postPlay, donePlay"
-    sureness: ClassVar[Sureness] = "documentation"
+    sureness: ClassVar[Sureness] = "real program"
     figures: ClassVar[str] = "starts, ends, viewers and joins, counted from its hooks"
 
     _PRESENT: Final = 24 * 3600
@@ -157,23 +158,26 @@ class NodeMediaServer(Unsigned):
         del verified
         body = document(delivery.body)
         action = body.get("action")
+        if not isinstance(action, str):
+            raise Unreadable("action: is missing")
         if action in {"prePublish", "prePlay"}:  # the same again, before it is sure
             return Reading()
-        kind = self._KINDS.get(action) if isinstance(action, str) else None
+        kind = self._KINDS.get(action)
         if kind is None:
             raise Unreadable("action: is none of node-media-server's")
-        path = body.get("path", body.get("streamPath"))
-        if path is None:
-            path = f"/{name_of(body.get('app'), 'app')}/{name_of(body.get('name'), 'name')}"
-        viewer = name_of(body.get("id"), "id") if kind in {"joined", "left"} else ""
+        session = name_of(body.get("id"), "id")
+        # It waits 30 s for a publisher to come back before it tells of the end, which was then.
+        moment = "endtime" if action in {"donePublish", "donePlay"} else "createtime"
+        at = milliseconds_of(body.get(moment), moment)
         return Reading(
             [
                 self.observe(
                     endpoint,
-                    path,
+                    f"{name_of(body.get('app'), 'app')}/{name_of(body.get('name'), 'name')}",
                     kind,
-                    delivery.received,
-                    viewer=viewer,
+                    at,
+                    id=f"{session} {action}",
+                    viewer=session if kind in {"joined", "left"} else "",
                     present_for=self._PRESENT,
                     resume=endpoint.resume_seconds,
                 )

@@ -30,6 +30,15 @@ _PRESENT = 12 * 3600
 # LiveKit sends a delivery again with its old token, 15 s after the first try at the latest, and
 # others of the room wait behind it.
 _LEEWAY = 60
+_EVENTS = frozenset(
+    {
+        "room_started",
+        "room_finished",
+        "participant_joined",
+        "participant_left",
+        "participant_connection_aborted",
+    }
+)
 
 
 class LiveKit(Source):
@@ -91,13 +100,7 @@ class LiveKit(Source):
         del verified
         body = document(delivery.body)
         event = body.get("event")
-        if event not in {
-            "room_started",
-            "room_finished",
-            "participant_joined",
-            "participant_left",
-            "participant_connection_aborted",
-        }:
+        if not isinstance(event, str) or event not in _EVENTS:
             return Reading()
         room = name_of(within(body, "room", "sid"), "room.sid")
         channel = within(body, "room", "name")

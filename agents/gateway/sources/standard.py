@@ -97,7 +97,7 @@ class Hmac(Source):
 
     name: ClassVar[str] = "hmac"
     about: ClassVar[str] = "any sender that signs its body with HMAC, headers as configured"
-    sureness: ClassVar[Sureness] = "foreign vectors"
+    sureness: ClassVar[Sureness] = "documentation"
     figures: ClassVar[str] = "what the mapping names"
 
     def verify(

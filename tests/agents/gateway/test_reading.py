@@ -157,8 +157,11 @@ def test_nginx_tells_clients_of_two_addresses_apart():
 
 
 def test_node_media_server():
-    found = one("node-media-server", {"action": "postPlay", "id": "x1", "app": "a", "name": "b"})
-    assert (found.channel, found.kind, found.viewer) == ("/a/b", "joined", "x1")
+    hook = {"id": "x1", "app": "a", "name": "b", "createtime": 1_000, "endtime": 9_000}
+    found = one("node-media-server", {**hook, "action": "postPlay"})
+    assert (found.channel, found.kind, found.viewer) == ("a/b", "joined", "x1")
+    assert found.at == 1_000_000
+    assert one("node-media-server", {**hook, "action": "donePublish"}).at == 9_000_000
     assert not read("node-media-server", {"action": "prePlay"}).observations
 
 
@@ -178,7 +181,7 @@ json_values = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(name=st.sampled_from(sorted(SOURCES)), value=json_values | st.binary(max_size=100))
 def test_whatever_a_sender_writes_is_read_or_refused_in_words(name, value):
     body = value if isinstance(value, bytes) else json.dumps(value).encode()

@@ -8,9 +8,10 @@ from deliveries import delivery, endpoint
 
 from agents.gateway.delivery import Unverified
 from agents.gateway.observation import Observation
-from agents.gateway.sources import SOURCES
+from agents.gateway.sources import SOURCES, Verified
 from agents.gateway.table import Channel, apply
 
+HOOKS = json.loads((Path(__file__).parent / "data" / "hooks.json").read_text())
 VECTORS = json.loads((Path(__file__).parent / "data" / "vectors.json").read_text())["vectors"]
 
 
@@ -46,6 +47,27 @@ def test_mux_begins_and_ends_one_broadcast():
     events = [*apply(row, start), *apply(row, Observation(**{**same, "channel": start.channel}))]
     assert [event.kind for event in events] == ["started", "ended"]
     assert len({event.broadcast for event in events}) == 1
+
+
+@pytest.mark.parametrize("name", ["icecast", "node-media-server"])
+def test_a_recorded_show_from_its_start_to_its_end(name):
+    point, row, events = endpoint(name), None, []
+    for number, body in enumerate(HOOKS[name]):
+        received = 1_795_789_818_000_000 + number * 5_000_000
+        found = delivery([], body.encode(), received)
+        reading = SOURCES[name].read(found, Verified(), point)
+        for seen in reading.observations:
+            row = row or Channel(seen.endpoint, seen.platform, seen.channel)
+            assert seen.channel == row.channel
+            events += apply(row, seen)
+    assert [(event.kind, event.viewers, event.joins) for event in events] == [
+        ("started", None, None),
+        ("sample", 1, 1),
+        ("sample", 0, None),
+        ("ended", None, None),
+    ]
+    assert len({event.broadcast for event in events}) == 1
+    assert row.open is None
 
 
 def test_twitch_events_of_other_types_are_of_no_interest():
