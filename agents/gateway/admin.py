@@ -75,7 +75,7 @@ async def check(settings: Settings) -> list[str]:
             f"{topics.observations.name} and {topics.broadcasts.name} must have as many partitions"
         )
     found = counts.get(topics.events.name, settings.partitions)
-    if found != settings.partitions:
+    if settings.partitioner == "crc32" and found != settings.partitions:
         problems.append(
             f"{topics.events.name} has {found} partitions: set AUDIENCE_PARTITIONS={found}, for "
             "the gateway places viewer events by it"

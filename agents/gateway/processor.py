@@ -60,7 +60,7 @@ class Processor:
         topics: where to send what.
         places: venues and programmes.
         partitioner: how the partition of a viewer event follows from its key.
-        partitions: how many partitions the viewer events have.
+        partitions: how many partitions the viewer events have; looked at with `crc32` alone.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class Processor:
         topics: GatewayTopics,
         places: Places,
         partitioner: Partitioner,
-        partitions: Callable[[], int],
+        partitions: int,
     ) -> None:
         self._events = topics.events.name
         self._places = places
-        self._partitioner: Partitioner = "murmur2" if partitioner == "any" else partitioner
+        self._crc32 = partitioner == "crc32"
         self._partitions = partitions
         # By partition: the channels of which a broadcast is open whose viewers are told one by one.
         self.counted: defaultdict[int, set[bytes]] = defaultdict(set)
@@ -180,7 +180,8 @@ class Processor:
             self._events,
             key,
             _encode({name: value for name, value in _fields(event) if value is not None}),
-            partition=partition_for(key, self._partitions(), self._partitioner),
+            # None lies where murmur2 puts the key, however many partitions the topic has.
+            partition=partition_for(key, self._partitions, "crc32") if self._crc32 else None,
             timestamp=int(batch.read_at * 1000),
         )
         batch.notes.events[row.endpoint] += 1

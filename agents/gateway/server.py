@@ -91,6 +91,7 @@ class Hooks:
             raise web.HTTPForbidden
         if self._busy[name] >= intake.endpoint.concurrency:
             self._refuse(name, "busy", "as many deliveries as are allowed at once are waiting")
+            self._lost(intake)
             return self._failed(intake, 503)
         self._busy[name] += 1
         try:
@@ -105,9 +106,11 @@ class Hooks:
                 body = await _body(request, intake.endpoint.body_bytes)
         except _TooLarge:
             self._refuse(name, "large", f"the body has over {intake.endpoint.body_bytes} bytes")
+            self._lost(intake)
             return self._failed(intake, 413)
         except TimeoutError:
             self._refuse(name, "slow", f"the body was not there after {_BODY_SECONDS:g} s")
+            self._lost(intake)
             return self._failed(intake, 408)
         began = time.monotonic()
         try:
@@ -167,7 +170,9 @@ class Hooks:
     def _address_of(self, request: web.Request) -> str:
         """The sender's address: from a proxy that is trusted, the last one that it names."""
         address = request.remote or ""
-        for told in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+        # All lines of it: the first one may be the stranger's own, with the proxy's behind it.
+        line = ",".join(request.headers.getall("X-Forwarded-For", []))
+        for told in reversed(line.split(",")):
             try:
                 is_proxy = any(ipaddress.ip_address(address) in each for each in self._proxies)
             except ValueError:

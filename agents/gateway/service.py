@@ -144,7 +144,7 @@ def create_app(settings: Settings, config: Config) -> ExactApp:
     app.settings_in_force = settings
     app.drain = settings.drain.total_seconds()
     group = group_of(settings)
-    work = Processor(topics, Places(config), settings.partitioner, lambda: settings.partitions)
+    work = Processor(topics, Places(config), settings.partitioner, settings.partitions)
     source: Source
     gateway = Gateway(settings, config, work, lambda: AppHealth(source).why_not_ready())
     source = Source(

@@ -5,6 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 from deliveries import SECRET, plain_hmac
+from multidict import CIMultiDict
 
 from agents.gateway.config import Config
 from agents.gateway.intake import Intake
@@ -55,7 +56,7 @@ class Served:
 
     async def post(self, path, data=b"", headers=()):
         async with self.session.post(
-            f"{self.hooks}/{path}", data=data, headers=list(headers)
+            f"{self.hooks}/{path}", data=data, headers=CIMultiDict(headers)
         ) as answer:
             return answer.status
 
@@ -142,6 +143,14 @@ async def test_only_hooks_and_health_are_there(served):
     assert (await served.session.put(f"{served.hooks}/own")).status == 405
 
 
+async def test_what_is_too_large_lets_the_show_go_on_and_is_lost(served):
+    assert await served.post(f"nginx/{PATH_SECRET}", b"x" * 70_000) == 200
+    lost = served.metrics.registry.get_sample_value(
+        "audience_gateway_deliveries_lost_total", {"endpoint": "nginx"}
+    )
+    assert lost == 1
+
+
 async def test_a_secret_in_the_path_and_the_network(served):
     form = b"call=publish&app=live&name=x&clientid=1"
     assert await served.post(f"nginx/{PATH_SECRET}", form) == 200
@@ -149,8 +158,10 @@ async def test_a_secret_in_the_path_and_the_network(served):
     outside = [("X-Forwarded-For", "10.1.2.3, 192.0.2.1")]
     assert await served.post(f"nginx/{PATH_SECRET}", form, outside) == 403
     assert await served.post(f"nginx/{PATH_SECRET}", form, [("X-Forwarded-For", "10.1.2.3")]) == 200
+    two_lines = [("X-Forwarded-For", "10.1.2.3"), ("X-Forwarded-For", "192.0.2.1")]
+    assert await served.post(f"nginx/{PATH_SECRET}", form, two_lines) == 403
     assert served.refused("nginx", "address") == 1
-    assert served.refused("nginx", "network") == 1
+    assert served.refused("nginx", "network") == 2
 
 
 async def test_logs_hold_no_secret_body_or_signature(served, logged):
