@@ -217,14 +217,15 @@ class Config(_Part):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     trust_proxies: tuple[str, ...] = ()
-    endpoint: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
+    # (That there is one is looked at below: pydantic does not count those that are wrong.)
+    endpoint: tuple[Endpoint, ...] = ()
     venue: tuple[Venue, ...] = ()
     programme: tuple[Programme, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = []
         names = [endpoint.name for endpoint in self.endpoint]
+        problems = [] if names else ["endpoint: is missing: without one nothing is taken"]
         problems += [
             f"endpoint {name}: is there {names.count(name)} times"
             for name in sorted(set(names))

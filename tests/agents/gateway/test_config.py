@@ -76,6 +76,7 @@ def test_all_that_is_wrong_is_told_at_once_and_where(loading):
         (('"(?i)night"', '"("'), "no regular expression"),
         (("2026-11-28", "2026-11-20"), "ends: must be after begins"),
         (("[[venue]]", "[[venue"), "cannot be read"),
+        ((RIGHT, ""), "endpoint: is missing"),
     ],
 )
 def test_each_mistake_in_words(loading, change, said):
