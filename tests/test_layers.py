@@ -13,6 +13,7 @@ LAYERS = (
     "agents.demo",
     "agents.worker",
     "agents.state",
+    "agents.gateway",
     "agents.app",
     "agents.pipeline.scopes",
     "agents.pipeline",

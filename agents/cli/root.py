@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "broker": "agents.cli.broker",
     "config": "agents.cli.config",
     "demo": "agents.cli.demo",
+    "gateway": "agents.cli.gateway",
     "replay": "agents.cli.replay",
     "state": "agents.cli.state",
     "summaries": "agents.cli.summaries",

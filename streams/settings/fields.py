@@ -76,6 +76,9 @@ class Fields(BaseSettings):
         None, description="a file that holds the key's password, instead"
     )
 
+    gateway: Path | None = Field(
+        None, description="the TOML file of the gateway: which webhooks it takes (docs/gateway.md)"
+    )
     client_rack: str = Field(
         "",
         max_length=249,

@@ -225,6 +225,7 @@ class TestEach:
             "security_region",
             "http_host",
             "client_rack",
+            "gateway",
         } == set(Settings.model_fields)
 
     def test_wrong_value_shows_as_it_was_given(self):

@@ -1,0 +1,126 @@
+"""`live-audience gateway`: takes platforms' webhooks and writes viewer events."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from agents.cli.help import Command, Group
+from agents.cli.settings import loaded, set_option, with_settings
+from streams.errors import LiveAudienceError, SettingsError
+
+if TYPE_CHECKING:
+    from agents.gateway.config import Config
+    from streams.settings import Settings
+
+
+@click.group(
+    "gateway",
+    cls=Group,
+    examples=[
+        "live-audience gateway sources",
+        "live-audience gateway check --set AUDIENCE_GATEWAY=gateway.toml",
+        "live-audience gateway topics",
+        "live-audience gateway run --set AUDIENCE_GATEWAY=gateway.toml",
+    ],
+)
+def command() -> None:
+    """Take platforms' webhooks, and write viewer events (docs/gateway.md)."""
+
+
+def _config(settings: Settings) -> Config:
+    # Imported here: `--help` need not wait for it.
+    from agents.gateway.config import load  # noqa: PLC0415 - see above
+
+    if settings.gateway is None:
+        raise SettingsError(
+            ["AUDIENCE_GATEWAY: is missing: the TOML file that says which webhooks are taken"]
+        )
+    return load(settings.gateway)
+
+
+@command.command(cls=Command, examples=["AUDIENCE_GATEWAY=gateway.toml live-audience gateway run"])
+@set_option
+@click.pass_context
+def run(ctx: click.Context) -> None:
+    """Run one gateway, until Ctrl-C or SIGTERM; more of them share the work.
+
+    It starts, and answers senders, also while Kafka cannot be reached.
+    """
+    settings = loaded(ctx).settings
+    config = _config(settings)
+    from agents.gateway import service  # noqa: PLC0415 - it brings all of Faust along
+
+    service.run(settings, config)
+
+
+@command.command(cls=Command, examples=["live-audience gateway check"])
+@with_settings
+def check(settings: Settings) -> None:
+    """Look at the configuration, the secrets and the topics; ends with 1 if something is wrong."""
+    config = _config(settings)
+    from agents.gateway import admin  # noqa: PLC0415 - as above
+    from agents.gateway.server import tls_of  # noqa: PLC0415 - as above
+    from agents.gateway.service import intakes_of  # noqa: PLC0415 - as above
+    from agents.gateway.topics import GatewayTopics  # noqa: PLC0415 - as above
+
+    intakes_of(config, GatewayTopics.of(settings))
+    tls_of(config)
+    for endpoint in config.endpoint:
+        secret = "/SECRET" if endpoint.path_secrets else ""
+        click.echo(f"{endpoint.name}: {endpoint.source} at /hooks/{endpoint.name}{secret}")
+        if endpoint.path_secrets and not endpoint.networks:
+            click.secho(
+                f"Warning: {endpoint.name}: networks is empty, so whoever learns the path is "
+                "believed",
+                fg="yellow",
+                err=True,
+            )
+    problems = asyncio.run(admin.check(settings))
+    if problems:
+        raise LiveAudienceError("\n".join(problems))
+    click.echo("The gateway can run.")
+
+
+@command.command(cls=Command, examples=["live-audience gateway sources"])
+def sources() -> None:
+    """List the sources, what each can tell, and how sure it is."""
+    from agents.gateway.sources import SOURCES  # noqa: PLC0415 - as above
+
+    for source in SOURCES.values():
+        click.echo(f"{source.name}: {source.about}")
+        click.echo(f"    tells     {source.figures}")
+        click.echo(f"    tested by {source.sureness}")
+        click.echo(f"    signed    {'yes' if source.signed else 'no: a secret in its path'}")
+
+
+@command.command(cls=Command, examples=["live-audience gateway topics"])
+@with_settings
+def topics(settings: Settings) -> None:
+    """Make the gateway's own topics; those that are there are left as they are."""
+    from agents.gateway import admin  # noqa: PLC0415 - as above
+
+    for topic, is_new in asyncio.run(admin.create(settings)):
+        click.echo(f"{'created' if is_new else 'exists':8} {topic.name}: {topic.holds}")
+
+
+@command.command(cls=Command, examples=["live-audience gateway replay"])
+@with_settings
+def replay(settings: Settings) -> None:
+    """Take what could not be mapped again, after the configuration was mended."""
+    config = _config(settings)
+    from agents.gateway import admin  # noqa: PLC0415 - as above
+    from agents.gateway.service import intakes_of  # noqa: PLC0415 - as above
+    from agents.gateway.topics import GatewayTopics  # noqa: PLC0415 - as above
+
+    result = asyncio.run(admin.replay(settings, intakes_of(config, GatewayTopics.of(settings))))
+    for endpoint, count in sorted(result.taken.items()):
+        click.echo(f"taken    {count} of {endpoint}")
+    for reason, count in sorted(result.left.items()):
+        click.echo(f"left     {count}: {reason}")
+    if result.unknown:
+        click.echo(f"left     {result.unknown}: their endpoints are not in the configuration")
+    if not (result.taken or result.left or result.unknown):
+        click.echo("There is nothing to take again.")

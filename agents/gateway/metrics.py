@@ -1,0 +1,147 @@
+"""What is seen of the gateway from outside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agents.gateway.config import Config
+    from agents.gateway.processor import Notes
+
+_BY_ENDPOINT = ("endpoint",)
+_ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)
+
+
+class GatewayMetrics:
+    """All of its metrics, by the endpoints of the configuration: what senders write is no label.
+
+    Args:
+        config: the configuration in force.
+        open_broadcasts: how many broadcasts are open in the partitions that this gateway has.
+        why_not_ready: what `/readyz` says; None if it is ready.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        open_broadcasts: Callable[[], int],
+        not_ready_reason: Callable[[], str | None],
+    ) -> None:
+        registry = self.registry = CollectorRegistry()
+        self.received = Counter(
+            "audience_gateway_deliveries_received",
+            "Webhooks that came in, whatever became of them.",
+            _BY_ENDPOINT,
+            registry=registry,
+        )
+        self.verified = Counter(
+            "audience_gateway_deliveries_verified",
+            "Webhooks proven to be their sender's.",
+            _BY_ENDPOINT,
+            registry=registry,
+        )
+        self.refused = Counter(
+            "audience_gateway_deliveries_refused",
+            "Webhooks that were refused, by reason.",
+            ("endpoint", "reason"),
+            registry=registry,
+        )
+        self.unmapped = Counter(
+            "audience_gateway_deliveries_unmapped",
+            "Verified webhooks that could not be mapped; they are in gateway-rejected.",
+            _BY_ENDPOINT,
+            registry=registry,
+        )
+        self.unacknowledged = Counter(
+            "audience_gateway_deliveries_unacknowledged",
+            "Webhooks that Kafka did not acknowledge in time; the sender was told to send again, "
+            "or let go on where it never does.",
+            _BY_ENDPOINT,
+            registry=registry,
+        )
+        self.lost = Counter(
+            "audience_gateway_deliveries_lost",
+            "Webhooks of senders that never send again that Kafka has not stored.",
+            _BY_ENDPOINT,
+            registry=registry,
+        )
+        self.clamped = Counter(
+            "audience_gateway_observations_clamped",
+            "Observations from over 2 minutes ahead, taken as of the time at which they came.",
+            _BY_ENDPOINT,
+            registry=registry,
+        )
+        self.warnings = Counter(
+            "audience_gateway_warnings",
+            "What senders told that an operator must know, such as a revoked subscription.",
+            _BY_ENDPOINT,
+            registry=registry,
+        )
+        self.acknowledged = Histogram(
+            "audience_gateway_acknowledged_seconds",
+            "Time from a webhook's last byte to Kafka's acknowledgement, in seconds.",
+            _BY_ENDPOINT,
+            registry=registry,
+            buckets=_ACK_BUCKETS,
+        )
+        self.newest = Gauge(
+            "audience_gateway_newest_delivery_timestamp_seconds",
+            "When the newest verified webhook came, in seconds since 1970 UTC; 0 before the first.",
+            _BY_ENDPOINT,
+            registry=registry,
+        )
+        self.events = Counter(
+            "audience_gateway_events",
+            "Viewer events that were written.",
+            _BY_ENDPOINT,
+            registry=registry,
+        )
+        self.repeated = Counter(
+            "audience_gateway_deliveries_repeated",
+            "Observations of messages that were seen before.",
+            _BY_ENDPOINT,
+            registry=registry,
+        )
+        self.odd = Counter(
+            "audience_gateway_observations_unreadable",
+            "Records of gateway-observations that no gateway wrote.",
+            registry=registry,
+        )
+        Gauge(
+            "audience_gateway_open_broadcasts",
+            "Open broadcasts of the partitions that this gateway has.",
+            registry=registry,
+        ).set_function(open_broadcasts)
+        Gauge(
+            "audience_gateway_ready",
+            "Whether the gateway is ready: 1 or 0.",
+            registry=registry,
+        ).set_function(lambda: float(not_ready_reason() is None))
+        # Each is there from the start on: a rate needs a first sample.
+        for metric in (
+            self.received,
+            self.verified,
+            self.unmapped,
+            self.unacknowledged,
+            self.lost,
+            self.acknowledged,
+            self.newest,
+            self.events,
+            self.repeated,
+            self.warnings,
+        ):
+            for endpoint in config.endpoint:
+                metric.labels(endpoint.name)
+
+    def processed(self, notes: Notes) -> None:
+        """Count what a durable batch did."""
+        for endpoint, count in notes.events.items():
+            self.events.labels(endpoint).inc(count)
+        for endpoint, count in notes.repeated.items():
+            self.repeated.labels(endpoint).inc(count)
+        if notes.odd:
+            self.odd.inc(notes.odd)

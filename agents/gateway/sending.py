@@ -1,0 +1,165 @@
+"""Writes to Kafka, and says whether it is stored: also while no broker can be reached."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError, RequestTimedOutError
+
+from agents.gateway.topics import REJECTED_BYTES
+from agents.kafka import client_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from streams.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+#: Records wait so long for others of their batch, in milliseconds: a batch costs the broker more
+#: than a record does.
+_LINGER: Final = 2
+_PAUSE: Final = 1.0
+#: What came and is not stored yet: beyond it senders are told to come again.
+_MOST_WAITING: Final = 20_000
+
+
+class Unacknowledged(Exception):
+    """Kafka has not acknowledged it in time; it may still be stored later."""
+
+
+class Output(NamedTuple):
+    """One record."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    timestamp: int
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Sender:
+    """An idempotent producer that waits for all copies, begun anew when it has failed.
+
+    Args:
+        settings: brokers and security.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+        self._beginning: asyncio.Task[None] | None = None
+        self._waiting = 0
+        self._failed: set[asyncio.Task[None]] = set()
+
+    @property
+    def not_ready_reason(self) -> str | None:
+        """What is missing, or None."""
+        return None if self._producer is not None else "Kafka cannot be reached for writing yet"
+
+    def start(self) -> None:
+        """Begin to connect; returns at once."""
+        if self._beginning is None or self._beginning.done():
+            self._beginning = asyncio.create_task(self._connect())
+
+    async def stop(self) -> None:
+        """Send what waits, for a bounded time, and disconnect."""
+        if self._beginning is not None:
+            self._beginning.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._beginning
+        if self._failed:
+            await asyncio.wait(self._failed, timeout=_PAUSE)
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await _close(producer)
+
+    async def _connect(self) -> None:
+        while True:
+            producer = AIOKafkaProducer(
+                **client_options(self._settings),
+                enable_idempotence=True,
+                acks="all",
+                linger_ms=_LINGER,
+                max_request_size=REJECTED_BYTES,
+            )
+            try:
+                await producer.start()
+            except asyncio.CancelledError:
+                await _close(producer)
+                raise
+            except (KafkaError, OSError) as error:
+                log.warning("Kafka cannot be reached; it is tried again", reason=str(error))
+                await _close(producer)
+                await asyncio.sleep(_PAUSE)
+            else:
+                self._producer = producer
+                return
+
+    async def send(
+        self, outputs: Sequence[Output], seconds: float, lost: Callable[[], None]
+    ) -> None:
+        """Write records and wait until they are stored.
+
+        Args:
+            outputs: the records.
+            seconds: how long to wait at most.
+            lost: called once for each record that is not stored in the end.
+
+        Raises:
+            Unacknowledged: some of them were not stored in time.
+        """
+        if self._producer is None or self._waiting >= _MOST_WAITING:
+            for _ in outputs:
+                lost()
+            raise Unacknowledged
+        tasks = {asyncio.create_task(self._send(output, lost)) for output in outputs}
+        done, late = await asyncio.wait(tasks, timeout=seconds)
+        if late or not all(task.result() for task in done):
+            raise Unacknowledged
+
+    async def _send(self, output: Output, lost: Callable[[], None]) -> bool:
+        producer = self._producer
+        if producer is None:
+            lost()
+            return False
+        self._waiting += 1
+        try:
+            await producer.send_and_wait(
+                output.topic,
+                output.value,
+                output.key,
+                timestamp_ms=output.timestamp,
+                headers=list(output.headers),
+            )
+        except (KafkaError, OSError) as error:
+            lost()
+            log.warning("a record was not stored", topic=output.topic, reason=repr(error))
+            if not isinstance(error, KafkaTimeoutError | RequestTimedOutError):
+                self._begin_anew(producer)
+            return False
+        finally:
+            self._waiting -= 1
+        return True
+
+    def _begin_anew(self, failed: AIOKafkaProducer) -> None:
+        """Replace a producer: after some errors an idempotent one takes nothing any more."""
+        if self._producer is not failed:
+            return
+        self._producer = None
+        closing = asyncio.create_task(_close(failed))
+        self._failed.add(closing)
+        closing.add_done_callback(self._failed.discard)
+        self.start()
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    try:
+        async with asyncio.timeout(5):
+            await producer.stop()
+    except (KafkaError, OSError, TimeoutError) as error:
+        log.debug("a producer did not close in order", reason=repr(error))
