@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     "agents.cli",
     "agents.demo",
+    "agents.gateway",
     "agents.worker",
     "agents.state",
-    "agents.gateway",
     "agents.app",
     "agents.pipeline.scopes",
     "agents.pipeline",
@@ -36,7 +36,7 @@ LAYERS = (
 #: The parts of `streams` lie side by side: what they share is in its loose modules.
 BESIDE = {("streams", "streams.settings"), ("streams", "streams.audience")}
 #: Whose parts know each other's types, though at run time they import each other one way only.
-KNOWN_BY_TYPE = "streams.audience"
+KNOWN_BY_TYPE = ("streams.audience", "agents.gateway")
 
 
 def for_types(tree):
@@ -123,7 +123,7 @@ def test_nor_do_they_for_their_types():
     assert [
         sorted(circle)
         for circle in circles(modules())
-        if {module.rpartition(".")[0] for module in circle} != {KNOWN_BY_TYPE}
+        if not any(all(module.startswith(part) for module in circle) for part in KNOWN_BY_TYPE)
     ] == []
 
 
