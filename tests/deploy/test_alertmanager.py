@@ -12,7 +12,7 @@ from deploy.prometheus_tools import ALERTMANAGER, ALERTS, check
 from processes import Process
 
 CONFIG = ALERTMANAGER / "alertmanager.yml"
-RECEIVERS = {"critical": "on-call", "warning": "team", "info": "news"}
+RECEIVERS = {"critical": "on-call", "warning": "team", "info": "news", "none": "watchdog"}
 
 LOUVRE = {"platform": "fliggy", "broadcast": "b1", "venue": "louvre"}
 PRADO = {"platform": "fliggy", "broadcast": "b2", "venue": "prado"}
@@ -33,7 +33,7 @@ def labels(alert, more):
 def test_the_configuration():
     said = check("amtool", "check-config", CONFIG)
     assert "1 templates" in said
-    assert "4 receivers" in said
+    assert "5 receivers" in said
 
 
 def test_it_names_alerts_that_there_are():
