@@ -102,16 +102,24 @@ def test_what_people_read(tmp_path):
     ("source", "quiet", "told"),
     [
         (
-            ("NoWorkerReady", {}),
+            ("NoWorkerReady", JOB),
             [
                 ("WorkerDown", WORKER),
                 ("RestoreTooLong", WORKER),
                 ("FiguresStale", JOB),
                 ("LagGrowing", {**JOB, "partition": "0"}),
+                ("PartitionsUnowned", {**JOB, "topic": "viewer-events"}),
+                ("EventsStopped", JOB),
                 ("BroadcastSilent", LOUVRE),
                 ("SimulcastLegMissing", LEG),
             ],
-            [("EventsFailed", JOB), ("AudienceRecord", {"scope": "world"})],
+            [
+                ("EventsFailed", JOB),
+                ("AudienceRecord", {"scope": "world"}),
+                # Another system under the same Prometheus.
+                ("FiguresStale", {"job": "another"}),
+                ("EventsStopped", {"job": "another"}),
+            ],
         ),
         (
             ("WorkerDown", WORKER),
@@ -126,6 +134,19 @@ def test_what_people_read(tmp_path):
             ("FiguresStale", JOB),
             [("LagGrowing", {**JOB, "partition": "0"}), ("BroadcastSilent", LOUVRE)],
             [("LagGrowing", {"job": "another", "partition": "0"}), ("WorkerDown", WORKER)],
+        ),
+        (
+            ("EventsStopped", JOB),
+            [("PlatformSilent", {**JOB, "platform": "ivs"})],
+            [
+                ("PlatformSilent", {"job": "another", "platform": "ivs"}),
+                ("BroadcastSilent", LOUVRE),
+            ],
+        ),
+        (
+            ("PlatformSilent", {**JOB, "platform": "fliggy"}),
+            [("BroadcastSilent", LOUVRE), ("BroadcastSilent", PRADO)],
+            [("BroadcastSilent", {**LOUVRE, "platform": "ivs"}), ("EventsFailed", JOB)],
         ),
         (
             ("BroadcastSilent", LOUVRE),
