@@ -207,10 +207,14 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
         ),
         alert(
             "FiguresStale",
-            f"job:audience_source_lag_seconds:max > {number(timing.stale)}",
+            f"""
+            max by (job) ({{__name__=~"audience_(source|scopes)_lag_seconds"}})
+            > {number(timing.stale)}
+            """,
             "critical",
             "The figures are behind",
             "The oldest record that is not yet in them is {{ $value | humanizeDuration }} old.",
+            why="Of both stages: the world's total comes from that of the scopes.",
         ),
         alert(
             "EventsRefused",
