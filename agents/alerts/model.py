@@ -12,7 +12,7 @@ from agents.alerts.timing import duration
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-Severity = Literal["critical", "warning", "info"]
+Severity = Literal["critical", "warning", "info", "none"]
 
 _WIDTH = 100
 
@@ -45,7 +45,7 @@ class Alert:
     Attributes:
         name: In CamelCase; its page is `<name>.md`.
         expr: Its expression.
-        severity: critical: act now; warning: today; info: good to know.
+        severity: critical: act now; warning: today; info: good to know; none: for machines only.
         summary: One line with its labels, for the subject of a message.
         description: What is the matter, with the value formatted.
         before: It must hold for so long until it fires, in seconds.
@@ -72,7 +72,8 @@ class Alert:
         yield f"- alert: {self.name}"
         yield from _expression(self.expr)
         yield f"  for: {duration(self.before)}"
-        yield f"  keep_firing_for: {duration(self.after)}"
+        if self.after:
+            yield f"  keep_firing_for: {duration(self.after)}"
         yield "  labels:"
         yield f"    severity: {self.severity}"
         # By it an Alertmanager that serves others too knows what is ours.

@@ -18,6 +18,9 @@ JOB: Final = "live-audience"
 
 _LAG_RECORDS, _LAG_SLOPE = 1000, 1
 _REFUSED, _REFUSED_COUNT, _LATE = 0.01, 10, 0.05
+_PLATFORM_REFUSED = 0.5
+#: Part of the scrapes' time-out from which they are slow.
+_SLOW = 0.6
 _FAULTS: Final = 3
 
 
@@ -39,6 +42,8 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
     gap = duration(timing.gap)
     rate, counted = duration(timing.rate), duration(timing.counted)
     window = duration(timing.lag_window)
+    stopped = duration(timing.stopped)
+    usual, usual_offset = duration(timing.usual), duration(timing.usual_offset)
     rules = [
         alert(
             "WorkerDown",
@@ -57,6 +62,138 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             why="Also where discovery finds no worker any more.",
         ),
         alert(
+            "EventsStopped",
+            f"""
+            (
+              job:audience_live_broadcasts:sum > 0
+              or
+              max by (job) (ALERTS{{alertname="EventsStopped", alertstate="firing"}})
+            )
+            unless on (job)
+            sum by (job) (increase(audience_events_total[{stopped}])) > 0
+            """,
+            "critical",
+            "No events come any more",
+            "Broadcasts were live, and not one event of any platform has been counted for "
+            "5 minutes. Either none are sent, or none are read: then FiguresStale fires too.",
+            why="Where the last broadcast ends in good order, none is live once its last event is "
+            "counted. Silent ones are taken as ended after a while, so once it fires it stays "
+            "until events come.",
+        ),
+        alert(
+            "PlatformSilent",
+            f"""
+            (
+              job_platform:audience_live_broadcasts:max > 0
+              and on (job, platform)
+              min_over_time(
+                job_platform:audience_events:increase3m[{usual}] offset {usual_offset}
+              ) > 0
+              or
+              max by (job, platform) (ALERTS{{alertname="PlatformSilent", alertstate="firing"}})
+            )
+            unless on (job, platform)
+            job_platform:audience_events:increase3m > 0
+            """,
+            "warning",
+            "Platform {{ $labels.platform }} is silent",
+            "Broadcasts of it were live, and it has sent nothing for 5 minutes; within the hour "
+            "before it was never so quiet.",
+            why="Against its own last hour: one that sends everything each 5 minutes is not silent "
+            "between.",
+        ),
+        alert(
+            "PartitionsUnowned",
+            """
+            max by (job, topic) (audience_topic_partitions)
+            - on (job, topic)
+            (
+              count by (job, topic) (
+                max by (job, topic, partition) (
+                  audience_restore_progress_ratio == 1
+                  unless
+                  audience_partition_failing_seconds > 0
+                )
+              )
+              or
+              max by (job, topic) (audience_topic_partitions) * 0
+            )
+            > 0
+            """,
+            "critical",
+            "Partitions of {{ $labels.topic }} are at work nowhere",
+            "{{ $value | humanize }} of them: restoring, failing, or given to no worker. What lies "
+            "in them is not counted, and waits in Kafka.",
+            why="Also where none at all is at work, of which there is no series.",
+        ),
+        alert(
+            "WorkerRestarts",
+            f"""
+            sum by (job, instance) (changes(process_start_time_seconds[{counted}])) >= {_FAULTS}
+            and on (job, instance)
+            max_over_time(audience_worker_ready[{counted}])
+            """,
+            "warning",
+            "Worker {{ $labels.instance }} starts again and again",
+            "{{ $value | humanize }} times in 15 minutes. Each time its partitions move to others "
+            "and back.",
+            why="Of our workers only: each process of a Prometheus client tells its start.",
+        ),
+        alert(
+            "SessionsLost",
+            f"""
+            max by (job, instance) (
+              increase(audience_sessions_lost_total[{counted}])
+            ) >= {_FAULTS}
+            """,
+            "warning",
+            "Worker {{ $labels.instance }} loses its session with Kafka again and again",
+            '{{ printf "%.0f" $value }} times in 15 minutes, for whatever reason; its log says it. '
+            "Nothing counts twice, but figures stand still between.",
+            why="By worker, so that it means the same with 2 and with 50 of them.",
+        ),
+        alert(
+            "PlatformRefused",
+            f"""
+            (
+              sum by (job, platform) (
+                rate(audience_events_total{{outcome="rejected", platform!=""}}[{rate}])
+              )
+              / on (job, platform)
+              sum by (job, platform) (rate(audience_events_total{{platform!=""}}[{rate}]))
+            ) > {_PLATFORM_REFUSED}
+            and on (job, platform)
+            sum by (job, platform) (
+              increase(audience_events_total{{outcome="rejected", platform!=""}}[{rate}])
+            ) >= {_REFUSED_COUNT}
+            """,
+            "warning",
+            "Events of {{ $labels.platform }} are refused",
+            "{{ $value | humanizePercentage }} of what it has sent in the last 5 minutes. They are "
+            "kept in viewer-events-rejected with the reason.",
+            why="A small platform that is refused whole is lost in the share of all events.",
+        ),
+        alert(
+            "ScrapeSlow",
+            f"""
+            max by (job, instance) (
+              scrape_duration_seconds{{job="{JOB}"}}
+            ) > {number(_SLOW * timing.scrape_timeout)}
+            """,
+            "warning",
+            "Scrapes of worker {{ $labels.instance }} are slow",
+            "{{ $value | humanizeDuration }} of the 10 s that a scrape may take. Past them it is "
+            "down as far as Prometheus can tell.",
+        ),
+        alert(
+            "Watchdog",
+            "vector(1)",
+            "none",
+            "Alerts are evaluated and sent",
+            "Always fires. Have something outside raise the alarm when it stops coming.",
+            why="A dead man's switch.",
+        ),
+        alert(
             "LagGrowing",
             f"""
             job_partition:audience_source_lag_records:max > {_LAG_RECORDS}
@@ -70,10 +207,14 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
         ),
         alert(
             "FiguresStale",
-            f"job:audience_source_lag_seconds:max > {number(timing.stale)}",
+            f"""
+            max by (job) ({{__name__=~"audience_(source|scopes)_lag_seconds"}})
+            > {number(timing.stale)}
+            """,
             "critical",
             "The figures are behind",
             "The oldest record that is not yet in them is {{ $value | humanizeDuration }} old.",
+            why="Of both stages: the world's total comes from that of the scopes.",
         ),
         alert(
             "EventsRefused",

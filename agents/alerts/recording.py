@@ -149,6 +149,26 @@ def _indicators(timing: Timing) -> list[Record]:
             "sum by (job) (max by (job, partition) (audience_live_broadcasts))",
         ),
         Record(
+            "job_platform:audience_live_broadcasts:max",
+            """
+            max by (job, platform) (
+              label_replace(
+                audience_scope_live_broadcasts{scope="platform"}, "platform", "$1", "name", "(.*)"
+              )
+            )
+            """,
+            "Of the scopes, for they are exact, and those of platforms are always exported.",
+        ),
+        Record(
+            "job_platform:audience_events:increase3m",
+            f"""
+            sum by (job, platform) (
+              increase(audience_events_total{{platform!=""}}[{duration(timing.stopped)}])
+            )
+            """,
+            "Whatever became of them: a platform whose events are all refused is not silent.",
+        ),
+        Record(
             "job_reason:audience_rejected:rate5m",
             f"sum by (job, reason) (rate(audience_rejected_total[{rate}]))",
         ),

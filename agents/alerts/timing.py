@@ -38,6 +38,14 @@ _HOLDS: Final[Mapping[str, AlertDelay]] = MappingProxyType(
         "SimulcastLegMissing": AlertDelay(5 * _MINUTE, 2 * _MINUTE),
         "WorkerDown": AlertDelay(_MINUTE, _MINUTE),
         "NoWorkerReady": AlertDelay(_MINUTE, _MINUTE),
+        "EventsStopped": AlertDelay(2 * _MINUTE, 2 * _MINUTE),
+        "PlatformSilent": AlertDelay(2 * _MINUTE, 2 * _MINUTE),
+        "PartitionsUnowned": AlertDelay(2 * _MINUTE, _MINUTE),
+        "WorkerRestarts": AlertDelay(0.0, 5 * _MINUTE),
+        "SessionsLost": AlertDelay(0.0, 5 * _MINUTE),
+        "PlatformRefused": AlertDelay(2 * _MINUTE, 5 * _MINUTE),
+        "ScrapeSlow": AlertDelay(5 * _MINUTE, 5 * _MINUTE),
+        "Watchdog": AlertDelay(0.0, 0.0),
         "LagGrowing": AlertDelay(5 * _MINUTE, 2 * _MINUTE),
         "FiguresStale": AlertDelay(_MINUTE, 2 * _MINUTE),
         "EventsRefused": AlertDelay(2 * _MINUTE, 5 * _MINUTE),
@@ -84,6 +92,11 @@ class Timing:
         counted: Window in which faults of workers are counted.
         lag_window: Window over which lag must grow.
         stale: Age of the oldest waiting record from which figures count as stale.
+        stopped: Without an event for so long, the input stands still; with the alert's own wait
+            before it fires, 5 minutes.
+        usual: A platform is silent if it never was so within this time before.
+        usual_offset: That time ends so long ago, so that the silence itself is not part of it.
+        scrape_timeout: `scrape_timeout` of the scrape configuration.
         skew: By so much may a producer's clock be ahead; AUDIENCE_FUTURE rejects at 2 min.
         holds: What each alert waits, by its name.
     """
@@ -108,6 +121,10 @@ class Timing:
     counted: float = 15 * _MINUTE
     lag_window: float = 5 * _MINUTE
     stale: float = 2 * _MINUTE
+    stopped: float = 3 * _MINUTE
+    usual: float = _HOUR
+    usual_offset: float = 5 * _MINUTE
+    scrape_timeout: float = 10 * _SECOND
     skew: float = _MINUTE
     holds: Mapping[str, AlertDelay] = field(default_factory=lambda: _HOLDS)
 

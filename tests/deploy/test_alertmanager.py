@@ -12,7 +12,7 @@ from deploy.prometheus_tools import ALERTMANAGER, ALERTS, check
 from processes import Process
 
 CONFIG = ALERTMANAGER / "alertmanager.yml"
-RECEIVERS = {"critical": "on-call", "warning": "team", "info": "news"}
+RECEIVERS = {"critical": "on-call", "warning": "team", "info": "news", "none": "watchdog"}
 
 LOUVRE = {"platform": "fliggy", "broadcast": "b1", "venue": "louvre"}
 PRADO = {"platform": "fliggy", "broadcast": "b2", "venue": "prado"}
@@ -33,7 +33,7 @@ def labels(alert, more):
 def test_the_configuration():
     said = check("amtool", "check-config", CONFIG)
     assert "1 templates" in said
-    assert "4 receivers" in said
+    assert "5 receivers" in said
 
 
 def test_it_names_alerts_that_there_are():
@@ -102,16 +102,24 @@ def test_what_people_read(tmp_path):
     ("source", "quiet", "told"),
     [
         (
-            ("NoWorkerReady", {}),
+            ("NoWorkerReady", JOB),
             [
                 ("WorkerDown", WORKER),
                 ("RestoreTooLong", WORKER),
                 ("FiguresStale", JOB),
                 ("LagGrowing", {**JOB, "partition": "0"}),
+                ("PartitionsUnowned", {**JOB, "topic": "viewer-events"}),
+                ("EventsStopped", JOB),
                 ("BroadcastSilent", LOUVRE),
                 ("SimulcastLegMissing", LEG),
             ],
-            [("EventsFailed", JOB), ("AudienceRecord", {"scope": "world"})],
+            [
+                ("EventsFailed", JOB),
+                ("AudienceRecord", {"scope": "world"}),
+                # Another system under the same Prometheus.
+                ("FiguresStale", {"job": "another"}),
+                ("EventsStopped", {"job": "another"}),
+            ],
         ),
         (
             ("WorkerDown", WORKER),
@@ -126,6 +134,19 @@ def test_what_people_read(tmp_path):
             ("FiguresStale", JOB),
             [("LagGrowing", {**JOB, "partition": "0"}), ("BroadcastSilent", LOUVRE)],
             [("LagGrowing", {"job": "another", "partition": "0"}), ("WorkerDown", WORKER)],
+        ),
+        (
+            ("EventsStopped", JOB),
+            [("PlatformSilent", {**JOB, "platform": "ivs"})],
+            [
+                ("PlatformSilent", {"job": "another", "platform": "ivs"}),
+                ("BroadcastSilent", LOUVRE),
+            ],
+        ),
+        (
+            ("PlatformSilent", {**JOB, "platform": "fliggy"}),
+            [("BroadcastSilent", LOUVRE), ("BroadcastSilent", PRADO)],
+            [("BroadcastSilent", {**LOUVRE, "platform": "ivs"}), ("EventsFailed", JOB)],
         ),
         (
             ("BroadcastSilent", LOUVRE),

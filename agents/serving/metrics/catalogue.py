@@ -287,6 +287,12 @@ READY: Final = Metric(
 ASSIGNED: Final = Metric(
     "audience_partitions_assigned", "gauge", "Partitions assigned to this worker."
 )
+TOPIC_PARTITIONS: Final = Metric(
+    "audience_topic_partitions",
+    "gauge",
+    "Partitions that the topic has, whoever works on them; absent until Kafka has told.",
+    ("topic",),
+)
 LIVE: Final = Metric(
     "audience_live_broadcasts", "gauge", "Broadcasts that are live, not ended.", ("partition",)
 )
@@ -383,6 +389,7 @@ PIPELINE_METRICS: Final = (
 WORKER_METRICS: Final = (
     READY,
     ASSIGNED,
+    TOPIC_PARTITIONS,
     LIVE,
     EXPORTED,
     LAG_RECORDS,

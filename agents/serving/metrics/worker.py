@@ -34,6 +34,9 @@ class Stage(Protocol):
     def restored_ratios(self) -> Mapping[int, float]:
         """How much of each partition's rows was read back, 0 to 1."""
 
+    def partition_count(self) -> int | None:
+        """How many partitions its topic has; None before that is known."""
+
 
 def no_stages() -> Mapping[str, Stage]:
     """Nothing to ask: for a registry without sources."""
@@ -115,6 +118,11 @@ class WorkerMetrics(Collector):
         )
         yield _by_partition(catalogue.RECOVERY, dict(sorted(self._recovery.items())))
         stages = self._stages()
+        counts = {topic: stage.partition_count() for topic, stage in stages.items()}
+        yield _family(
+            catalogue.TOPIC_PARTITIONS,
+            {(topic,): count for topic, count in counts.items() if count is not None},
+        )
         yield _by_stage(
             catalogue.RESTORE_PROGRESS,
             {topic: stage.restored_ratios() for topic, stage in stages.items()},

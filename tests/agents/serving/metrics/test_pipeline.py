@@ -194,6 +194,16 @@ class Stage:
     def restored_ratios(self):
         return {1: 1.0, 0: 0.25}
 
+    def partition_count(self):
+        return 16
+
+
+class Unsurveyed(Stage):
+    """A stage that has not yet asked Kafka."""
+
+    def partition_count(self):
+        return None
+
 
 def test_an_unknown_lag_is_absent_as_a_number_and_there_as_an_age(registry):
     live = LiveBroadcasts()
@@ -205,7 +215,7 @@ def test_an_unknown_lag_is_absent_as_a_number_and_there_as_an_age(registry):
         lags=lambda: {0: Lag(3, 1.0), 1: Lag(None, 70.0)},
         scope_lags=lambda: {0: Lag(None, 2.0)},
         not_ready_reason=lambda: None,
-        stages=lambda: {"viewer-events": Stage()},
+        stages=lambda: {"viewer-events": Stage(), "broadcast-sums": Unsurveyed()},
     )
 
     def value(name, **labels):
@@ -220,6 +230,8 @@ def test_an_unknown_lag_is_absent_as_a_number_and_there_as_an_age(registry):
     assert value("audience_partition_failing_seconds", partition="0", **events) == 0
     assert value("audience_partition_failing_seconds", partition="1", **events) == 12.5
     assert value("audience_restore_progress_ratio", partition="0", **events) == 0.25
+    assert value("audience_topic_partitions", **events) == 16
+    assert value("audience_topic_partitions", topic="broadcast-sums") is None
 
 
 def test_failures_of_partitions_and_rebalances_are_counted_by_topic(pipeline, registry):
