@@ -107,7 +107,7 @@ def test_what_is_too_old_is_refused(name):
         verify(name, headers, body, now=NOW_S + 3600)
 
 
-@pytest.mark.parametrize("name", set(SIGNED) - {"livekit"})
+@pytest.mark.parametrize("name", sorted(set(SIGNED) - {"livekit"}))
 def test_what_is_from_ahead_is_refused(name):
     headers, body = SIGNED[name][0]()
     with pytest.raises(Unverified, match="time"):
