@@ -22,7 +22,7 @@ class GatewayMetrics:
     Args:
         config: the configuration in force.
         open_broadcasts: how many broadcasts are open in the partitions that this gateway has.
-        why_not_ready: what `/readyz` says; None if it is ready.
+        not_ready_reason: what `/readyz` says; None if it is ready.
     """
 
     def __init__(

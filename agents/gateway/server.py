@@ -188,12 +188,12 @@ class Health:
 
     Args:
         metrics: what is exported.
-        why_not_ready: what is missing, or None.
+        not_ready_reason: what is missing, or None.
     """
 
     def __init__(self, metrics: GatewayMetrics, not_ready_reason: Callable[[], str | None]) -> None:
         self._metrics = metrics
-        self._why_not_ready = not_ready_reason
+        self._not_ready_reason = not_ready_reason
 
     def app(self) -> web.Application:
         """The application, for aiohttp."""
@@ -205,7 +205,7 @@ class Health:
 
     async def _ready(self, request: web.Request) -> web.Response:
         del request
-        why = self._why_not_ready()
+        why = self._not_ready_reason()
         return web.Response(text=f"{why or 'ready'}\n", status=503 if why else 200)
 
     async def _scrape(self, request: web.Request) -> web.Response:

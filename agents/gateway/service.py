@@ -54,7 +54,7 @@ def run(settings: Settings, config: Config) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     app = create_app(settings, config)
-    Worker(app, loop=loop, loglevel="INFO", looked=True).execute_from_commandline()
+    Worker(app, loop=loop, loglevel="INFO", topics_checked=True).execute_from_commandline()
 
 
 def intakes_of(config: Config, topics: GatewayTopics) -> dict[str, Intake]:
