@@ -34,6 +34,8 @@ def viewer_event() -> dict[str, Any]:
         default = field.pop("default", None)
         if default is not None:  # to the reader null is the same as absent
             properties[name] = {"anyOf": [field, {"type": "null"}], "default": default}
+    for either in properties["title"].get("anyOf", ()):
+        either.pop("maxLength", None)  # what is longer is cut, never refused
     return {**schema, "$comment": UNSAID}
 
 

@@ -62,7 +62,9 @@ Programme = Annotated[
         extra_json_schema=_slug_schema(MAX_SLUG),
     ),
 ]
-Title = Annotated[str, Meta(max_length=MAX_TITLE, description="For people.")]
+Title = Annotated[
+    str, Meta(max_length=MAX_TITLE, description="For people; cut to 200 code points.")
+]
 Viewers = Annotated[
     int,
     Meta(

@@ -114,7 +114,7 @@ class Alertmanager:
         text = (ALERTMANAGER / "alertmanager.yml").read_text(encoding="utf-8")
         text = changed(text, [("http://127.0.0.1:9095", receiver)])
         waits = re.compile(r"(group_wait|group_interval): (\d+)([sm])")
-        assert len(waits.findall(text)) == 3
+        assert len(waits.findall(text)) == 5
 
         def faster(found):
             seconds = int(found[2]) * {"s": 1, "m": 60}[found[3]]

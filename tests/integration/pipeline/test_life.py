@@ -185,8 +185,10 @@ async def test_fausts_own_command_starts_the_same_worker(brokers, topic_prefix):
             await system.done(2)
             line = next(line for line in worker.lines if '"http server started"' in line)
             url = json.loads(line)["url"]
-            async with aiohttp.ClientSession() as session, session.get(url + "/readyz") as answer:
-                assert answer.status == 200
+            # The second stage may still be restoring.
+            async with asyncio.timeout(60), aiohttp.ClientSession() as session:
+                while (await session.get(url + "/readyz")).status != 200:  # noqa: ASYNC110 - it is asked over HTTP
+                    await asyncio.sleep(0.2)
             assert not any("/table" in line for line in worker.lines)
             assert await worker.stop() == 0, worker.tail()
         finally:
