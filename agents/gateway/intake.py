@@ -111,7 +111,7 @@ class Intake:
         except Unreadable as error:
             kept = self.rejected(delivery, verified, str(error))
             return Taken([kept], self.source.go_on, unmapped=str(error))
-        except Exception:
+        except Exception:  # our own error must not lose it: it is kept, and can be read again
             log.exception("a delivery could not be read", endpoint=self.endpoint.name)
             why = "an error of the gateway's own: see its log"
             kept = self.rejected(delivery, verified, why)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agents.gateway.config import Endpoint
-    from agents.gateway.observation import Kind
+    from agents.gateway.observation import Kind, Observation
 
 
 class Unsigned(Source):
@@ -31,6 +31,31 @@ class Unsigned(Source):
 
     signed: ClassVar[bool] = False
     goes_on: ClassVar[bool] = True
+
+    _PRESENT: ClassVar[int]
+    """Seconds for which a viewer counts without being seen again."""
+
+    def seen(
+        self,
+        endpoint: Endpoint,
+        channel: str,
+        kind: Kind,
+        at: int,
+        *,
+        viewer: str = "",
+        id: str = "",  # noqa: A002 - as `observe` calls it
+    ) -> Observation:
+        """Observe what a hook says, with the bounds that all of these have."""
+        return self.observe(
+            endpoint,
+            channel,
+            kind,
+            at,
+            id=id,
+            viewer=viewer,
+            present_for=self._PRESENT,
+            resume=endpoint.resume_seconds,
+        )
 
     def verify(
         self, delivery: Delivery, secrets: Sequence[bytes], endpoint: Endpoint, now: float
@@ -52,7 +77,7 @@ class NginxRtmp(Unsigned):
     sureness: ClassVar[Sureness] = "real program"
     figures: ClassVar[str] = "starts, ends, viewers and joins, counted from its hooks"
 
-    _PRESENT: Final = 90
+    _PRESENT: ClassVar[int] = 90
     _KINDS: Final[Mapping[str, Kind]] = {
         "publish": "started",
         "publish_done": "ended",
@@ -75,19 +100,7 @@ class NginxRtmp(Unsigned):
             # Numbers of clients begin anew with nginx: the address tells two of them apart.
             client = name_of(form.get("clientid"), "clientid")
             viewer = f"{client}@{form.get('addr', '')[:64]}"
-        return Reading(
-            [
-                self.observe(
-                    endpoint,
-                    channel,
-                    kind,
-                    delivery.received,
-                    viewer=viewer,
-                    present_for=self._PRESENT,
-                    resume=endpoint.resume_seconds,
-                )
-            ]
-        )
+        return Reading([self.seen(endpoint, channel, kind, delivery.received, viewer=viewer)])
 
 
 class Icecast(Unsigned):
@@ -98,7 +111,7 @@ class Icecast(Unsigned):
     sureness: ClassVar[Sureness] = "real program"
     figures: ClassVar[str] = "starts, ends, viewers and joins, counted from its hooks"
 
-    _PRESENT: Final = 24 * 3600
+    _PRESENT: ClassVar[int] = 24 * 3600
     _KINDS: Final[Mapping[str, Kind]] = {
         "mount_add": "started",
         "mount_remove": "ended",
@@ -122,17 +135,7 @@ class Icecast(Unsigned):
         # A listener's mount comes with the query of its address.
         mount = name_of(form.get("mount"), "mount").partition("?")[0]
         return Reading(
-            [
-                self.observe(
-                    endpoint,
-                    mount,
-                    kind,
-                    delivery.received,
-                    viewer=viewer,
-                    present_for=self._PRESENT,
-                    resume=endpoint.resume_seconds,
-                )
-            ],
+            [self.seen(endpoint, mount, kind, delivery.received, viewer=viewer)],
             self.go_on,
         )
 
@@ -145,7 +148,7 @@ class NodeMediaServer(Unsigned):
     sureness: ClassVar[Sureness] = "real program"
     figures: ClassVar[str] = "starts, ends, viewers and joins, counted from its hooks"
 
-    _PRESENT: Final = 24 * 3600
+    _PRESENT: ClassVar[int] = 24 * 3600
     _KINDS: Final[Mapping[str, Kind]] = {
         "postPublish": "started",
         "donePublish": "ended",
@@ -171,15 +174,13 @@ class NodeMediaServer(Unsigned):
         at = milliseconds_of(body.get(moment), moment)
         return Reading(
             [
-                self.observe(
+                self.seen(
                     endpoint,
                     f"{name_of(body.get('app'), 'app')}/{name_of(body.get('name'), 'name')}",
                     kind,
                     at,
                     id=f"{session} {action}",
                     viewer=session if kind in {"joined", "left"} else "",
-                    present_for=self._PRESENT,
-                    resume=endpoint.resume_seconds,
                 )
             ]
         )

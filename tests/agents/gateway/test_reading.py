@@ -192,3 +192,21 @@ def test_whatever_a_sender_writes_is_read_or_refused_in_words(name, value):
     for each in observations:
         assert decode(encode(each)) == each
         assert each.key.isalnum()
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "present"),
+    [
+        ("nginx-rtmp", b"call=play&app=live&name=hall&clientid=1&addr=10.0.0.1", 90),
+        ("icecast", b"action=listener_add&mount=%2Flive.ogg&client=7", 86_400),
+        (
+            "node-media-server",
+            {"action": "postPlay", "app": "live", "name": "hall", "id": "s1", "createtime": 5_000},
+            86_400,
+        ),
+    ],
+)
+def test_a_viewer_and_a_broken_stream_are_waited_for(name, body, present):
+    """nginx says each 30 s who is there; the others say only who comes and goes."""
+    found = one(name, body, resume_seconds=7)
+    assert (found.kind, found.present_for, found.resume) == ("joined", present, 7)
