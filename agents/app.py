@@ -81,7 +81,6 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         live_scopes,
         top=settings.top_broadcasts,
         top_scopes=settings.top_scopes,
-        stale=settings.stale.total_seconds(),
         assigned=lambda: len(source.partitions),
         lags=lambda: source.lags(),  # noqa: PLW0108  # the source comes after, and needs these
         scope_lags=lambda: scopes_source.lags(),  # noqa: PLW0108  # as above

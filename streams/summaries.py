@@ -37,13 +37,14 @@ Average = Annotated[int | float, Meta(extra_json_schema={"minimum": 0})]
 
 
 class BroadcastSummary(msgspec.Struct, gc=False):
-    """Figures of one broadcast; the last summary for a key is right, each restates the whole.
+    """Figures of one run of a broadcast; the last summary for a key is right, each restates all.
 
     `viewer_minutes` are viewers times minutes: 380,000 viewers for 120 minutes are 45,600,000.
     """
 
     platform: str
     broadcast: str
+    run: Annotated[Minute | None, Meta(description="Null for the first run of its key.")]
     venue: str
     programme: str | None
     title: str | None
@@ -52,9 +53,19 @@ class BroadcastSummary(msgspec.Struct, gc=False):
     ended_at: Time | None
     peak: Count | None
     peak_at: Minute | None
+    peak_held: Annotated[
+        Count | None,
+        Meta(description="Greatest audience that two successive observed minutes both reached."),
+    ]
+    waiting_peak: Annotated[Count | None, Meta(description="Greatest viewers before the start.")]
     first_minute: Count | None
+    first_audience: Annotated[Count | None, Meta(description="The earliest audience over 0.")]
+    first_audience_at: Minute | None
     viewer_minutes: Count
     minutes_observed: Count
+    minutes_carried: Annotated[
+        Count, Meta(description="Minutes that were not observed and carry an earlier audience.")
+    ]
     minutes_live: Annotated[int, Meta(ge=1)]
     coverage: Ratio
     average: Average | None
@@ -67,13 +78,14 @@ class BroadcastSummary(msgspec.Struct, gc=False):
 class ScopeSummary(msgspec.Struct, gc=False):
     """Figures of a set of broadcasts: the world, a platform, a venue or a programme.
 
+    `viewers` is the sum now, of broadcasts that are live and have told their viewers of late.
     `peak` is the peak of the sum, `peak_sum` the sum of the broadcasts' own peaks.
     """
 
     scope: ScopeKind
     name: Annotated[str, Meta(description="Empty for the world.")]
     minute: Minute
-    audience: Count | None
+    viewers: Count | None
     peak: Count | None
     peak_at: Minute | None
     peak_sum: Count

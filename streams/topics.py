@@ -113,10 +113,9 @@ class Topics:
                 "viewer events",
                 {
                     **_deleted(settings.retention, EVENT_BYTES),
-                    # `future` is judged against the time that the producer gave the record: the
-                    # broker's own would call every event of a producer that was cut off for an
-                    # hour an old one, and never see one that is ahead.
-                    "message.timestamp.type": "CreateTime",
+                    # `future` is decided by the record's timestamp. A producer whose clock is wrong
+                    # gives event and record the same wrong time; the broker's clock tells.
+                    "message.timestamp.type": "LogAppendTime",
                 },
             ),
             rejected=topic(

@@ -182,7 +182,7 @@ def _cells(summary: Summary) -> list[str]:
             summary.scope,
             summary.name,
             _time(summary.minute),
-            _count(summary.audience),
+            _count(summary.viewers),
             _count(summary.peak),
             _time(summary.peak_at),
             _count(summary.peak_sum),

@@ -114,7 +114,7 @@ class BroadcastsListener(SessionListener):
         log.info("restored", partition=partition, rows=len(rows), seconds=round(seconds, 3))
         count = self.source.partition_count()
         self._work.refused_before = self._ownership.refused(self.source.topic_id())
-        self._work.restored(partition, rows, self._clock.monotonic(), count)
+        self._work.restored(partition, rows, self._clock.monotonic(), self._clock.time(), count)
         self._live.restored(partition, rows)
         self._metrics.worker.restored(partition, seconds)
 

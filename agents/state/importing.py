@@ -21,7 +21,7 @@ from agents.state.exporting import open_archive
 from agents.state.operation import Operation, StateError, encode_operation
 from agents.state.partitions import facts_of
 from agents.state.stages import read_state, stages
-from streams.audience.scope_codec import decode_change
+from streams.audience.scope_codec import decode_delta
 from streams.errors import InputError
 from streams.exact.errors import ExactError
 from streams.exact.position import (
@@ -154,7 +154,7 @@ class _Import:
             if entry.section in ("broadcasts", "scopes"):
                 self._stages[entry.section].decode(entry.value)
             elif entry.section == "sums":
-                decode_change(entry.value)
+                decode_delta(entry.value)
             else:
                 decode_position(entry.value)
         except (msgspec.DecodeError, ExactError) as error:

@@ -1,4 +1,4 @@
-"""The figures of one broadcast, and its summary (contract, section 3)."""
+"""The figures of one run of a broadcast, and its summary (contract 2, sections 2 and 3)."""
 
 from __future__ import annotations
 
@@ -7,53 +7,66 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from streams.audience.bounds import LARGEST_SUM
-from streams.audience.broadcast import LONGEST_WINDOW
-from streams.audience.minute import MINUTE
-from streams.audience.unfolded import carried, joins, observations, views
+from streams.audience.open_minutes import span_totals, view, waiting_peak
+from streams.audience.totals import MAX_WINDOW
 from streams.summaries import BroadcastSummary, minute_text, number, time_text
 
 if TYPE_CHECKING:
-    from streams.audience.broadcast import Row
+    from streams.audience.row import Row
     from streams.summaries import Status
 
 _SHORT_WINDOW: Final = 5
 
 
 class Figures(msgspec.Struct, gc=False):
-    """The figures of one broadcast.
+    """The figures of one run of a broadcast.
 
-    Times are microseconds since 1970 UTC, minutes are minutes since 1970 UTC. What the words mean
-    stands in the contract.
+    Times are microseconds since 1970 UTC, minutes are minutes since 1970 UTC. The contract says
+    what the words mean. All but the last six are in its summary, and change it.
 
     Attributes:
-        viewers: None if no minute was observed.
-        peak: None if no viewers were ever known, like the other two.
+        venue: None if it named none.
+        programme: Likewise.
+        title: Likewise.
+        run: The minute of the event that began it; None for a first run.
+        started_at: A time.
+        ended_at: A time; None while it goes on.
+        peak: None if no minute of the span was observed.
         peak_minute: The earliest minute that reached `peak`.
-        peak_5m: The same over the last 5 minutes, the newest included.
-        peak_1h: The same over the last 60.
+        peak_held: None without.
+        waiting_peak: None without.
         first_minute: None if the minute of `started_at` was not observed.
+        first_audience: None without an audience > 0.
+        first_audience_minute: Its minute.
         viewer_minutes: Viewers times minutes.
         minutes_observed: How many.
         minutes_carried: How many more had an audience without being observed.
-        minutes_live: From the minute of `started_at` to the newest, both included.
+        minutes_live: How many minutes the span has.
         coverage: From 0 to 1.
         average: Viewers; None without any audience.
         joins: 0 if never given.
         views: None if never given.
         events: Records accepted.
-        late: Records refused as late while it was live.
-        started_at: A time.
-        ended_at: A time; None while it goes on.
-        newest: Its newest minute.
-        newest_at: The latest `at` of its accepted events.
+        late: Records refused since their minute was sealed.
+        viewers: Audience of the newest observed minute; None without one.
+        peak_5m: `peak` of the 5 minutes up to the newest minute.
+        peak_1h: The same of 60.
+        newest_at: The latest `at` of its accepted events, a time.
     """
 
-    viewers: int | None
+    venue: str | None
+    programme: str | None
+    title: str | None
+    run: int | None
+    started_at: int
+    ended_at: int | None
     peak: int | None
     peak_minute: int | None
-    peak_5m: int | None
-    peak_1h: int | None
+    peak_held: int | None
+    waiting_peak: int | None
     first_minute: int | None
+    first_audience: int | None
+    first_audience_minute: int | None
     viewer_minutes: int
     minutes_observed: int
     minutes_carried: int
@@ -64,101 +77,119 @@ class Figures(msgspec.Struct, gc=False):
     views: int | None
     events: int
     late: int
-    started_at: int
-    ended_at: int | None
-    newest: int
+    viewers: int | None
+    peak_5m: int | None
+    peak_1h: int | None
     newest_at: int
 
+    def published(self) -> tuple[object, ...]:
+        """All that a summary says but for `status`, `events` and `late`."""
+        return (
+            self.venue,
+            self.programme,
+            self.title,
+            self.run,
+            self.started_at,
+            self.ended_at,
+            self.peak,
+            self.peak_minute,
+            self.peak_held,
+            self.waiting_peak,
+            self.first_minute,
+            self.first_audience,
+            self.first_audience_minute,
+            self.viewer_minutes,
+            self.minutes_observed,
+            self.minutes_carried,
+            self.minutes_live,
+            self.joins,
+            self.views,
+        )
 
-def figures(row: Row) -> Figures:
-    """The figures of a broadcast as its accepted events have them; the row stays as it is."""
-    newest, started_at = row.newest, row.started_at
-    observed = observations(row)
-    minutes_observed = row.observed + len(observed)
-    viewer_minutes = row.viewer_minutes + sum([audience for _, audience, _ in observed])
-    minutes_carried = row.carried
-    for before, until, audience in carried(row, observed, newest):
-        minutes_carried += until - before
-        viewer_minutes += audience * (until - before)
-    if row.released:
-        minutes_carried += len(row.suppressed) + row.suppressed_zeros
-        viewer_minutes += sum(row.suppressed.values())
-    peak, peak_minute = row.peak, row.peak_minute
-    for minute, _, high in observed:
-        if peak is None or high > peak:
-            peak, peak_minute = high, minute
-    minutes_live = newest - started_at // MINUTE + 1
+
+def compute_figures(row: Row) -> Figures:
+    """The figures of a run as its accepted events have them; the row stays as it is."""
+    seen = view(row)
+    totals = span_totals(row, seen)
+    first = seen.first
+    live = totals.until - first + 1
+    viewer_minutes = totals.viewer_minutes
+    with_audience = totals.observed + totals.carried
     return Figures(
-        viewers=observed[-1][1] if observed else row.last_audience,
-        peak=peak,
-        peak_minute=peak_minute,
-        peak_5m=_peak_after(newest - _SHORT_WINDOW, row, observed),
-        peak_1h=_peak_after(newest - LONGEST_WINDOW, row, observed),
-        first_minute=_first_minute(row),
+        venue=row.venue,
+        programme=row.programme,
+        title=row.title,
+        run=row.run,
+        started_at=row.started_at,
+        ended_at=seen.ended,
+        peak=totals.peak,
+        peak_minute=None if totals.peak is None else totals.peak_minute,
+        peak_held=totals.peak_held or None,
+        waiting_peak=waiting_peak(row, seen),
+        first_minute=totals.first_viewers if totals.first_observed == first else None,
+        first_audience=totals.first_audience,
+        first_audience_minute=(
+            None if totals.first_audience is None else totals.first_audience_minute
+        ),
         viewer_minutes=min(viewer_minutes, LARGEST_SUM),
-        minutes_observed=minutes_observed,
-        minutes_carried=minutes_carried,
-        minutes_live=minutes_live,
-        coverage=min(1.0, minutes_observed / minutes_live),
-        average=viewer_minutes / (minutes_observed + minutes_carried) if minutes_observed else None,
-        joins=min(joins(row), LARGEST_SUM),
-        views=views(row),
+        minutes_observed=totals.observed,
+        minutes_carried=totals.carried,
+        minutes_live=live,
+        coverage=totals.observed / live,
+        average=viewer_minutes / with_audience if with_audience else None,
+        joins=min(totals.joins, LARGEST_SUM),
+        views=totals.views,
         events=row.events,
         late=row.late,
-        started_at=started_at,
-        ended_at=row.ended_at,
-        newest=newest,
+        viewers=totals.last_audience,
+        peak_5m=totals.peak_after(row.newest - _SHORT_WINDOW),
+        peak_1h=totals.peak_after(row.newest - MAX_WINDOW),
         newest_at=row.newest_at,
     )
 
 
-def _peak_after(minute: int, row: Row, observed: list[tuple[int, int, int]]) -> int | None:
-    """The greatest high of the minutes after `minute`, at most `LONGEST_WINDOW` of them."""
-    highs = [high for when, _, high in observed if when > minute]
-    for when, high in row.recent.items():
-        if when > minute:
-            highs.append(high)  # those that follow are smaller
-            break
-    return max(highs, default=None)
-
-
-def _first_minute(row: Row) -> int | None:
-    first = row.started_at // MINUTE
-    if first <= row.folded:
-        return row.first_audience
-    cell = row.cells.get(first)
-    return None if cell is None else cell.audience
-
-
-def summary(platform: str, broadcast: str, row: Row, status: Status) -> BroadcastSummary:
-    """What is published of a broadcast.
+def summary(
+    platform: str, broadcast: str, row: Row, status: Status, figures: Figures | None = None
+) -> BroadcastSummary:
+    """What is published of a run.
 
     Args:
         platform: Where it is shown.
         broadcast: The platform's id of it.
         row: What is kept of it.
         status: `live`, `ended` or `final`.
+        figures: Its figures, if they are known; else those of now.
     """
-    told = figures(row)
+    now = compute_figures(row) if figures is None else figures
     return BroadcastSummary(
         platform=platform,
         broadcast=broadcast,
-        venue=row.venue or "unknown",
-        programme=row.programme,
-        title=row.title,
+        run=_minute_text(now.run),
+        venue=now.venue or "unknown",
+        programme=now.programme,
+        title=now.title,
         status=status,
-        started_at=time_text(told.started_at),
-        ended_at=None if told.ended_at is None else time_text(told.ended_at),
-        peak=told.peak,
-        peak_at=None if told.peak_minute is None else minute_text(told.peak_minute),
-        first_minute=told.first_minute,
-        viewer_minutes=told.viewer_minutes,
-        minutes_observed=told.minutes_observed,
-        minutes_live=told.minutes_live,
-        coverage=number(told.coverage),
-        average=None if told.average is None else number(told.average),
-        joins=told.joins,
-        views=told.views,
-        events=told.events,
-        late=told.late,
+        started_at=time_text(now.started_at),
+        ended_at=None if now.ended_at is None else time_text(now.ended_at),
+        peak=now.peak,
+        peak_at=_minute_text(now.peak_minute),
+        peak_held=now.peak_held,
+        waiting_peak=now.waiting_peak,
+        first_minute=now.first_minute,
+        first_audience=now.first_audience,
+        first_audience_at=_minute_text(now.first_audience_minute),
+        viewer_minutes=now.viewer_minutes,
+        minutes_observed=now.minutes_observed,
+        minutes_carried=now.minutes_carried,
+        minutes_live=now.minutes_live,
+        coverage=number(now.coverage),
+        average=None if now.average is None else number(now.average),
+        joins=now.joins,
+        views=now.views,
+        events=now.events,
+        late=now.late,
     )
+
+
+def _minute_text(minute: int | None) -> str | None:
+    return None if minute is None else minute_text(minute)

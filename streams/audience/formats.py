@@ -14,51 +14,20 @@ if TYPE_CHECKING:
 
 _FORMAT: Final = re.compile(r"[a-z]+[0-9]+")
 
-#: All that this version writes anywhere: in a place where it does not belong, each is no newer one.
-_KNOWN: Final = frozenset({"r1", "t1", "h1", "c1", "d1"})
+#: All that contract version 2 writes, and all that version 1 wrote.
+_KNOWN: Final = frozenset({"r2", "t2", "h2", "c2", "d2"})
+_OLD: Final = frozenset({"r1", "t1", "h1", "c1", "d1"})
 
 
 class NewerFormat(LiveAudienceError):
     """A topic of our own holds what a newer version has written."""
 
 
-def raise_if_newer(value: bytes, known: Collection[str], place: str) -> None:
-    """Say so if it is for its newer format that a record could not be decoded.
-
-    Args:
-        value: A MessagePack array whose first element names its format, perhaps damaged.
-        known: The formats that are known.
-        place: Where it comes from, for people.
-
-    Raises:
-        NewerFormat: it names another format.
-        msgspec.DecodeError: it is not even MessagePack.
-    """
-    try:
-        record = msgspec.msgpack.decode(value)
-    except RecursionError:
-        return  # nothing that any version writes is so deep
-    if not (isinstance(record, list) and record and isinstance(record[0], str)):
-        return
-    written = record[0]
-    if _FORMAT.fullmatch(written) and written not in _KNOWN.union(known):
-        raise NewerFormat(
-            f"{place} holds a record in format {written}, and this version of live-audience reads "
-            f"{', '.join(known)}: a newer version has written it; upgrade this worker to that "
-            "version or a later one (rolling back needs a rebuild from viewer-events)"
-        )
-
-
-#: All that contract version 2 writes, and all that version 1 wrote.
-_KNOWN_2: Final = frozenset({"r2", "t2", "h2", "c2", "d2"})
-_OLD: Final = frozenset({"r1", "t1", "h1", "c1", "d1"})
-
-
 class UnsupportedFormat(LiveAudienceError):
     """A topic of our own holds what an older version has written, which is not read."""
 
 
-def raise_if_unsupported(value: bytes, known: Collection[str], place: str) -> None:
+def check_format(value: bytes, known: Collection[str], place: str) -> None:
     """Say so if it is for its format that a record could not be decoded.
 
     Args:
@@ -85,7 +54,7 @@ def raise_if_unsupported(value: bytes, known: Collection[str], place: str) -> No
             "workers, start with another AUDIENCE_GROUP or delete the group's internal topics, and "
             "the figures are rebuilt from viewer-events"
         )
-    if _FORMAT.fullmatch(written) and written not in _KNOWN_2:
+    if _FORMAT.fullmatch(written) and written not in _KNOWN:
         raise NewerFormat(
             f"{place} holds a record in format {written}, and this version of live-audience reads "
             f"{', '.join(known)}: a newer version has written it; upgrade this worker to that "

@@ -33,9 +33,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from streams.audience.figures import Figures, compute_figures
 from streams.audience.minute import MINUTE, Cell
 from streams.audience.open_minutes import folded_high, greater
-from streams.audience.row_figures import Figures, compute_figures
 from streams.audience.totals import Totals
 
 if TYPE_CHECKING:

@@ -1,18 +1,20 @@
-"""A scope: what all differences of its broadcasts add up to (contract, section 4).
+"""A scope: what all deltas of its broadcasts add up to (contract 2, section 7).
 
-    scope = Scope(head, load)        # load(n) gives chunk n to change
-    for change in batch: scope.add(change, history)
-    scope.settle()                   # then head and chunks say what the scope's figures are
+    scope = ScopeUpdate(head, load)      # load(n) gives chunk n to change
+    for delta in batch: scope.add(delta, history)
+    scope.update_head()                  # then head and chunks say what the scope's figures are
 
 A minute's audience is one number, in chunks of `CHUNK` minutes. The head has everything else, the
-greatest audience of each chunk too, so that all figures are read off the head, and a change
-rewrites the head and the chunks that it touches.
+greatest audience of each chunk too, so that all figures are read off the head, and a delta rewrites
+the head and the chunks that it touches.
 
-A minute is closed once the scope's newest is more than the history past it. What comes then counts
+A minute is closed once the scope's minute is more than the history past it. What comes then counts
 in the sums, and the audience it has by then is all that the peak will ever see of it. Whether it is
-closed is judged by the newest minute *before* the change that brings it: a batch of events that
-jumps ahead by more than the history closes what lies behind, itself included, only for what comes
-after it. So nothing is missed because of what it happened to be read together with.
+closed is decided by the scope's minute *before* the delta that brings it. So nothing is missed
+because of what it happened to be read together with.
+
+No minute after the scope's own can have a greater audience than that: there all is carried. So the
+peak of all minutes is that of those that have come.
 """
 
 from __future__ import annotations
@@ -22,22 +24,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from streams.audience.bounds import (
-    LARGEST_SUM,
-    Amount,
-    Count,
-    MinuteNumber,
-    NewestMinute,
-    Timestamp,
-    held,
-)
-from streams.audience.difference import add_sums, by_minute
+from streams.audience.bounds import LARGEST_SUM, held
 from streams.summaries import ScopeSummary, minute_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.audience.difference import Difference
+    from streams.audience.scope_delta import ScopeDelta
 
 CHUNK: Final = 240
 """Minutes of one chunk: chunk `n` has the minutes from `n * CHUNK`. It cannot be changed without a
@@ -45,66 +38,8 @@ new format: the sum of what a change of 8 days' history rewrites is least near t
 twice its minutes."""
 
 
-class Change(msgspec.Struct, array_like=True, tag="d1", forbid_unknown_fields=True, gc=False):
-    """What one batch of viewer events changes in one scope: a record on its way to it.
-
-    The fields are those of `Difference`, its steps added up. They are the format of the topic.
-
-    Attributes:
-        minutes: By how much the audience of a minute changes.
-        known: By how many more broadcasts an audience is known in a minute.
-        viewer_minutes: Change of the sum.
-        joins: Likewise.
-        views: Likewise.
-        peak_sum: Likewise.
-        broadcasts: How many more ever belonged to it.
-        live: How many more are live.
-        newest: The newest minute of the broadcasts whose newest minute changed; -1 for none.
-        timestamp: Newest Kafka timestamp of their records, in milliseconds; -1 for none.
-    """
-
-    minutes: dict[MinuteNumber, Amount]
-    known: dict[MinuteNumber, Count]
-    viewer_minutes: Amount = 0
-    joins: Amount = 0
-    views: Amount = 0
-    peak_sum: Amount = 0
-    broadcasts: Count = 0
-    live: Count = 0
-    newest: NewestMinute = -1
-    timestamp: Timestamp = -1
-
-    @staticmethod
-    def of(total: Difference) -> Change | None:
-        """What a difference comes to, minute by minute; None if nothing changes."""
-        change = Change(
-            by_minute(total.audience),
-            by_minute(total.known),
-            total.viewer_minutes,
-            total.joins,
-            total.views,
-            total.peak_sum,
-            total.broadcasts,
-            total.live,
-            total.newest,
-            total.timestamp,
-        )
-        is_nothing = not (
-            change.minutes
-            or change.known
-            or change.newest >= 0
-            or change.viewer_minutes
-            or change.joins
-            or change.views
-            or change.peak_sum
-            or change.broadcasts
-            or change.live
-        )
-        return None if is_nothing else change
-
-
-class Chunk(msgspec.Struct, array_like=True, tag="c1", forbid_unknown_fields=True, gc=False):
-    """The audiences of a span of minutes, of those in which one is known.
+class ScopeChunk(msgspec.Struct, array_like=True, tag="c2", forbid_unknown_fields=True, gc=False):
+    """The audiences of a stretch of minutes, of those in which one is known.
 
     Attributes:
         minutes: Minutes since the chunk's first to audiences.
@@ -131,47 +66,47 @@ class Chunk(msgspec.Struct, array_like=True, tag="c1", forbid_unknown_fields=Tru
         elif self.known:
             self.known.pop(offset, None)
 
-    def greatest(self, end: int) -> tuple[int, int] | None:
-        """The greatest audience of the minutes up to `end`, and the earliest that reached it."""
-        minutes = self.minutes
-        if not minutes:
-            return None
-        peak = max(minutes.values())
-        first = min([offset for offset, audience in minutes.items() if audience == peak])
-        if first <= end:
-            return peak, first
-        # It is reached only where the newest minute has not come yet.
-        until = {offset: audience for offset, audience in minutes.items() if offset <= end}
-        return Chunk(until).greatest(end)
+    def peak(self) -> tuple[int, int]:
+        """The greatest audience, and the earliest minute that reached it.
+
+        Raises:
+            ValueError: none is known.
+        """
+        peak = max(self.minutes.values())
+        return peak, min([minute for minute, there in self.minutes.items() if there == peak])
 
 
-class Head(msgspec.Struct, array_like=True, tag="h1", forbid_unknown_fields=True, gc=False):
+class ScopeHead(msgspec.Struct, array_like=True, tag="h2", forbid_unknown_fields=True, gc=False):
     """All figures of a scope, and what it takes to know its peak.
 
     Attributes:
-        due: Whether its figures have changed since they were last published.
-        published: When that was, in wall-clock milliseconds since 1970 UTC; 0 for never.
-        newest: The newest minute of any of its broadcasts; -1 before the first.
+        publish_pending: Whether its figures have changed since they were last published.
+        published_at: When that was, in wall-clock milliseconds since 1970 UTC; 0 for never.
+        minute: The newest that was ever the last minute of one of its broadcasts; -1 before.
         timestamp: Newest Kafka timestamp of their records, in milliseconds.
-        audience: In that minute; None if nobody's is known.
+        viewers_sum: Viewers of those that are live and fresh.
+        contributing: How many have a part in that.
+        fresh: How many are fresh.
         viewer_minutes: Sum.
         joins: Sum.
         views: Sum of views where given, else of joins.
         peak_sum: Sum of the broadcasts' own peaks.
-        broadcasts: How many ever belonged to it.
+        broadcasts: How many runs belong to it.
         live: How many are live.
         closed: The last closed minute; -1 for none. It stays closed if the setting changes.
         closed_peak: Greatest audience of the chunks that are no longer there; None if unknown.
         closed_peak_minute: The earliest minute that reached it.
-        chunks: For each chunk the greatest audience of its minutes up to `newest`, and how many
-            minutes after its first that was reached; None if all that is known comes after.
+        chunks: For each chunk the greatest audience of its minutes, and how many minutes after its
+            first that was reached.
     """
 
-    due: bool = False
-    published: int = 0
-    newest: int = -1
+    publish_pending: bool = False
+    published_at: int = 0
+    minute: int = -1
     timestamp: int = -1
-    audience: int | None = None
+    viewers_sum: int = 0
+    contributing: int = 0
+    fresh: int = 0
     viewer_minutes: int = 0
     joins: int = 0
     views: int = 0
@@ -181,16 +116,23 @@ class Head(msgspec.Struct, array_like=True, tag="h1", forbid_unknown_fields=True
     closed: int = -1
     closed_peak: int | None = None
     closed_peak_minute: int = -1
-    chunks: dict[int, tuple[int, int] | None] = {}
+    chunks: dict[int, tuple[int, int]] = {}
+
+    @property
+    def viewers(self) -> int | None:
+        """Viewers now; None where no broadcast has a part in them."""
+        return self.viewers_sum if self.contributing else None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether anything of it is live or fresh; else it leaves `/metrics`."""
+        return self.live > 0 or self.fresh > 0
 
     def peak(self) -> tuple[int, int] | None:
         """The greatest audience over all minutes, and the earliest minute that reached it."""
         best = self.closed_peak
         minute = self.closed_peak_minute
-        for number, greatest in self.chunks.items():
-            if greatest is None:
-                continue
-            audience, offset = greatest
+        for number, (audience, offset) in self.chunks.items():
             if best is None or audience > best:
                 best, minute = audience, number * CHUNK + offset
             elif audience == best:
@@ -198,54 +140,50 @@ class Head(msgspec.Struct, array_like=True, tag="h1", forbid_unknown_fields=True
         return None if best is None else (best, minute)
 
 
-class Scope:
+class ScopeUpdate:
     """A scope while a batch changes it.
 
     Args:
         head: Its head, to be changed.
         load: Gives the chunk of a number, to be changed; an empty one where there is none.
-        peek: Gives the chunk of a number that is there, to be looked at.
 
     Attributes:
-        head: All its figures, once settled.
-        changed: The chunks that were changed, once settled; None where one is to be deleted.
+        head: All its figures, once updated.
+        changed: The chunks that were changed, once updated; None where one is to be deleted.
     """
 
-    __slots__ = ("_before", "_closed", "_load", "_peek", "changed", "head")
+    __slots__ = ("_before", "_closed", "_load", "changed", "head")
 
-    def __init__(
-        self, head: Head, load: Callable[[int], Chunk], peek: Callable[[int], Chunk]
-    ) -> None:
+    def __init__(self, head: ScopeHead, load: Callable[[int], ScopeChunk]) -> None:
         self.head = head
-        self.changed: dict[int, Chunk | None] = {}
+        self.changed: dict[int, ScopeChunk | None] = {}
         self._load = load
-        self._peek = peek
         self._before = _sums(head)
         self._closed = head.closed
 
-    def add(self, change: Change, history: int) -> int:
+    def add(self, delta: ScopeDelta, history: int) -> int:
         """Take in what a batch of viewer events changed.
 
         Args:
-            change: What it changed; its `known` is used up.
-            history: How many minutes before the newest one stay open.
+            delta: What it changed; its `known` is used up.
+            history: How many minutes before the scope's minute stay open.
 
         Returns:
             How many closed minutes it would have changed.
         """
         head = self.head
-        had = head.viewer_minutes, head.joins, head.views, head.peak_sum
-        add_sums(head, change)
-        if LARGEST_SUM in had or not (
-            -LARGEST_SUM < head.viewer_minutes < LARGEST_SUM
-            and -LARGEST_SUM < head.joins < LARGEST_SUM
-            and -LARGEST_SUM < head.views < LARGEST_SUM
-            and -LARGEST_SUM < head.peak_sum < LARGEST_SUM
-        ):
-            _hold(head, had, change)
+        head.viewer_minutes = _add(head.viewer_minutes, delta.viewer_minutes)
+        head.joins = _add(head.joins, delta.joins)
+        head.views = _add(head.views, delta.views)
+        head.peak_sum = _add(head.peak_sum, delta.peak_sum)
+        head.viewers_sum = _add(head.viewers_sum, delta.viewers)
+        head.broadcasts += delta.broadcasts
+        head.live += delta.live
+        head.contributing += delta.contributing
+        head.fresh += delta.fresh
         closed, missed, number = head.closed, 0, -1
-        known = change.known
-        for minute, audience in change.minutes.items():
+        known = delta.known
+        for minute, audience in delta.minutes.items():
             count = known.pop(minute, 0) if known else 0
             if minute <= closed:
                 missed += 1
@@ -259,76 +197,77 @@ class Scope:
                 missed += 1
             else:
                 self._chunk(minute // CHUNK).add(minute % CHUNK, 0, count)
-        if change.newest > head.newest:
-            head.newest = change.newest
-            head.closed = max(closed, change.newest - history - 1)
-        head.timestamp = max(head.timestamp, change.timestamp)
+        if delta.minute > head.minute:
+            head.minute = delta.minute
+            head.closed = max(closed, delta.minute - history - 1)
+        head.timestamp = max(head.timestamp, delta.timestamp)
         return missed
 
-    def _chunk(self, number: int) -> Chunk:
+    def expire(self) -> None:
+        """Close all minutes: there was no news for as long as the history. The head stays.
+
+        No figure changes. To be called alone, in place of `add` and `update_head`.
+        """
+        head = self.head
+        last = max(head.chunks, default=None)
+        if last is not None:
+            head.closed = max(
+                head.closed, head.minute, last * CHUNK + max(self._chunk(last).minutes)
+            )
+        self._close(set(head.chunks))
+
+    def _chunk(self, number: int) -> ScopeChunk:
         """The chunk of a number, to be changed."""
         chunk = self.changed.get(number)
         if chunk is None:
             chunk = self.changed[number] = self._load(number)
         return chunk
 
-    def settle(self) -> bool:
-        """Bring the head up to what the chunks hold; to be called once, after all changes.
+    def update_head(self) -> bool:
+        """Bring the head up to what the chunks hold; to be called once, after all deltas.
 
         Returns:
-            Whether any of its figures has changed.
+            Whether any figure of its summary has changed.
         """
         head, changed, chunks = self.head, self.changed, self.head.chunks
-        newest, old_newest = head.newest, self._before[0]
         is_same = self._before == _sums(head)
         # Most often the sums tell already; else the peak may.
-        before = (head.peak(), head.audience) if is_same else None
+        before = head.peak() if is_same else None
         for number, chunk in changed.items():
-            assert chunk is not None, "settled twice"
+            assert chunk is not None, "updated twice"
             if chunk.minutes:
-                chunks[number] = chunk.greatest(newest - number * CHUNK)
+                chunks[number] = chunk.peak()
             else:
                 chunks.pop(number, None)
                 changed[number] = None
-        # Minutes that were ahead of the newest count from when it reaches them.
-        if newest > old_newest:
-            first, last = old_newest // CHUNK, newest // CHUNK
-            for number in [n for n in chunks if first <= n <= last and n not in changed]:
-                chunks[number] = self._peek(number).greatest(newest - number * CHUNK)
         if head.closed > self._closed:
-            self._close()
-        head.audience = None
-        if newest // CHUNK in chunks:
-            chunk = changed.get(newest // CHUNK) or self._peek(newest // CHUNK)
-            head.audience = chunk.minutes.get(newest % CHUNK)
-        return not is_same or before != (head.peak(), head.audience)
+            first_open = (head.closed + 1) // CHUNK
+            self._close({number for number in chunks if number < first_open})
+        return not is_same or before != head.peak()
 
-    def _close(self) -> None:
+    def _close(self, numbers: set[int]) -> None:
         """Keep of chunks whose minutes are all closed their peak alone."""
         head = self.head
-        first_open = (head.closed + 1) // CHUNK
-        for number in sorted([number for number in head.chunks if number < first_open]):
-            greatest = head.chunks.pop(number)
-            if greatest is not None and (
-                head.closed_peak is None or greatest[0] > head.closed_peak
-            ):
-                head.closed_peak = greatest[0]
-                head.closed_peak_minute = number * CHUNK + greatest[1]
+        for number in sorted(numbers):
+            audience, offset = head.chunks.pop(number)
+            if head.closed_peak is None or audience > head.closed_peak:
+                head.closed_peak = audience
+                head.closed_peak_minute = number * CHUNK + offset
             self.changed[number] = None
 
 
-def _hold(head: Head, had: tuple[int, int, int, int], change: Change) -> None:
-    """Hold the sums of a head at their bounds: they are as they were, and a change is added."""
-    head.viewer_minutes = held(had[0], change.viewer_minutes)
-    head.joins = held(had[1], change.joins)
-    head.views = held(had[2], change.views)
-    head.peak_sum = held(had[3], change.peak_sum)
+def _add(had: int, by: int) -> int:
+    """A sum and what is added to it, held at the bounds."""
+    if by and (had >= LARGEST_SUM or not -LARGEST_SUM < had + by < LARGEST_SUM):
+        return held(had, by)
+    return had + by
 
 
-def _sums(head: Head) -> tuple[int, ...]:
-    """Those figures that changes are added to, the newest minute first."""
+def _sums(head: ScopeHead) -> tuple[int | None, ...]:
+    """Those figures of the summary that deltas are added to, the scope's minute first."""
     return (
-        head.newest,
+        head.minute,
+        head.viewers,
         head.viewer_minutes,
         head.joins,
         head.views,
@@ -342,7 +281,7 @@ def _sums(head: Head) -> tuple[int, ...]:
 _minute_text = lru_cache(maxsize=4_096)(minute_text)
 
 
-def scope_summary(name: str, head: Head) -> ScopeSummary:
+def scope_summary(name: str, head: ScopeHead) -> ScopeSummary:
     """What is published of a scope that has had an event.
 
     Args:
@@ -352,10 +291,10 @@ def scope_summary(name: str, head: Head) -> ScopeSummary:
     kind, _, name = name.partition(":")
     peak = head.peak()
     return ScopeSummary(
-        scope=kind,  # type: ignore[arg-type]  # the kinds are those that agents.pipeline.broadcasts.deltas writes
+        scope=kind,  # type: ignore[arg-type]  # the kinds are those that the agents write
         name=name,
-        minute=_minute_text(head.newest),
-        audience=head.audience,
+        minute=_minute_text(head.minute),
+        viewers=head.viewers,
         peak=None if peak is None else peak[0],
         peak_at=None if peak is None else _minute_text(peak[1]),
         peak_sum=head.peak_sum,

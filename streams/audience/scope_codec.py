@@ -1,8 +1,7 @@
-"""Scopes as their changelog holds them, and the changes on their way to them.
+"""Scopes as their changelog holds them, and the deltas on their way to them.
 
-As in `codec`: each is a MessagePack array whose first element says what it is and in which format.
-A change to the fields of `Head`, `Chunk` or `Change` is a new format with the next number, and what
-older workers wrote stays readable.
+As in `codec`: each is a MessagePack array whose first element says what it is and in which
+format. Format 1 is not read.
 """
 
 from __future__ import annotations
@@ -11,47 +10,52 @@ from typing import Final
 
 import msgspec
 
-from streams.audience.formats import raise_if_newer
-from streams.audience.scope import Change, Chunk, Head
+from streams.audience.formats import check_format
+from streams.audience.scope import ScopeChunk, ScopeHead
+from streams.audience.scope_delta import ScopeDelta
 
 _encoder: Final = msgspec.msgpack.Encoder()
-_rows: Final[msgspec.msgpack.Decoder[Head | Chunk]] = msgspec.msgpack.Decoder(Head | Chunk)
-_changes: Final[msgspec.msgpack.Decoder[Change]] = msgspec.msgpack.Decoder(Change)
+_scopes: Final[msgspec.msgpack.Decoder[ScopeHead | ScopeChunk]] = msgspec.msgpack.Decoder(
+    ScopeHead | ScopeChunk
+)
+_deltas: Final[msgspec.msgpack.Decoder[ScopeDelta]] = msgspec.msgpack.Decoder(ScopeDelta)
 
 
-def encode_scope(row: Head | Chunk) -> bytes:
+def encode_scope(row: ScopeHead | ScopeChunk) -> bytes:
     """A head or chunk as bytes; the reverse of `decode_scope`."""
     return _encoder.encode(row)
 
 
-def decode_scope(value: bytes) -> Head | Chunk:
+def decode_scope(value: bytes) -> ScopeHead | ScopeChunk:
     """The head or chunk that a record of the changelog holds.
 
     Raises:
-        NewerFormat: a newer version of this package wrote it.
+        UnsupportedFormat: an older version of this package wrote it.
+        NewerFormat: a newer one did.
         msgspec.DecodeError: it is damaged, or was never such a record.
     """
     try:
-        return _rows.decode(value)
+        return _scopes.decode(value)
     except msgspec.ValidationError:
-        raise_if_newer(value, ("h1", "c1"), "the scopes' changelog")
+        check_format(value, ("h2", "c2"), "the scopes' changelog")
         raise
 
 
-def encode_change(change: Change) -> bytes:
-    """A change as bytes; the reverse of `decode_change`."""
-    return _encoder.encode(change)
+def encode_delta(delta: ScopeDelta) -> bytes:
+    """A delta as bytes; the reverse of `decode_delta`."""
+    return _encoder.encode(delta)
 
 
-def decode_change(value: bytes) -> Change:
-    """The change that a record on its way to a scope holds.
+def decode_delta(value: bytes) -> ScopeDelta:
+    """The delta that a record on its way to a scope holds.
 
     Raises:
-        NewerFormat: a newer version of this package wrote it.
+        UnsupportedFormat: an older version of this package wrote it.
+        NewerFormat: a newer one did.
         msgspec.DecodeError: it is damaged, or was never such a record.
     """
     try:
-        return _changes.decode(value)
+        return _deltas.decode(value)
     except msgspec.ValidationError:
-        raise_if_newer(value, ("d1",), "the topic of the scopes' sums")
+        check_format(value, ("d2",), "the topic of the scopes' deltas")
         raise

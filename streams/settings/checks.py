@@ -61,6 +61,7 @@ def _time_conflicts(settings: Fields) -> Iterator[Conflict]:
             f"AUDIENCE_RETENTION ({format_duration(settings.retention)}), else an old event that "
             "is sent again starts its broadcast anew",
         )
+    yield from _gap_conflicts(settings)
     if settings.drain >= settings.rebalance_timeout:
         yield Conflict(
             ("drain", "rebalance_timeout"),
@@ -75,6 +76,24 @@ def _time_conflicts(settings: Fields) -> Iterator[Conflict]:
             f"AUDIENCE_TRANSACTION_TIMEOUT ({format_duration(settings.transaction_timeout)}), at "
             "which the broker aborts what is still being written",
         )
+
+
+def _gap_conflicts(settings: Fields) -> Iterator[Conflict]:
+    """A tolerance longer than the restart gap, or that longer than the run gap."""
+    for platform in settings.platforms():
+        values = {
+            name: getattr(settings, f"{name}_by_platform").get(platform, getattr(settings, name))
+            for name in ("end_tolerance", "restart_gap", "run_gap")
+        }
+        of = f" of {platform}" if platform else ""
+        for shorter, longer in (("end_tolerance", "restart_gap"), ("restart_gap", "run_gap")):
+            if values[shorter] > values[longer]:
+                yield Conflict(
+                    (shorter, longer, f"{shorter}_by_platform", f"{longer}_by_platform"),
+                    f"AUDIENCE_{shorter.upper()}={format_duration(values[shorter])}{of}: must not "
+                    f"be longer than AUDIENCE_{longer.upper()} "
+                    f"({format_duration(values[longer])})",
+                )
 
 
 def _security_conflicts(settings: Fields) -> Iterator[Conflict]:

@@ -1,5 +1,6 @@
 """Every setting of the system, with its default and its limits."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,6 +13,7 @@ from streams.settings.durations import minutes
 from streams.settings.types import (
     Brokers,
     ByPlatform,
+    CarryByPlatform,
     Duration,
     Group,
     Instance,
@@ -22,6 +24,7 @@ from streams.settings.types import (
     OptionalDuration,
     Partitioner,
     Security,
+    ToleranceByPlatform,
     TopicPrefix,
 )
 
@@ -147,11 +150,42 @@ class Fields(BaseSettings):
         le=_HOUR,  # what is kept of a broadcast grows with it
         description="minutes that a sample stands for if none follows",
     )
+    carry_by_platform: CarryByPlatform = Field(
+        default_factory=dict, description="the same for single platforms"
+    )
+    end_tolerance: Minutes = Field(
+        10 * _MINUTE,
+        ge=0 * _MINUTE,
+        le=2 * _HOUR,
+        description="how long after an end viewers do not undo it",
+    )
+    end_tolerance_by_platform: ToleranceByPlatform = Field(
+        default_factory=dict, description="the same for single platforms"
+    )
+    restart_gap: Minutes = Field(
+        _HOUR,
+        ge=_MINUTE,
+        description="time after an end from which the same id is a new run of its broadcast",
+    )
+    restart_gap_by_platform: ByPlatform = Field(
+        default_factory=dict, description="the same for single platforms"
+    )
+    run_gap: Minutes = Field(
+        12 * _HOUR,
+        ge=_MINUTE,
+        description="the same without an end: since it last told viewers other than 0",
+    )
+    run_gap_by_platform: ByPlatform = Field(
+        default_factory=dict, description="the same for single platforms"
+    )
     future: Duration = Field(
         2 * _MINUTE, description="how far an event's time may be ahead of its Kafka timestamp"
     )
     stale: Duration = Field(
-        5 * _MINUTE, ge=_SECOND, description="age of the newest record that ends the live gauges"
+        5 * _MINUTE,
+        ge=_SECOND,
+        description="age of the newest record that tells viewers from which they do not count in "
+        "scopes; at least carry and a minute",
     )
     silence: OptionalDuration = Field(
         None,
@@ -161,7 +195,7 @@ class Fields(BaseSettings):
     )
     final_margin: Duration = Field(_MINUTE, description="waited on top of that, for good measure")
     tombstone: Duration = Field(
-        8 * _DAY, ge=_SECOND, description="how long a final broadcast refuses later events"
+        35 * _DAY, ge=_SECOND, description="how long a removed broadcast refuses old events"
     )
     scope_history: Minutes = Field(
         8 * _DAY, ge=_MINUTE, description="minutes of a scope that can still change its peak"
@@ -219,9 +253,24 @@ class Fields(BaseSettings):
         """Whole minutes that a minute of this platform's broadcasts stays open, at least 1."""
         return minutes(self.lateness_by_platform.get(platform, self.lateness))
 
-    def carry_minutes(self) -> int:
-        """Whole minutes that a sample is carried, at least 0."""
-        return minutes(self.carry)
+    def stale_seconds(self, carry: int) -> float:
+        """Seconds after which told viewers do not count any more.
+
+        Args:
+            carry: Whole minutes that a sample of the broadcast is carried.
+        """
+        return max(self.stale.total_seconds(), 60.0 * (carry + 1))
+
+    def platforms(self) -> list[str]:
+        """The platforms that have rules of their own, and the empty one for all others."""
+        named = (
+            self.lateness_by_platform,
+            self.carry_by_platform,
+            self.end_tolerance_by_platform,
+            self.restart_gap_by_platform,
+            self.run_gap_by_platform,
+        )
+        return ["", *sorted({platform for each in named for platform in each})]
 
     def silence_seconds(self, platform: str) -> float:
         """Seconds without a record after which a broadcast is final, the margin not included."""
@@ -234,7 +283,16 @@ class Fields(BaseSettings):
         # Imported here, for the settings are read by parts that need no arithmetic.
         from streams.audience import Rules  # noqa: PLC0415 - see above
 
-        return Rules(lateness=self.lateness_minutes(platform), carry=self.carry_minutes())
+        def of(default: timedelta, by_platform: Mapping[str, timedelta]) -> int:
+            return minutes(by_platform.get(platform, default))
+
+        return Rules(
+            lateness=self.lateness_minutes(platform),
+            carry=of(self.carry, self.carry_by_platform),
+            tolerance=of(self.end_tolerance, self.end_tolerance_by_platform),
+            restart_gap=of(self.restart_gap, self.restart_gap_by_platform),
+            run_gap=of(self.run_gap, self.run_gap_by_platform),
+        )
 
     def password(self) -> str:
         """The password to log in with, read from its file if it is in one.

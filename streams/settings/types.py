@@ -64,26 +64,33 @@ def _broker(text: str) -> str:
     return f"{host}:{int(port)}"
 
 
-def _by_platform(value: Any) -> Any:
-    """`ivs=2h,kick=5m` as {"ivs": 2 h, "kick": 5 min}."""
-    if isinstance(value, str):
-        value = _pairs(value)
-    if not isinstance(value, Mapping):
-        raise TypeError("not pairs of a platform and a duration")
-    found: dict[str, timedelta] = {}
-    for platform, text in value.items():
-        if not SLUG.fullmatch(platform):
-            raise ValueError(f"`{platform}` is not a platform ({SLUG.pattern})")
-        try:
-            duration = parse_duration(text) if isinstance(text, str) else text
-        except ValueError as error:
-            raise ValueError(f"`{platform}` has `{text}`: {error}") from error
-        if duration < _MINUTE or duration % _MINUTE:
-            raise ValueError(
-                f"`{platform}` has {format_duration(duration)}: not whole minutes >= 1"
-            )
-        found[platform] = duration
-    return found
+def _by_platform(least: timedelta, most: timedelta | None = None) -> BeforeValidator:
+    """`ivs=2h,kick=5m` as {"ivs": 2 h, "kick": 5 min}; whole minutes within bounds."""
+    bounds = f">= {format_duration(least)}" + (
+        "" if most is None else f" and <= {format_duration(most)}"
+    )
+
+    def parse(value: Any) -> Any:
+        if isinstance(value, str):
+            value = _pairs(value)
+        if not isinstance(value, Mapping):
+            raise TypeError("not pairs of a platform and a duration")
+        found: dict[str, timedelta] = {}
+        for platform, text in value.items():
+            if not SLUG.fullmatch(platform):
+                raise ValueError(f"`{platform}` is not a platform ({SLUG.pattern})")
+            try:
+                duration = parse_duration(text) if isinstance(text, str) else text
+            except ValueError as error:
+                raise ValueError(f"`{platform}` has `{text}`: {error}") from error
+            if duration < least or duration % _MINUTE or (most is not None and duration > most):
+                raise ValueError(
+                    f"`{platform}` has {format_duration(duration)}: not whole minutes {bounds}"
+                )
+            found[platform] = duration
+        return found
+
+    return BeforeValidator(parse)
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -141,11 +148,24 @@ Brokers = Annotated[
     BeforeValidator(_brokers),
     Allowed("host:port, several of them separated by commas"),
 ]
+_FOR_EXAMPLE: Final = "comma-separated, such as ivs=2h,kick=5m"
 ByPlatform = Annotated[
     Mapping[str, timedelta],
     NoDecode,
-    BeforeValidator(_by_platform),
-    Allowed("platform=duration in whole minutes >= 1, comma-separated, such as ivs=2h,kick=5m"),
+    _by_platform(_MINUTE),
+    Allowed(f"platform=duration in whole minutes >= 1, {_FOR_EXAMPLE}"),
+]
+CarryByPlatform = Annotated[
+    Mapping[str, timedelta],
+    NoDecode,
+    _by_platform(0 * _MINUTE, 60 * _MINUTE),
+    Allowed(f"platform=duration in whole minutes from 0 to 60, {_FOR_EXAMPLE}"),
+]
+ToleranceByPlatform = Annotated[
+    Mapping[str, timedelta],
+    NoDecode,
+    _by_platform(0 * _MINUTE, 120 * _MINUTE),
+    Allowed(f"platform=duration in whole minutes from 0 to 120, {_FOR_EXAMPLE}"),
 ]
 TopicPrefix = Annotated[
     str,

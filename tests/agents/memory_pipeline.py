@@ -93,7 +93,7 @@ class Line:
             self,
             self.topics.events.name,
             lambda: BroadcastProcessor(self.settings, self.topics),
-            lambda work, number, rows: work.restored(number, rows, self.now, partitions),
+            lambda work, number, rows: work.restored(number, rows, self.now, self.now, partitions),
             audience.decode,
             audience.encode,
         )
@@ -106,10 +106,12 @@ class Line:
             encode_scope,
         )
 
-    def append(self, topic, partition, key, value, timestamp):
+    def append(self, topic, partition, key, value, timestamp, *, log_append=True):
         log = self.log[topic, partition]
         log.append(
-            ConsumerRecord(topic, partition, len(log), timestamp, 0, key, value, None, 0, 0, ())
+            ConsumerRecord(
+                topic, partition, len(log), timestamp, int(log_append), key, value, None, 0, 0, ()
+            )
         )
 
     def send(self, records):

@@ -10,7 +10,18 @@ import structlog
 from agents.pipeline.broadcasts.lifecycle import Timers
 from agents.pipeline.broadcasts.outcome import BatchResult
 from agents.pipeline.broadcasts.retry import RecordByRecordRetry
-from streams.audience import Row, Tombstone, standing, summary
+from streams.audience import (
+    MINUTE,
+    NO_ROW,
+    AcceptResult,
+    Row,
+    Tombstone,
+    begins_run,
+    gap_end,
+    snapshot,
+    summary,
+    summary_key,
+)
 from streams.errors import LiveAudienceError
 from streams.events import parse_same_broadcast, read
 from streams.rejections import Reason, Rejected
@@ -20,11 +31,12 @@ from streams.summaries import encode
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator, Mapping
 
-    from streams.audience import Rules
-    from streams.audience.broadcast import Told
+    from streams.audience import Figures, Rules
+    from streams.audience.row import TimedEvent
     from streams.events import ViewerEvent
     from streams.exact import Batch, Rows
     from streams.settings import Settings
+    from streams.summaries import Status
     from streams.topics import Topics
 
 log = structlog.get_logger(__name__)
@@ -33,12 +45,19 @@ log = structlog.get_logger(__name__)
 _RECORDS_PER_STEP: Final = 16
 _KEYS_PER_STEP: Final = 8
 
+#: By so much, on top of AUDIENCE_FUTURE, an event may be ahead of the worker's clock: microseconds.
+CLOCK_MARGIN: Final = 10 * MINUTE
+
+#: Kafka's timestamp type of the broker's own clock.
+_LOG_APPEND_TIME: Final = 1
+
 #: How many rows one batch finalises at most, so that a hundred thousand do not stop the rest.
 _MAX_FINALISED_PER_BATCH = 5_000
 
-_FINAL = "the broadcast is final (AUDIENCE_SILENCE, AUDIENCE_FINAL_MARGIN)"
-
-_NEW: Final = standing(None)
+_GONE = (
+    "its run is over and its row is gone (AUDIENCE_RUN_GAP); what begins a new run must be later "
+    "by more than AUDIENCE_RESTART_GAP, of revision 0, and a `started` or with viewers"
+)
 
 State = Row | Tombstone
 
@@ -70,19 +89,24 @@ class BroadcastProcessor:
         self._tombstone = int(settings.tombstone.total_seconds() * 1000)
         self._settings = settings
         self._rules: dict[str, Rules] = {}
-        self._silence: dict[str, float] = {}
-        shortest = min(
-            [settings.lateness, *settings.lateness_by_platform.values()]
-            + ([settings.silence] if settings.silence is not None else [])
-        )
-        self._first_wait = shortest.total_seconds() + self._margin
+        rules = [settings.rules(platform) for platform in settings.platforms()]
+        shortest = min(each.lateness for each in rules) * 60.0
+        if settings.silence is not None:
+            shortest = min(shortest, settings.silence.total_seconds())
+        self.shortest_silence = shortest + self._margin
+        self.shortest_stale = min(settings.stale_seconds(each.carry) for each in rules)
         self.lifecycles: dict[int, Timers] = {}
         self.refused_before: Mapping[int, int] = {}
 
     # -- following the partitions ----------------------------------------------------------------
 
     def restored(
-        self, partition: int, rows: Rows[State], now: float, partitions: int | None = None
+        self,
+        partition: int,
+        rows: Rows[State],
+        now: float,
+        wall: float,
+        partitions: int | None = None,
     ) -> None:
         """Begin to follow a partition's broadcasts.
 
@@ -90,19 +114,22 @@ class BroadcastProcessor:
             partition: Its number.
             rows: All of its rows.
             now: A monotonic clock's time, that of `Batch.monotonic`, in seconds.
+            wall: The wall clock's time, that of `Batch.read_at`, in seconds.
             partitions: How many partitions the viewer events really have, if that is known.
         """
         if partitions is not None and partitions != self._router.partitions:
             self._router = PartitionChecker(self._settings.partitioner, partitions)
-        lifecycle = Timers(self._final_after, self._first_wait)
-        lifecycle.restored(rows.committed, now)
+        lifecycle = Timers(self)
+        lifecycle.restored(rows.committed, now, wall)
         self.lifecycles[partition] = lifecycle
 
     def committed(self, batch: Batch[State]) -> None:
         """Take note of a durable batch."""
         lifecycle = self.lifecycles.get(batch.partition)
         if lifecycle is not None:
-            lifecycle.committed(batch.changed, batch.result.read, batch.monotonic)
+            lifecycle.committed(
+                batch.changed, batch.result.read, batch.result.busy, batch.monotonic, batch.read_at
+            )
             if batch.caught_up:
                 lifecycle.drop_empty_buckets(batch.monotonic, batch.read_at)
 
@@ -110,13 +137,22 @@ class BroadcastProcessor:
         """Stop following a partition."""
         self.lifecycles.pop(partition, None)
 
-    def _final_after(self, row: Row) -> float:
+    def silence(self, row: Row) -> float:
         """Return the seconds without a record after which a row is final."""
-        if row.ended_at is not None:
+        if row.ended is not None and row.ended_at is not None:
             return row.lateness * 60 + self._margin
         if self._settings.silence is not None:
             return self._settings.silence.total_seconds() + self._margin
         return max(15, row.lateness) * 60 + self._margin
+
+    def stale_at(self, row: Row) -> int:
+        """Return the wall time in milliseconds from which a fresh row is stale."""
+        return row.viewers_timestamp + int(self._settings.stale_seconds(row.carry) * 1000)
+
+    def removed_at(self, row: Row) -> int:
+        """Return the wall time in milliseconds after which a final row is removed."""
+        margin = int(self._margin * 1000)
+        return row.timestamp + (row.run_gap + row.lateness) * 60_000 + margin
 
     # -- batches ---------------------------------------------------------------------------------
 
@@ -164,7 +200,6 @@ class BroadcastProcessor:
             if len(key) > MAX_KEY_BYTES:
                 self._refuse_key(outcome, by_key.pop(key))
         yield from self._apply_all(outcome, by_key, retry)
-        outcome.counters.read = list(batch.changed)
         if batch.caught_up and (lifecycle := self.lifecycles.get(batch.partition)) is not None:
             yield from self._finalise_due(outcome, lifecycle, retry)
         refused_before = self.refused_before.get(batch.partition, 0)
@@ -190,7 +225,7 @@ class BroadcastProcessor:
         self, outcome: BatchResult, lifecycle: Timers, retry: RecordByRecordRetry | None
     ) -> Iterator[None]:
         batch = outcome.batch
-        finalise = self.finalise if retry is None else retry.finalise
+        finalise = self.on_timer if retry is None else retry.on_timer
         due = list(lifecycle.due(batch.monotonic, batch.read_at, _MAX_FINALISED_PER_BATCH))
         batch.more = len(due) == _MAX_FINALISED_PER_BATCH
         for count, key in enumerate(due):
@@ -214,7 +249,7 @@ class BroadcastProcessor:
             len(records) > 1
             and (timed_events := self._parse_uniform(outcome, key, records)) is not None
         ):
-            self._apply(outcome, key, timed_events, records, alike=True)
+            self._apply(outcome, key, timed_events, records)
             return
         timed_events, records = self.validate(outcome, key, records)
         if timed_events:
@@ -223,7 +258,7 @@ class BroadcastProcessor:
     def apply_many(self, outcome: BatchResult, key: bytes, records: list[Any]) -> Iterator[None]:
         """Do the same with many records of one key, step by step."""
         if (timed_events := self._parse_uniform(outcome, key, records)) is not None:
-            self._apply(outcome, key, timed_events, records, alike=True)
+            self._apply(outcome, key, timed_events, records)
             yield
             return
         timed_events, kept = [], []
@@ -237,7 +272,7 @@ class BroadcastProcessor:
 
     def _parse_uniform(
         self, outcome: BatchResult, key: bytes, records: list[Any]
-    ) -> list[Told] | None:
+    ) -> list[TimedEvent] | None:
         """Judge the records of one key at once; None if one by one is how it must be done."""
         found = parse_same_broadcast([record.value for record in records])
         if found is None or key in outcome.misrouted:
@@ -245,23 +280,26 @@ class BroadcastProcessor:
         events, ats = found
         if key != f"{events[0].platform}:{events[0].broadcast}".encode():
             return None
-        timed_events = list(
-            zip(events, ats, [record.timestamp or 0 for record in records], strict=True)
-        )
-        lead = max([at - timestamp * 1000 for _, at, timestamp in timed_events])
+        clock = round(outcome.batch.read_at * 1000)
+        timestamps = [record.timestamp or 0 for record in records]
+        if min(timestamps) <= 0:
+            return None
+        timed_events = list(zip(events, ats, timestamps, strict=True))
+        lead = max([at - (min(clock, timestamp)) * 1000 for _, at, timestamp in timed_events])
         if lead > self._future:
             return None
         outcome.clock_skew = max(outcome.clock_skew, lead)
         return timed_events
 
-    def validate(
+    def validate(  # noqa: C901  # one loop over what a record may be
         self, outcome: BatchResult, key: bytes, records: list[Any]
-    ) -> tuple[list[Told], list[Any]]:
+    ) -> tuple[list[TimedEvent], list[Any]]:
         """Refuse what cannot be taken whatever its broadcast's row says; return the rest."""
-        timed_events: list[Told] = []
+        timed_events: list[TimedEvent] = []
         kept = records
         platform = broadcast = ""
         future, clock_skew, mended = self._future, outcome.clock_skew, outcome.counters.mended
+        clock = round(outcome.batch.read_at * 1000)
         for record in records:
             given = ""
             try:
@@ -271,16 +309,14 @@ class BroadcastProcessor:
                     if key != f"{given}:{event.broadcast}".encode() or key in outcome.misrouted:
                         self._router.check(key, outcome.batch.partition, given, event.broadcast)
                     platform, broadcast = given, event.broadcast
-                timestamp = record.timestamp or 0  # a record may have none
-                lead = at - timestamp * 1000
+                timestamp = record.timestamp or 0
+                if timestamp <= 0:
+                    timestamp = clock  # 0 and -1 are none
+                lead = at - (min(clock, timestamp)) * 1000
                 if lead > clock_skew:
                     if lead > future:
                         given = platform
-                        raise Rejected(  # noqa: TRY301  # as all other refusals come
-                            Reason.FUTURE,
-                            f"at: {lead / 1e6:.3f} s after the record's Kafka timestamp, over the "
-                            f"{future / 1e6:g} s of AUDIENCE_FUTURE",
-                        )
+                        self._check_future(record, at, clock)
                     clock_skew = lead
             except Rejected as refused:
                 if kept is records:
@@ -293,67 +329,135 @@ class BroadcastProcessor:
         outcome.clock_skew = clock_skew
         return timed_events, kept
 
-    def _apply(
-        self,
-        outcome: BatchResult,
-        key: bytes,
-        timed_events: list[Told],
-        records: list[Any],
-        *,
-        alike: bool = False,
+    def _check_future(self, record: Any, at: int, clock: int) -> None:
+        """Reject what is yet to come (contract, section 1).
+
+        The broker's clock can be trusted, and is in a timestamp of type LogAppendTime. A producer's
+        timestamp is as wrong as its `at`, so the worker's own clock counts too, with a margin: a
+        worker whose clock is slow must reject nothing that is right.
+        """
+        timestamp = record.timestamp or 0
+        limit = self._future
+        if timestamp > 0 and (lead := at - timestamp * 1000) > limit:
+            raise Rejected(
+                Reason.FUTURE,
+                f"at: {lead / 1e6:.3f} s after the record's Kafka timestamp, over the "
+                f"{limit / 1e6:g} s of AUDIENCE_FUTURE",
+            )
+        limit += CLOCK_MARGIN
+        is_brokers = timestamp > 0 and record.timestamp_type == _LOG_APPEND_TIME
+        if not is_brokers and (lead := at - clock * 1000) > limit:
+            raise Rejected(
+                Reason.FUTURE,
+                f"at: {lead / 1e6:.3f} s after the worker's clock, over the {limit / 1e6:g} s of "
+                "AUDIENCE_FUTURE and 10 min: the record has no timestamp of the broker's (set "
+                "message.timestamp.type=LogAppendTime on the topic)",
+            )
+
+    def _apply(  # noqa: C901  # a batch may hold several runs of a key
+        self, outcome: BatchResult, key: bytes, events: list[TimedEvent], records: list[Any]
     ) -> None:
-        """Take events of one broadcast into its row, tell the scopes of it and fold what is sealed.
+        """Apply events of one broadcast to its row: its deltas, its summaries, what is sealed.
 
         Args:
             outcome: What becomes of the batch.
             key: The broadcast's key.
-            timed_events: The events.
+            events: The events.
             records: Their records.
-            alike: Whether all name the same venue and programme.
         """
         batch, counters = outcome.batch, outcome.counters
-        platform = timed_events[0][0].platform
+        platform = events[0][0].platform
         row = batch.rows.get(key)
+        if type(row) is Tombstone and row.expires <= round(batch.read_at * 1000):
+            row = None
+        place = 0
         if type(row) is Row:
-            before = standing(row)
             batch.changed[key] = row
-            late = row.accept_all(timed_events, before)
-            if (not alike and len(timed_events) > 1) or _labels(timed_events[0][0]) != (
-                row.venue,
-                row.programme,
-            ):
-                counters.relabelled += _relabelled(row, timed_events, late)
-        elif type(row) is Tombstone and row.expires > int(batch.read_at * 1000):
-            for record in records:
-                outcome.reject(record, platform, Rejected(Reason.LATE, _FINAL))
-            return
+            before = snapshot(row)
+            result = row.accept_all(events, before)
         else:
-            before = _NEW
-            rules = self._rules.get(platform) or self.rules_for(platform)
-            row = batch.changed[key] = Row.new(*timed_events[0], rules)
-            late = []
-            counters.cut += self._is_cut(batch, row)
-            if len(timed_events) > 1:
-                late = [1 + place for place in row.accept_all(timed_events[1:])]
-                counters.relabelled += 0 if alike else _relabelled(row, timed_events, late)
-        for place in late:
-            outcome.reject(records[place], platform, _late(timed_events[place][0], row))
-        if accepted := len(timed_events) - len(late):
+            if row is not None:
+                place = self._late_for(outcome, row, events, records)
+                if place == len(events):
+                    return
+            before = NO_ROW
+            row, result = self._begin(outcome, key, row, events[place:])
+        accepted = 0
+        while True:
+            for late in result.late:
+                at = place + late
+                outcome.reject(records[at], platform, _late(events[at][0], row))
+            accepted += result.accepted
+            counters.relabelled += result.relabelled
+            outcome.sums.add_row(platform, before, row, result)
+            place += result.stopped
+            if place == len(events):
+                break
+            self._close(outcome, key, row)
+            before = NO_ROW
+            row, result = self._begin(outcome, key, row, events[place:])
+        if accepted:
             counters.accepted[platform] = counters.accepted.get(platform, 0) + accepted
-        outcome.sums.of(platform, row).take(before, row)
+            counters.read.append(key)
         # Many rows of a batch have nothing to fold and no end: they are passed by here.
-        if row.newest - row.lateness > row.folded or row.ended is not None:
-            self._fold_and_publish(batch, key, row, was_ended=before.ended_at is not None)
+        if row.newest - row.lateness > row.folded_until or row.ended is not None:
+            row.fold_sealed()
+            if result.last_busy >= 0 and row.ended_at is not None:
+                counters.busy.append(key)
+        if result.publish:
+            self._publish_change(batch, key, row, result.live_again)
 
-    def _fold_and_publish(
-        self, batch: Batch[State], key: bytes, row: Row, *, was_ended: bool
+    def _begin(
+        self,
+        outcome: BatchResult,
+        key: bytes,
+        former: State | None,
+        events: list[TimedEvent],
+    ) -> tuple[Row, AcceptResult]:
+        """Begin a run with the first of these events."""
+        rules = self.rules_for(events[0][0].platform)
+        run = None if former is None else events[0][1] // MINUTE
+        row, result = Row.begin(events, rules, run, gap_end(former, rules))
+        outcome.batch.changed[key] = row
+        outcome.counters.cut += self._is_cut(outcome.batch, row)
+        return row, result
+
+    def _late_for(
+        self,
+        outcome: BatchResult,
+        tombstone: Tombstone,
+        events: list[TimedEvent],
+        records: list[Any],
+    ) -> int:
+        """Reject what comes too late for a run whose row is gone; return the place of what is not.
+
+        A tombstone that has expired is none: the caller has looked.
+        """
+        rules = self.rules_for(events[0][0].platform)
+        for place, (event, at, _) in enumerate(events):
+            if begins_run(tombstone, event, at, rules):
+                return place
+            outcome.reject(records[place], event.platform, Rejected(Reason.LATE, _GONE))
+        return len(events)
+
+    def _close(self, outcome: BatchResult, key: bytes, row: Row) -> None:
+        """Let a run go: it is final, and its last summary has all its events."""
+        if not row.final:
+            outcome.counters.finalised += 1
+        elif not row.counts_changed:
+            outcome.sums.close(key, row)
+            return
+        outcome.sums.close(key, row)
+        self._publish(outcome.batch, key, row, "final")
+
+    def _publish_change(
+        self, batch: Batch[State], key: bytes, row: Row, live_again: Figures | None
     ) -> None:
-        """Fold what is sealed, and publish a row that ended, changed after its end, or resumed."""
-        row.settle()
-        if row.ended_at is not None:
-            self._publish(batch, key, row, "ended")
-        elif was_ended:
-            self._publish(batch, key, row, "live")
+        """Publish a row that ended, changed after its end or when it was final, or went on."""
+        if live_again is not None:
+            self._publish(batch, key, row, "live", live_again)
+        else:
+            self._publish(batch, key, row, "final" if row.final else "ended")
 
     def rules_for(self, platform: str) -> Rules:
         """How a new broadcast of a platform is to be taken."""
@@ -367,52 +471,60 @@ class BroadcastProcessor:
     def _is_cut(self, batch: Batch[State], row: Row) -> bool:
         """Whether the topic may have lost this broadcast's beginning before the rows were built.
 
-        One that had records there was heard of again before it would have been final, so it is in
-        the topic from then on: whoever began later than that, by the time of the events, was not.
+        A run that had records there and went on had others within its gap, so it is in the topic
+        from then on: one that began later than that, by the time of the events, had none.
         """
         if not batch.since:
             return False
-        ended = row.lateness * 60
-        silent = max(15, row.lateness) * 60
-        if self._settings.silence is not None:
-            silent = int(self._settings.silence.total_seconds())
-        reach = int((max(ended, silent) + self._margin) * 1_000_000) + self._future
+        reach = int(((row.run_gap + row.lateness) * 60 + self._margin) * 1_000_000) + self._future
         return row.earliest_at < batch.since * 1000 + reach
 
-    def _publish(self, batch: Batch[State], key: bytes, row: Row, status: Any) -> None:
+    def _publish(
+        self,
+        batch: Batch[State],
+        key: bytes,
+        row: Row,
+        status: Status,
+        figures: Figures | None = None,
+    ) -> None:
+        if figures is None:
+            row.note_published()
+        else:
+            row.published_events = figures.events + figures.late
         if self._is_cut(batch, row):
             return  # of what is left of it the figures would be wrong
         platform, _, broadcast = key.decode().partition(":")
-        value = encode(summary(platform, broadcast, row, status))
-        batch.send(self._summaries, key, value)
+        value = encode(summary(platform, broadcast, row, status, figures))
+        batch.send(self._summaries, summary_key(platform, broadcast, row.run).encode(), value)
 
-    def finalise(self, outcome: BatchResult, lifecycle: Timers, key: bytes) -> None:
-        """Look at a row whose time may have come."""
-        batch, now = outcome.batch, outcome.batch.read_at
+    def on_timer(self, outcome: BatchResult, timers: Timers, key: bytes) -> None:
+        """Look at a row for which time may have done something (see `lifecycle`)."""
+        batch, wall = outcome.batch, outcome.batch.read_at
         row = batch.rows.read(key)  # not for keeps: most are only looked at
         if isinstance(row, Row):
-            if lifecycle.is_final(key, row, batch.monotonic):
-                self._publish(batch, key, row, "final")
-                outcome.sums.of(key.decode().partition(":")[0], row).retire(row)
-                batch.changed[key] = Tombstone(expires=int(now * 1000) + self._tombstone)
-                outcome.counters.finalised += 1
-        elif row is not None and lifecycle.is_expired(key, row, now):
+            self._age(outcome, timers, key, row)
+        elif row is not None and timers.tombstone_is_expired(key, row, wall):
             batch.changed[key] = None
 
-
-def _relabelled(row: Row, timed_events: list[Told], late: list[int]) -> int:
-    """How many of the accepted events name another venue or programme than the row has."""
-    venue, programme, were_late = row.venue, row.programme, set(late)
-    return sum(
-        (event.venue is not None and event.venue != venue)
-        or (event.programme is not None and event.programme != programme)
-        for place, (event, _, _) in enumerate(timed_events)
-        if place not in were_late
-    )
-
-
-def _labels(event: ViewerEvent) -> tuple[str | None, str | None]:
-    return event.venue, event.programme
+    def _age(self, outcome: BatchResult, timers: Timers, key: bytes, row: Row) -> None:
+        batch, sums = outcome.batch, outcome.sums
+        wall = round(batch.read_at * 1000)
+        has_changed = False
+        if row.fresh and wall >= self.stale_at(row):
+            sums.go_stale(key, row)
+            has_changed = True
+        if not row.final and timers.is_silent(key, row, batch.monotonic):
+            sums.finalise(key, row)
+            self._publish(batch, key, row, "final")
+            outcome.counters.finalised += 1
+            has_changed = True
+        if row.final and wall > self.removed_at(row):
+            self._close(outcome, key, row)
+            batch.changed[key] = Tombstone(row.last_minute, wall + self._tombstone)
+        elif has_changed:
+            batch.changed[key] = row
+        else:
+            timers.reschedule(key, row, batch.monotonic)
 
 
 def _late(event: ViewerEvent, row: Row) -> Rejected:

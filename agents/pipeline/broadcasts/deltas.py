@@ -1,21 +1,22 @@
 """Stage one of the scopes: what a batch of viewer events changes in each of them.
 
-No state is kept of a scope here. One `ScopeDeltas` follows one batch, and takes the difference of
+No state is kept of a scope here. One `ScopeDeltas` follows one batch, and takes the delta of
 each row once, when all of the batch's events are in the row and it is not folded yet.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from streams.audience import Difference
-from streams.audience.scope import Change
-from streams.audience.scope_codec import encode_change
+from streams.audience import Delta, add_to_groups
+from streams.audience.scope_codec import encode_delta
+from streams.audience.scope_delta import ScopeDelta
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from streams.audience import Row
+    from streams.audience import AcceptResult, Row, RowSnapshot
     from streams.exact import Batch
 
 #: A record tells of so many minutes at most, or a batch that goes through months would make one
@@ -34,24 +35,46 @@ class ScopeDeltas:
     __slots__ = ("_groups",)
 
     def __init__(self) -> None:
-        self._groups: dict[Group, Difference] = {}
+        self._groups: dict[Group, Delta] = {}
 
-    def of(self, platform: str, row: Row) -> Difference:
-        """What changes in all of the scopes that a row belongs to."""
-        group = (platform, row.venue, row.programme)
+    def of(self, platform: str, venue: str | None, programme: str | None) -> Delta:
+        """What changes in all of the scopes of a platform, a venue and a programme."""
+        group = (platform, venue, programme)
         total = self._groups.get(group)
         if total is None:
-            total = self._groups[group] = Difference()
+            total = self._groups[group] = Delta()
         return total
+
+    def add_row(self, platform: str, before: RowSnapshot, row: Row, result: AcceptResult) -> None:
+        """Add what a batch has changed in a row; before it is folded."""
+        if result.former:
+            add_to_groups(partial(self.of, platform), before, row, result)
+        else:
+            self.of(platform, row.venue, row.programme).add_row(before, row, result)
+
+    def go_stale(self, key: bytes, row: Row) -> None:
+        """Let a row be fresh no more."""
+        self._of_row(key, row).go_stale(row)
+
+    def finalise(self, key: bytes, row: Row) -> None:
+        """Let a row become final."""
+        self._of_row(key, row).finalise(row)
+
+    def close(self, key: bytes, row: Row) -> None:
+        """Let a row go, or make way for the next run."""
+        self._of_row(key, row).close(row)
+
+    def _of_row(self, key: bytes, row: Row) -> Delta:
+        return self.of(key.decode().partition(":")[0], row.venue, row.programme)
 
     def add(self, other: ScopeDeltas) -> None:
         """Add what another part of the batch changes; it is used up."""
-        for group, difference in other._groups.items():
-            total = self._groups.setdefault(group, difference)
-            if total is not difference:
-                total.add(difference)
+        for group, delta in other._groups.items():
+            total = self._groups.setdefault(group, delta)
+            if total is not delta:
+                total.add(delta)
 
-    def changes(self) -> dict[bytes, Change]:
+    def changes(self) -> dict[bytes, ScopeDelta]:
         """What changes in each scope, by its name; only where something does. To be asked once.
 
         The names are `world`, `platform:fliggy`, `venue:louvre`, `programme:night`.
@@ -63,9 +86,9 @@ class ScopeDeltas:
             except StopIteration as done:
                 return done.value  # type: ignore[no-any-return]  # what `_steps` returns
 
-    def _steps(self) -> Generator[None, None, dict[bytes, Change]]:
-        platforms: dict[str, Difference] = {}
-        others: dict[str, Difference] = {}
+    def _steps(self) -> Generator[None, None, dict[bytes, ScopeDelta]]:
+        platforms: dict[str, Delta] = {}
+        others: dict[str, Delta] = {}
         for count, ((platform, venue, programme), total) in enumerate(self._groups.items()):
             if not count % _SCOPES_PER_STEP:
                 yield
@@ -76,14 +99,14 @@ class ScopeDeltas:
             mine = others.setdefault(f"venue:{venue or 'unknown'}", total)
             if mine is not total:
                 mine.add(total)
-        world = Difference()
+        world = Delta()
         for total in platforms.values():
             world.add(total)
-        by_name: dict[bytes, Change] = {}
+        by_name: dict[bytes, ScopeDelta] = {}
         for count, (name, total) in enumerate({"world": world, **platforms, **others}.items()):
             if not count % _SCOPES_PER_STEP:
                 yield
-            if (change := Change.of(total)) is not None:
+            if (change := ScopeDelta.from_delta(total)) is not None:
                 by_name[name.encode()] = change
         return by_name
 
@@ -94,18 +117,18 @@ class ScopeDeltas:
             if not count % _SCOPES_PER_STEP:
                 yield
             for part in _parts(change):
-                batch.send(topic, name, encode_change(part))
+                batch.send(topic, name, encode_delta(part))
 
 
-def _add(scopes: dict[str, Difference], name: str, total: Difference) -> None:
+def _add(scopes: dict[str, Delta], name: str, total: Delta) -> None:
     change = scopes.get(name)
     if change is None:
-        change = scopes[name] = Difference()
+        change = scopes[name] = Delta()
     change.add(total)
 
 
-def _parts(change: Change) -> list[Change]:
-    """A change as records that are not too large; only the last one moves the newest minute on.
+def _parts(change: ScopeDelta) -> list[ScopeDelta]:
+    """A change as records that are not too large; only the last one moves the minute on.
 
     What is closed is judged by the newest minute before a record, so they come to the same.
     """
@@ -113,7 +136,7 @@ def _parts(change: Change) -> list[Change]:
         return [change]
     minutes = sorted(change.minutes.keys() | change.known.keys())
     pieces = [
-        Change(
+        ScopeDelta(
             {minute: by for minute in piece if (by := change.minutes.get(minute))},
             {minute: by for minute in piece if (by := change.known.get(minute))},
         )

@@ -13,7 +13,7 @@ from agents.pipeline.broadcasts.rejected import reject
 from streams.rejections import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from streams.exact import Batch
     from streams.rejections import Rejected
@@ -34,12 +34,14 @@ class BatchCounters:
         relabelled: Records that name another venue or programme than their broadcast has.
         finalised: Broadcasts that became final.
         cut: New ones whose beginning the topic may no longer hold.
-        read: Keys of live broadcasts of which a record was read.
+        read: Keys of which a record was accepted.
+        busy: Those of them whose broadcast is ended, and of which one was not idle.
         clock_skew: By how many seconds a record's `at` was ahead of its Kafka timestamp, at most.
     """
 
     __slots__ = (
         "accepted",
+        "busy",
         "clock_skew",
         "cut",
         "finalised",
@@ -60,7 +62,8 @@ class BatchCounters:
         self.relabelled = 0
         self.finalised = 0
         self.cut = 0
-        self.read: Iterable[bytes] = ()
+        self.read: list[bytes] = []
+        self.busy: list[bytes] = []
         self.clock_skew = 0.0
 
     def add(self, other: BatchCounters) -> None:
@@ -75,6 +78,8 @@ class BatchCounters:
             for name, count in theirs.items():
                 mine[name] = mine.get(name, 0) + count
         self.relabelled += other.relabelled
+        self.read += other.read
+        self.busy += other.busy
         self.finalised += other.finalised
         self.cut += other.cut
 

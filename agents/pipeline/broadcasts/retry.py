@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from streams import audience
-from streams.audience import Row
+from streams.audience import (
+    MINUTE,
+    NO_ROW,
+    Delta,
+    Row,
+    add_to_groups,
+    begins_run,
+    gap_end,
+    snapshot,
+)
 from streams.errors import LiveAudienceError
 from streams.rejections import Reason, Rejected
 
@@ -24,7 +33,7 @@ if TYPE_CHECKING:
     from agents.pipeline.broadcasts.lifecycle import Timers
     from agents.pipeline.broadcasts.outcome import BatchResult
     from streams.audience import Rules
-    from streams.audience.broadcast import Told
+    from streams.audience.row import TimedEvent
 
     class Steps(Protocol):
         """The agent's steps that are used here."""
@@ -36,10 +45,10 @@ if TYPE_CHECKING:
 
         def validate(
             self, outcome: BatchResult, key: bytes, records: list[Any]
-        ) -> tuple[list[Told], list[Any]]:
+        ) -> tuple[list[TimedEvent], list[Any]]:
             """Refuse what cannot be taken whatever its broadcast's row says; return the rest."""
 
-        def finalise(self, outcome: BatchResult, lifecycle: Timers, key: bytes) -> None:
+        def on_timer(self, outcome: BatchResult, timers: Timers, key: bytes) -> None:
             """Look at a row whose time may have come."""
 
         def rules_for(self, platform: str) -> Rules:
@@ -56,7 +65,7 @@ _MAX_DETAIL = 500
 
 
 class RecordByRecordRetry:
-    """Works off one batch so that internal error costs only what it concerns.
+    """Works off one batch so that a defect of our own costs only what it concerns.
 
     Args:
         work: The agent's part, of which this uses the steps.
@@ -79,7 +88,7 @@ class RecordByRecordRetry:
         except LiveAudienceError:
             raise
         except Exception as error:  # noqa: BLE001  # our own defect: what it concerns is refused
-            # Each went well alone, so it cannot be told which of them it was.
+            # Each went well alone, so it cannot be timed_events which of them it was.
             self._rollback_key(outcome, key, sent)
             self._log("a broadcast's records failed together: they are refused", error, key=key)
             part = outcome.part()
@@ -88,17 +97,17 @@ class RecordByRecordRetry:
                 part.reject(record, event.platform, _error(error))
         outcome.add(part)
 
-    def finalise(self, outcome: BatchResult, lifecycle: Timers, key: bytes) -> None:
+    def on_timer(self, outcome: BatchResult, timers: Timers, key: bytes) -> None:
         """Look at a row whose time may have come; one that fails stays, and is tried again."""
         part, sent = outcome.part(), len(outcome.batch.outputs)
         try:
-            self._work.finalise(part, lifecycle, key)
+            self._work.on_timer(part, timers, key)
         except LiveAudienceError:
             raise
         except Exception as error:  # noqa: BLE001  # as above
             self._rollback_key(outcome, key, sent)
             self._log("a broadcast could not be made final: tried again later", error, key=key)
-            lifecycle.reschedule(key, outcome.batch.monotonic)
+            timers.postpone(key, outcome.batch.monotonic, outcome.batch.read_at)
         else:
             outcome.add(part)
 
@@ -127,15 +136,21 @@ class RecordByRecordRetry:
             else:
                 yield record
 
-    def _with_events(self, row: Any, timed_events: list[Told]) -> Row:
+    def _with_events(self, row: Any, timed_events: list[TimedEvent]) -> Row:
         """A row with one more event, the row itself left as it is."""
-        if type(row) is Row:
-            copy = audience.decode(audience.encode(row))
-            assert type(copy) is Row
-            copy.accept_all(timed_events)
+        event, at, _ = timed_events[0]
+        rules = self._work.rules_for(event.platform)
+        if type(row) is not Row or begins_run(row, event, at, rules):
+            run = None if row is None else at // MINUTE
+            copy, result = Row.begin(timed_events, rules, run, gap_end(row, rules))
+            before = NO_ROW
         else:
-            copy = Row.new(*timed_events[0], self._work.rules_for(timed_events[0][0].platform))
-        copy.settle()
+            decoded = audience.decode(audience.encode(row))
+            assert type(decoded) is Row
+            copy, before = decoded, snapshot(decoded)
+            result = copy.accept_all(timed_events, before)
+        add_to_groups(lambda *_: Delta(), before, copy, result)
+        copy.fold_sealed()
         return copy
 
     @staticmethod

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from agents.pipeline.broadcasts.lifecycle import Deadlines
 from agents.pipeline.listeners import SessionListener
 from agents.pipeline.scopes.retry import MALFORMED, RecordByRecordRetry
 from agents.pipeline.scopes.rows import State, chunk_key, heads, scope_of
-from streams.audience.scope import Head, Scope, scope_summary
-from streams.audience.scope_codec import decode_change
+from streams.audience.scope import ScopeHead, ScopeUpdate, scope_summary
+from streams.audience.scope_codec import decode_delta
 from streams.errors import LiveAudienceError
 from streams.settings.durations import minutes
 from streams.summaries import encode
@@ -43,6 +45,9 @@ PUBLISH_INTERVAL_MS: Final = 1_000
 #: How many scopes one batch publishes at most, so that ten thousand do not stop the rest.
 _MAX_PUBLISHED_PER_BATCH: Final = 500
 
+#: How many scopes without news one batch looks at, at most.
+_MAX_EXPIRED_PER_BATCH: Final = 200
+
 #: How many changes a batch takes at most: each may rewrite two rows.
 BATCH_RECORDS: Final = 5_000
 
@@ -68,6 +73,8 @@ class ScopeProcessor:
         self.history = minutes(settings.scope_history)
         # By partition: the scopes that are due, longest first, and when they were last published.
         self._due: dict[int, dict[bytes, int]] = {}
+        # By partition: when the minutes of a scope go that has had no news, by the wall clock.
+        self._expiries: dict[int, Deadlines] = {}
         # Scopes that could not be published: not tried again before they change.
         self._failed: set[bytes] = set()
 
@@ -80,23 +87,37 @@ class ScopeProcessor:
             partition: Its number.
             rows: All of its rows.
         """
-        self._due[partition] = {
-            key: head.published for key, head in heads(rows.committed, partition) if head.due
-        }
+        due = self._due[partition] = {}
+        expiries = self._expiries[partition] = Deadlines()
+        for key, head in heads(rows.committed, partition):
+            if head.publish_pending:
+                due[key] = head.published_at
+            if head.chunks:
+                expiries.schedule(key, self._expires(head))
 
     def committed(self, batch: Batch[State]) -> None:
         """Take note of a durable batch."""
         due = self._due.get(batch.partition, {})
+        expiries = self._expiries.get(batch.partition) or Deadlines()
         for key, row in batch.changed.items():
-            if isinstance(row, Head):
-                if row.due:
-                    due[key] = row.published
+            if isinstance(row, ScopeHead):
+                if not row.chunks:
+                    expiries.cancel(key)
+                elif key not in expiries:
+                    expiries.schedule(key, self._expires(row))
+                if row.publish_pending:
+                    due[key] = row.published_at
                 else:
                     due.pop(key, None)
 
     def lost(self, partition: int) -> None:
         """Stop following a partition."""
+        self._expiries.pop(partition, None)
         self._due.pop(partition, None)
+
+    def _expires(self, head: ScopeHead) -> float:
+        """Return the wall time at which a scope's minutes go, if no news comes, in seconds."""
+        return head.timestamp / 1000 + self.history * 60
 
     # -- batches ---------------------------------------------------------------------------------
 
@@ -115,6 +136,8 @@ class ScopeProcessor:
             for key in self.ready(batch):
                 self.publish(batch, key)
                 yield
+            if batch.caught_up:
+                yield from self.expire(batch)
         except LiveAudienceError:
             raise  # a newer version's records: no defect of ours, and no going on
         except Exception:  # one record, or our own defect, must not stop the rest
@@ -135,24 +158,42 @@ class ScopeProcessor:
             ValueError: A key is no scope's name.
         """
         counters = batch.result
-        scopes: dict[bytes, Scope] = {}
+        scopes: dict[bytes, ScopeUpdate] = {}
         for record in records:
             key = record.key
             scope = scopes.get(key)
             if scope is None:
                 scope = scopes[key] = scope_of(batch, key)
-            counters.closed += scope.add(decode_change(record.value), self.history)
+            counters.closed += scope.add(decode_delta(record.value), self.history)
             yield
         for key, scope in scopes.items():
-            has_changed = scope.settle()
+            has_changed = scope.update_head()
             for number, chunk in scope.changed.items():
                 if chunk is None:
                     batch.changed[chunk_key(key, number)] = None
             # The first records of a very long change tell of no newest minute yet.
-            if has_changed and scope.head.newest >= 0:
-                scope.head.due = True
+            if has_changed and scope.head.minute >= 0:
+                scope.head.publish_pending = True
                 self._failed.discard(key)
             yield
+
+    def expire(self, batch: Batch[State]) -> Iterator[None]:
+        """Let the minutes go of scopes that have had no news for as long as the history."""
+        expiries = self._expiries.get(batch.partition) or Deadlines()
+        for key in list(islice(expiries.due(batch.read_at), _MAX_EXPIRED_PER_BATCH)):
+            head = batch.rows.read(key)
+            if key in batch.changed or not isinstance(head, ScopeHead):
+                expiries.cancel(key)  # what has news is scheduled when it is durable
+            elif batch.read_at < self._expires(head):
+                expiries.schedule(key, self._expires(head))
+            else:
+                scope = scope_of(batch, key)
+                scope.expire()
+                for number, chunk in scope.changed.items():
+                    if chunk is None:
+                        batch.changed[chunk_key(key, number)] = None
+            yield
+        expiries.drop_empty_buckets(batch.read_at)
 
     def ready(self, batch: Batch[State]) -> list[bytes]:
         """The scopes that are due, unless they were published less than the interval ago."""
@@ -166,10 +207,10 @@ class ScopeProcessor:
         ready += [
             key
             for key, row in batch.changed.items()
-            if isinstance(row, Head)
-            and row.due
+            if isinstance(row, ScopeHead)
+            and row.publish_pending
             and key not in waiting
-            and _interval_passed(row.published, now)
+            and _interval_passed(row.published_at, now)
         ]
         batch.more = len(ready) > _MAX_PUBLISHED_PER_BATCH
         return ready[:_MAX_PUBLISHED_PER_BATCH]
@@ -178,10 +219,10 @@ class ScopeProcessor:
         """Publish a scope; one that fails is left as it was."""
         now = int(batch.read_at * 1000)
         head = batch.rows.get(key) if key not in batch.changed else batch.changed[key]
-        assert isinstance(head, Head)
+        assert isinstance(head, ScopeHead)
         value = encode(scope_summary(key.decode(), head))
         batch.changed[key] = head
-        head.due, head.published = False, now
+        head.publish_pending, head.published_at = False, now
         batch.send(self._summaries, key, value, timestamp=now)
 
     def suspend(self, key: bytes) -> None:

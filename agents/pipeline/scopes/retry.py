@@ -18,8 +18,8 @@ import msgspec
 import structlog
 
 from agents.pipeline.scopes.rows import State, chunk_key, require_change
-from streams.audience.scope import Chunk, Head, Scope
-from streams.audience.scope_codec import decode_change
+from streams.audience.scope import ScopeChunk, ScopeHead, ScopeUpdate
+from streams.audience.scope_codec import decode_delta
 from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
@@ -148,16 +148,16 @@ class RecordByRecordRetry:
     def _try(self, rows: Rows[State], key: bytes, record: Any) -> None:
         """Add a change to copies of a scope's rows."""
 
-        def chunk(number: int) -> Chunk:
+        def chunk(number: int) -> ScopeChunk:
             found = rows.read(chunk_key(key, number))
-            assert found is None or isinstance(found, Chunk)
-            return Chunk() if found is None else found
+            assert found is None or isinstance(found, ScopeChunk)
+            return ScopeChunk() if found is None else found
 
         head = rows.read(key)
-        assert head is None or isinstance(head, Head)
-        scope = Scope(Head() if head is None else head, chunk, chunk)
-        scope.add(decode_change(record.value), self._work.history)
-        scope.settle()
+        assert head is None or isinstance(head, ScopeHead)
+        scope = ScopeUpdate(ScopeHead() if head is None else head, chunk)
+        scope.add(decode_delta(record.value), self._work.history)
+        scope.update_head()
 
 
 def said(error: Exception) -> str:

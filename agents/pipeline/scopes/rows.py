@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import structlog
 
-from streams.audience.scope import Chunk, Head, Scope
-from streams.audience.scope_codec import decode_change, decode_scope
+from streams.audience.scope import ScopeChunk, ScopeHead, ScopeUpdate
+from streams.audience.scope_codec import decode_delta, decode_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-State = Head | Chunk
+State = ScopeHead | ScopeChunk
 
 _SLASH: Final = b"/"
 
@@ -53,21 +53,21 @@ def require_change(record: Any) -> None:
     """
     if record.value is None:
         raise ValueError("it has no value")
-    decode_change(record.value)
+    decode_delta(record.value)
     require_scope(record.key)
 
 
-def scope_of(batch: Batch[State], key: bytes) -> Scope:
+def scope_of(batch: Batch[State], key: bytes) -> ScopeUpdate:
     """A scope as a batch may change it."""
     head = batch.rows.get(key)
     if head is None:
         require_scope(key)
-        head = Head()
-    assert isinstance(head, Head)
+        head = ScopeHead()
+    assert isinstance(head, ScopeHead)
     # Before it is changed: should the batch fail, what is in `changed` is forgotten.
     batch.changed[key] = head
     chunks = _Chunks(batch, key)
-    return Scope(head, chunks.load, chunks.peek)
+    return ScopeUpdate(head, chunks.load)
 
 
 def chunk_key(key: bytes, number: int) -> bytes:
@@ -88,27 +88,23 @@ class _Chunks:
         self._batch = batch
         self._key = key
 
-    def load(self, number: int) -> Chunk:
+    def load(self, number: int) -> ScopeChunk:
         """Give a chunk to be changed."""
         key = chunk_key(self._key, number)
         chunk = self._batch.changed[key] = self._read(key)
         return chunk
 
-    def peek(self, number: int) -> Chunk:
-        """Give a chunk to be looked at."""
-        return self._read(chunk_key(self._key, number))
-
-    def _read(self, key: bytes) -> Chunk:
+    def _read(self, key: bytes) -> ScopeChunk:
         chunk = self._batch.rows.get(key)
         if chunk is None:
-            return Chunk()
-        assert isinstance(chunk, Chunk)
+            return ScopeChunk()
+        assert isinstance(chunk, ScopeChunk)
         return chunk
 
 
 def heads(
     committed: Mapping[bytes, bytes], partition: int | None = None
-) -> Iterator[tuple[bytes, Head]]:
+) -> Iterator[tuple[bytes, ScopeHead]]:
     """The scopes of a partition with their heads, from its committed rows.
 
     One that cannot be read is left out: its row stays as it is, and what changes it is skipped.
@@ -136,5 +132,5 @@ def heads(
                     error=str(error),
                 )
             continue
-        if isinstance(head, Head):
+        if isinstance(head, ScopeHead):
             yield key, head

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agents.serving.live.store import Partition, QueryableStore
-from streams.audience import Row, Tombstone
+from streams.audience import Row, Tombstone, compute_figures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,12 +55,10 @@ class _Broadcasts(Partition[State]):
         get = index.get
         for key, row in changed.items():
             old = get(key)
-            if type(row) is Row:
-                # What `viewers` does where the newest minute was observed, without the call.
-                cell = row.cells.get(row.newest)
-                new = row.viewers if cell is None or cell.audience is None else cell.audience
-                if new is None:
-                    new = 0
+            if type(row) is Row and not row.final:
+                new = row.contribution
+                if new is None:  # it is stale, ended or unknown: that is seldom
+                    new = compute_figures(row).viewers or 0
                 if row.ended is not None and row.ended_at is not None:
                     new = ~new
                 if new == old:

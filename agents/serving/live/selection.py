@@ -40,7 +40,8 @@ class TopSelection:
             those that are not, and more for those that are before others. They take places that
             others would have had. None: there are no such.
         most_always: So many of those at most, by that number, then the largest, without flicker
-            too: producers name as many platforms as they like. The rest stand with all others.
+            too: producers name as many platforms as they like. The rest are among all others.
+        only_active: Leave out those whose number is negative: they are over.
 
     Attributes:
         count: How many were chosen last, for each partition that was shown then.
@@ -52,11 +53,14 @@ class TopSelection:
         top: int,
         always: Callable[[bytes], int] | None = None,
         most_always: int = 100,
+        *,
+        only_active: bool = False,
     ) -> None:
         self._live = live
         self._top = top
         self._always = always
         self._most_always = most_always
+        self._only_active = only_active
         self._selected: frozenset[bytes] = frozenset()
         self.count: dict[int, int] = {}
 
@@ -70,7 +74,9 @@ class TopSelection:
     async def _all(self) -> Chosen:
         chosen: Chosen = {}
         left = self._top  # more may come while this goes on; the next choice puts that right
-        async for number, _, keys in self._live.chunks():
+        async for number, numbers, keys in self._live.chunks():
+            if self._only_active:
+                keys = [key for key in keys if numbers.get(key, -1) >= 0]  # noqa: PLW2901 - fewer
             chosen.setdefault(number, []).extend(keys[:left])
             left = max(0, left - len(keys))
         return chosen
@@ -85,7 +91,7 @@ class TopSelection:
             get = numbers.get
             for key in keys:
                 value = get(key)
-                if value is None:
+                if value is None or (value < 0 and self._only_active):
                     continue
                 viewers = viewers_of(value) if value < 0 else value
                 score = viewers * _IN + 1 if key in inside else viewers * _OUT

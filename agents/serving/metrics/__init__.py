@@ -32,8 +32,6 @@ class Metrics:
         scopes: The scopes that it owns.
         top: How many of the broadcasts are exported one by one.
         top_scopes: How many of the scopes are.
-        stale: Age of the newest record of something live from which its viewers are no longer
-            shown, in seconds.
         assigned: How many partitions the group has given to the worker.
         lags: For each partition, how many records wait and how old the oldest is.
         scope_lags: The same of the scopes' stage.
@@ -54,7 +52,6 @@ class Metrics:
         *,
         top: int,
         top_scopes: int,
-        stale: float,
         assigned: Callable[[], int],
         lags: Callable[[], Lags],
         scope_lags: Callable[[], Lags],
@@ -79,11 +76,17 @@ class Metrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
-        scope_selection = TopSelection(scopes, top_scopes, is_always_exported)
+        scope_selection = TopSelection(
+            scopes,
+            top_scopes,
+            is_always_exported,
+            most_always=max(1, min(100, top_scopes)),
+            only_active=True,
+        )
         self.exposition = Exposition(
             registry,
             [
-                BroadcastMetrics(live, selection, stale, clock),
-                ScopeMetrics(scopes, scope_selection, stale, clock),
+                BroadcastMetrics(live, selection),
+                ScopeMetrics(scopes, scope_selection),
             ],
         )

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from agents.serving.live import QueryableStore, TopSelection
     from agents.serving.metrics.catalogue import Metric
-    from streams.clock import Clock
 
 log = structlog.get_logger(__name__)
 
@@ -37,12 +36,10 @@ class Block(msgspec.Struct, gc=False):
 
     Attributes:
         encoded: The row that they were made of.
-        fresh_until: Until when its viewers are shown, in milliseconds since 1970 UTC; 0: never.
         lines: Of each metric, in the catalogue's order; empty if it has no sample.
     """
 
     encoded: bytes
-    fresh_until: int
     lines: tuple[bytes, ...]
 
 
@@ -50,15 +47,13 @@ class Snapshot:
     """All of them as they stood at one moment, to be written in one format or the other.
 
     Args:
-        metrics: Those that each block has lines of; the first one is that of the viewers.
+        metrics: Those that each block has lines of.
         blocks: The lines.
-        now: The moment, in milliseconds since 1970 UTC.
     """
 
-    def __init__(self, metrics: Sequence[Metric], blocks: Sequence[Block], now: float) -> None:
+    def __init__(self, metrics: Sequence[Metric], blocks: Sequence[Block]) -> None:
         self.metrics = metrics
         self.blocks = blocks
-        self.now = now
 
     async def write(self, *, openmetrics: bool) -> AsyncIterator[bytes]:
         """The exposition, metric by metric, in chunks; without OpenMetrics' last line."""
@@ -70,8 +65,6 @@ class Snapshot:
             parts.append(metric.header(openmetrics=openmetrics))
             for start in range(0, len(blocks), _JOINED):
                 some = blocks[start : start + _JOINED]
-                if number == 0:
-                    some = [block for block in some if self.now < block.fresh_until]
                 joined = b"".join([block.lines[number] for block in some])
                 parts.append(joined)
                 size += len(joined)
@@ -87,12 +80,9 @@ class BlockMetrics(Generic[RowT]):
     """Writes the metrics of what is selected, one block for each.
 
     Args:
-        metrics: Which they are; the first one is that of the viewers.
+        metrics: Which they are.
         live: What this worker owns.
         selection: Chooses what of it is exported.
-        stale: When the newest record of something live is older, its viewers are no longer shown;
-            in seconds.
-        clock: Tells how old it is.
     """
 
     def __init__(
@@ -100,14 +90,10 @@ class BlockMetrics(Generic[RowT]):
         metrics: Sequence[Metric],
         live: QueryableStore[Any, RowT],
         selection: TopSelection,
-        stale: float,
-        clock: Clock,
     ) -> None:
         self._metrics = metrics
         self._live = live
         self._selection = selection
-        self._stale = int(stale * 1000)
-        self._clock = clock
         self._blocks: dict[bytes, Block] = {}
 
     def _render(self, key: bytes, encoded: bytes, row: RowT) -> Block:
@@ -125,7 +111,7 @@ class BlockMetrics(Generic[RowT]):
                         blocks[key] = block
                 await time_slice.yield_if_over()
         self._blocks = blocks
-        return Snapshot(self._metrics, list(blocks.values()), self._clock.time() * 1000)
+        return Snapshot(self._metrics, list(blocks.values()))
 
     def _block(self, partition: int, key: bytes) -> Block | None:
         """The lines of a key as its row is now; None if it was lost or deleted meanwhile."""

@@ -60,6 +60,24 @@ FIRST_MINUTE_VIEWERS: Final = Metric(
     "Viewers in the minute in which the broadcast began.",
     _BROADCAST,
 )
+FIRST_VIEWERS: Final = Metric(
+    "audience_first_viewers",
+    "gauge",
+    "Viewers of the earliest observed minute of the broadcast that has any.",
+    _BROADCAST,
+)
+PEAK_HELD_VIEWERS: Final = Metric(
+    "audience_peak_held_viewers",
+    "gauge",
+    "Most viewers that two successive observed minutes both reached: one absurd sample makes none.",
+    _BROADCAST,
+)
+WAITING_VIEWERS: Final = Metric(
+    "audience_waiting_viewers",
+    "gauge",
+    "Most viewers before the broadcast's start: its waiting room.",
+    _BROADCAST,
+)
 AVERAGE_VIEWERS: Final = Metric(
     "audience_average_viewers",
     "gauge",
@@ -79,6 +97,13 @@ COVERAGE: Final = Metric(
     "audience_coverage_ratio",
     "gauge",
     "Share of the live minutes that were observed, 0 to 1.",
+    _BROADCAST,
+    "ratio",
+)
+COVERED: Final = Metric(
+    "audience_covered_ratio",
+    "gauge",
+    "Share of the live minutes that were observed or carried, 0 to 1; the rest are holes.",
     _BROADCAST,
     "ratio",
 )
@@ -118,11 +143,15 @@ BROADCAST_INFO: Final = Metric(
 BROADCAST_METRICS: Final = (
     VIEWERS,
     FIRST_MINUTE_VIEWERS,
+    FIRST_VIEWERS,
+    PEAK_HELD_VIEWERS,
+    WAITING_VIEWERS,
     AVERAGE_VIEWERS,
     WATCH_TIME,
     JOINS,
     VIEWS,
     COVERAGE,
+    COVERED,
     STARTED,
     ENDED,
     LAST_EVENT,
@@ -137,7 +166,7 @@ _SCOPE: Final = ("scope", "name")
 SCOPE_VIEWERS: Final = Metric(
     "audience_scope_viewers",
     "gauge",
-    "Viewers in the scope's newest minute, only while some of it is live and with a recent record.",
+    "Sum of audience_viewers over its broadcasts: those that are live and recently updated.",
     _SCOPE,
 )
 SCOPE_PEAK_VIEWERS: Final = Metric(

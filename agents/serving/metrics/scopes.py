@@ -6,41 +6,37 @@ from typing import TYPE_CHECKING, Final
 
 from agents.serving.metrics import catalogue
 from agents.serving.metrics.blocks import Block, BlockMetrics, escaped
-from streams.audience.scope import Head
+from streams.audience.scope import ScopeHead
 
 if TYPE_CHECKING:
     from agents.serving.live import LiveScopes, TopSelection
-    from streams.clock import Clock
 
 _NAMES: Final = [metric.name for metric in catalogue.SCOPE_METRICS]
 
 
-class ScopeMetrics(BlockMetrics[Head]):
+class ScopeMetrics(BlockMetrics[ScopeHead]):
     """Writes the metrics of the selected scopes; as `BlockMetrics`."""
 
-    def __init__(
-        self, live: LiveScopes, selection: TopSelection, stale: float, clock: Clock
-    ) -> None:
-        super().__init__(catalogue.SCOPE_METRICS, live, selection, stale, clock)
+    def __init__(self, live: LiveScopes, selection: TopSelection) -> None:
+        super().__init__(catalogue.SCOPE_METRICS, live, selection)
 
-    def _render(self, key: bytes, encoded: bytes, row: Head) -> Block:
-        return render(key, encoded, row, self._stale)
+    def _render(self, key: bytes, encoded: bytes, row: ScopeHead) -> Block:
+        return render(key, encoded, row)
 
 
-def render(key: bytes, encoded: bytes, head: Head, stale: int) -> Block:
+def render(key: bytes, encoded: bytes, head: ScopeHead) -> Block:
     """Write the lines of one scope.
 
     Args:
         key: `world`, or its kind and name: `venue:louvre`.
         encoded: The head's bytes, to know it by.
         head: All its figures.
-        stale: Age of its newest record from which its viewers are no longer shown, milliseconds.
     """
     scope, _, name = key.decode().partition(":")
     labels = f'{{scope="{escaped(scope)}",name="{escaped(name)}"}}'
     peak = head.peak()
     values = (
-        head.audience,
+        head.viewers,
         None if peak is None else peak[0],
         head.viewer_minutes * 60,
         head.joins,
@@ -52,4 +48,4 @@ def render(key: bytes, encoded: bytes, head: Head, stale: int) -> Block:
         b"" if value is None else f"{metric}{labels} {value}\n".encode()
         for metric, value in zip(_NAMES, values, strict=True)
     ]
-    return Block(encoded, head.timestamp + stale if head.live else 0, tuple(lines))
+    return Block(encoded, tuple(lines))

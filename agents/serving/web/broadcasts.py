@@ -82,7 +82,7 @@ class BroadcastsApi:
             Operation(
                 "/v1/broadcasts/{platform}/{broadcast}",
                 self.one,
-                "One broadcast that this worker owns and that is not final.",
+                "The newest run of one broadcast that this worker owns.",
                 {
                     200: ResponseSpec("Its figures.", BroadcastFigures),
                     404: ResponseSpec(
@@ -124,7 +124,8 @@ class BroadcastsApi:
         if found is not None:
             raise self._missing(
                 found.partition,
-                f"{platform}:{broadcast} is final: its last summary is in broadcast-summaries",
+                f"{platform}:{broadcast} is over and its row is gone: its last summary is in "
+                "broadcast-summaries",
             )
         raise self._unknown(key, f"{platform}:{broadcast}")
 
@@ -135,7 +136,7 @@ class BroadcastsApi:
         partition = partition_for(key, count, self._partitioner)
         if partition in self._live.partitions:
             return self._missing(
-                partition, f"nothing is known of {name}: it has not begun, or is long final"
+                partition, f"nothing is known of {name}: it has not begun, or is long over"
             )
         return self._missing(
             partition,

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
-from streams.audience import Row, figures, summary
+from streams.audience import Row, compute_figures, summary
 from streams.audience.scope import scope_summary
 from streams.summaries import BroadcastSummary, Count, ScopeSummary
 
 if TYPE_CHECKING:
-    from streams.audience.scope import Head
+    from streams.audience.scope import ScopeHead
     from streams.summaries import Status
 
 
@@ -31,7 +31,7 @@ class BroadcastFigures(BroadcastSummary, gc=False):
 
 
 def broadcast_figures(partition: int, key: bytes, row: Row) -> BroadcastFigures:
-    """The figures of a broadcast that is not final.
+    """The figures of the newest run of a broadcast.
 
     Args:
         partition: Where it lies.
@@ -39,13 +39,15 @@ def broadcast_figures(partition: int, key: bytes, row: Row) -> BroadcastFigures:
         row: What is kept of it.
     """
     platform, _, broadcast = key.decode().partition(":")
-    told = figures(row)
-    status: Status = "live" if told.ended_at is None else "ended"
+    figures = compute_figures(row)
+    status: Status = "live" if figures.ended_at is None else "ended"
+    if row.final:
+        status = "final"
     return BroadcastFigures(
-        **msgspec.structs.asdict(summary(platform, broadcast, row, status)),
-        viewers=told.viewers,
-        peak_5m=told.peak_5m,
-        peak_1h=told.peak_1h,
+        **msgspec.structs.asdict(summary(platform, broadcast, row, status, figures)),
+        viewers=figures.viewers,
+        peak_5m=figures.peak_5m,
+        peak_1h=figures.peak_1h,
         partition=partition,
     )
 
@@ -59,7 +61,7 @@ class ScopeFigures(ScopeSummary, gc=False):
     partition: Annotated[int, Meta(ge=0, description="Where it lies among the scopes.")]
 
 
-def scope_figures(partition: int, key: bytes, head: Head) -> ScopeFigures:
+def scope_figures(partition: int, key: bytes, head: ScopeHead) -> ScopeFigures:
     """The figures of a scope that has had an event.
 
     Args:
@@ -67,5 +69,5 @@ def scope_figures(partition: int, key: bytes, head: Head) -> ScopeFigures:
         key: `world`, or its kind and name: `venue:louvre`.
         head: What is kept of it.
     """
-    told = msgspec.structs.asdict(scope_summary(key.decode(), head))
-    return ScopeFigures(**told, partition=partition)
+    figures = msgspec.structs.asdict(scope_summary(key.decode(), head))
+    return ScopeFigures(**figures, partition=partition)

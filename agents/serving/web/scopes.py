@@ -13,7 +13,7 @@ from agents.serving.web.operations import Operation, Parameter, ResponseSpec
 from agents.serving.web.paging import Query, encode_cursor, page
 from agents.serving.web.parameters import CURSOR, LIMIT, after_of, given, limit_of, slug
 from agents.serving.web.responses import Problem, ProblemError, answer, not_found
-from streams.audience.scope import Head
+from streams.audience.scope import ScopeHead
 from streams.routing import partition_for
 from streams.summaries import ScopeKind
 from streams.viewer_event import MAX_SLUG
@@ -73,7 +73,7 @@ class ScopesApi:
             Operation(
                 "/v1/scopes",
                 self.all,
-                "Scopes that this worker owns, largest audience first.",
+                "Scopes that this worker owns, most viewers now first.",
                 {
                     200: ResponseSpec("A page of them.", ScopePage),
                     400: ResponseSpec("A parameter is wrong: `detail` names it.", Problem),
@@ -129,7 +129,7 @@ class ScopesApi:
     def _answer(self, scope: str) -> web.Response:
         key = scope.encode()
         found = self._live.find(key)
-        if found is not None and isinstance(found.row, Head) and found.row.newest >= 0:
+        if found is not None and isinstance(found.row, ScopeHead) and found.row.minute >= 0:
             return answer(scope_figures(found.partition, key, found.row))
         count = self._partition_count()
         if count is None:

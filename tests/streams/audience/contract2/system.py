@@ -7,23 +7,24 @@ of the tests: the first two are those of the twin.
 from contract2.reading import check, read
 from contract2.rules import Settings
 
+from streams.audience.codec import decode
+from streams.audience.codec import encode as encode_row
 from streams.audience.delta import NO_ROW, Delta, add_to_groups, snapshot
+from streams.audience.figures import compute_figures, summary
 from streams.audience.minute import MINUTE
 from streams.audience.row import Row
-from streams.audience.row_codec import decode_row, encode_row
-from streams.audience.row_figures import compute_figures, summary
 from streams.audience.rules import Rules
 from streams.audience.runs import Tombstone, begins_run, gap_end, summary_key
-from streams.audience.scope_delta import ScopeDelta
-from streams.audience.scope_state import CHUNK, ScopeChunk, ScopeHead, ScopeUpdate, scope_summary
-from streams.audience.scope_state_codec import (
+from streams.audience.scope import CHUNK, ScopeChunk, ScopeHead, ScopeUpdate, scope_summary
+from streams.audience.scope_codec import (
     decode_delta,
     decode_scope,
     encode_delta,
     encode_scope,
 )
+from streams.audience.scope_delta import ScopeDelta
 from streams.rejections import Rejected
-from streams.run_summaries import decode_broadcast_summary, decode_scope_summary, encode
+from streams.summaries import decode_broadcast_summary, decode_scope_summary, encode
 
 HISTORY = 10**6
 
@@ -127,7 +128,7 @@ class System:
 
     def state(self, key):
         value = self.rows.get(key)
-        return None if value is None else decode_row(value)
+        return None if value is None else decode(value)
 
     def _keep(self, key, state):
         self.rows[key] = encode_row(state)

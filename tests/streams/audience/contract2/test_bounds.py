@@ -2,9 +2,9 @@
 
 import pytest
 
+from streams.audience.codec import decode, encode
 from streams.audience.minute import MINUTE
 from streams.audience.row import Row
-from streams.audience.row_codec import decode_row, encode_row
 from streams.audience.rules import Rules
 from streams.audience.runs import Tombstone, begins_run, gap_end
 from streams.viewer_event import ViewerEvent
@@ -40,9 +40,9 @@ def take(row, events, each=60):
         assert not result.late
         assert result.accepted == len(events[begin : begin + each])
         row.fold_sealed()
-        value = encode_row(row)
+        value = encode(row)
         largest = max(largest, len(value))
-        row = decode_row(value)
+        row = decode(value)
     return row, largest
 
 
@@ -88,7 +88,7 @@ def test_an_id_used_again_daily():
         minute = events[0][1] // MINUTE
         row, _ = Row.begin(events, rules, minute if day else None, gap_end(row, rules))
         row.fold_sealed()
-        sizes.append(len(encode_row(row)))
+        sizes.append(len(encode(row)))
     print(f"{sizes[0]} B on the first day, {sizes[-1]} B on the last")
     assert max(sizes) <= sizes[0] + 20
-    assert len(encode_row(Tombstone(row.last_minute, 10**13))) < 24
+    assert len(encode(Tombstone(row.last_minute, 10**13))) < 24

@@ -2,22 +2,22 @@
 
 import msgspec
 import pytest
+from streams.audience.tombstone import Tombstone as OldTombstone
 
+from streams.audience.codec import decode, encode
 from streams.audience.codec import encode as encode_old
 from streams.audience.formats import NewerFormat, UnsupportedFormat
-from streams.audience.row_codec import decode_row, encode_row
 from streams.audience.runs import Tombstone
-from streams.audience.scope_delta import ScopeDelta
-from streams.audience.scope_state import ScopeChunk, ScopeHead
-from streams.audience.scope_state_codec import (
+from streams.audience.scope import ScopeChunk, ScopeHead
+from streams.audience.scope_codec import (
     decode_delta,
     decode_scope,
     encode_delta,
     encode_scope,
 )
-from streams.audience.tombstone import Tombstone as OldTombstone
+from streams.audience.scope_delta import ScopeDelta
 
-DECODERS = [decode_row, decode_scope, decode_delta]
+DECODERS = [decode, decode_scope, decode_delta]
 ALL = ["r", "t", "h", "c", "d"]
 
 
@@ -30,7 +30,7 @@ def test_format_1_is_refused_with_what_to_do(decode, letter):
 
 def test_a_tombstone_of_version_1_is_refused():
     with pytest.raises(UnsupportedFormat, match="version 1 of the contract"):
-        decode_row(encode_old(OldTombstone(5)))
+        decode(encode_old(OldTombstone(5)))
 
 
 @pytest.mark.parametrize("decode", DECODERS)
@@ -51,12 +51,12 @@ def test_what_is_damaged_is_no_other_format(decode, value):
 
 def test_nesting_without_end_is_only_damaged():
     with pytest.raises(msgspec.ValidationError):
-        decode_row(b"\x91" * 5_000 + b"\x01")
+        decode(b"\x91" * 5_000 + b"\x01")
 
 
 @pytest.mark.parametrize("row", [Tombstone(29_500_000, 10**13), Tombstone(-1, 0)])
 def test_tombstones_come_back(row):
-    assert decode_row(encode_row(row)) == row
+    assert decode(encode(row)) == row
 
 
 @pytest.mark.parametrize(

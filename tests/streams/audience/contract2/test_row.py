@@ -7,10 +7,10 @@ from contract2.run import Run
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from streams.audience.codec import decode, encode
 from streams.audience.delta import NO_ROW, Delta, add_to_groups, snapshot
+from streams.audience.figures import compute_figures
 from streams.audience.row import Row
-from streams.audience.row_codec import decode_row, encode_row
-from streams.audience.row_figures import compute_figures
 from streams.audience.rules import Rules
 from streams.audience.runs import begins_run
 from streams.audience.scope_delta import ScopeDelta
@@ -91,7 +91,7 @@ def test_a_row_has_the_figures_of_the_run(data):
             batch = batch[result.stopped :]
             row.fold_sealed()
             compare(row, run)
-            row = decode_row(encode_row(row))
+            row = decode(encode(row))
             compare(row, run)
 
 
@@ -110,7 +110,7 @@ def begun(events, sizes, rules):
             result = row.accept_all(batch, before)
         add_to_groups(lambda *group: deltas.setdefault(group, Delta()), before, row, result)
         row.fold_sealed()
-        row = decode_row(encode_row(row))
+        row = decode(encode(row))
         late += [place + number for number in result.late]
         busy = busy if result.last_busy < 0 else place + result.last_busy
         relabelled += result.relabelled

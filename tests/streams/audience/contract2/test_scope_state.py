@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from streams.audience.bounds import LARGEST_SUM
 from streams.audience.delta import by_minute
+from streams.audience.scope import CHUNK, ScopeChunk, ScopeHead, ScopeUpdate, scope_summary
 from streams.audience.scope_delta import ScopeDelta
-from streams.audience.scope_state import CHUNK, ScopeChunk, ScopeHead, ScopeUpdate, scope_summary
 
 FIRST = CHUNK * 100_000
 HISTORY = 600
