@@ -20,7 +20,7 @@ from kafka_tools import each_of, ends
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams import audience
-from streams.audience.scope import Head
+from streams.audience.scope import ScopeHead
 from streams.audience.scope_codec import decode_scope
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(5_400)]
@@ -155,6 +155,6 @@ async def accounted(system, sender, total):
     async for record in each_of(system.brokers, system.topics.scopes_changelog.name):
         if record.key != POSITION and b"/" not in record.key:
             heads[record.key] = decode_scope(record.value)
-    assert all(isinstance(head, Head) for head in heads.values())
+    assert all(isinstance(head, ScopeHead) for head in heads.values())
     assert heads[b"world"].broadcasts == len(rows)
     return accepted, late

@@ -1,14 +1,9 @@
-"""Lets the tests here use the arithmetic's brute-force twin, and one hard log for all of them."""
+"""One hard log for all tests here, and what it must come to."""
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[2] / "streams" / "audience"))
-
-from integration.pipeline.hard_log import hard_log  # found by the line above
+from integration.pipeline.hard_log import hard_log
 from integration.pipeline.oracle import Oracle
 
 PARTITIONS = 4

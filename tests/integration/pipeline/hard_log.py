@@ -1,8 +1,10 @@
 """A log of viewer events as bad as they come, by seed, with what is wrong in each record.
 
-Every broadcast is made of minutes with jitter over their borders, holes, unknown viewers, zeros,
-duplicates, corrections up and down, events out of order, a `started` that is late or missing, ends
-that are taken back; a share of the records is broken in every way the contract names.
+Every broadcast is made of minutes with jitter over their borders, holes, outages, unknown viewers,
+zeros, spikes, duplicates, corrections up and down, events out of order, stragglers, venues that are
+named late, a waiting room, a `started` that is late, missing or put right, ends that are taken back
+or moved, zeros and viewers after an end, and ids that are used again; a share of the records is
+broken in every way the contract names.
 """
 
 import json
@@ -15,6 +17,7 @@ from aiokafka.partitioner import murmur2
 
 MINUTE = 60_000_000
 PLATFORMS = ("fliggy", "kuaishou", "twitch", "ivs")
+TITLES = ("Night at the museum", "卢浮宫之夜", 'n\u00e9 "live"', "long " * 50, "lone \ud800")
 
 
 @dataclass(slots=True)
@@ -48,26 +51,37 @@ def place(key, partitions):
 
 
 def broadcast_events(rng, name, start):
-    """Yield (when it is sent, at, event) of one broadcast, times in microseconds."""
+    """Give (when it is sent, at, event) of one broadcast's runs, times in microseconds."""
     platform = rng.choice(PLATFORMS)
+    events, end = run_events(rng, platform, name, start)
+    if rng.random() < 0.2:
+        # The id is used again: sometimes too soon for that, so that it goes on.
+        pause = rng.choice((40, 62, 75, 190, 230)) * MINUTE
+        events += run_events(rng, platform, name, end + pause)[0]
+    return events
+
+
+def run_events(rng, platform, name, start):
+    """Give the same of one run, and when it ends."""
     minutes = rng.choice((5, 20, 60, 130))
     venue = rng.choice((None, "louvre", "versailles", "prado"))
     programme = rng.choice((None, "night-at-the-louvre", "gardens"))
     viewers = rng.randrange(1, 400_000)
     views = 0
+    named = rng.choice((0.9, 0.9, 0.1))
     base = {"platform": platform, "broadcast": name}
     out = []
 
     def say(at, delay=None, **fields):
         event = {**base, **fields}
-        if venue and rng.random() < 0.9:
+        if venue and rng.random() < named:
             event["venue"] = venue
-        if programme and rng.random() < 0.9:
+        if programme and rng.random() < named:
             event["programme"] = programme
         if rng.random() < 0.01:
             event["venue"] = "elsewhere"
         if rng.random() < 0.05:
-            event["title"] = rng.choice(("Night at the museum", "卢浮宫之夜", 'n\u00e9 "live"'))
+            event["title"] = rng.choice(TITLES)
         if rng.random() < 0.1:
             event["extra"] = {"ignored": [1, 2.5, None, "é"]}
         if delay is None:
@@ -81,7 +95,18 @@ def broadcast_events(rng, name, start):
         say(start + rng.randrange(3 * MINUTE), kind="started")
     if 0.5 < started < 0.7:
         say(start, kind="started", delay=rng.randrange(10 * MINUTE), viewers=viewers)
+    if 0.7 < started < 0.8:  # those before wait
+        say(start + rng.randrange(3, 13) * MINUTE + rng.randrange(MINUTE), kind="started")
+    if rng.random() < 0.08:
+        put_right = start + rng.randrange(-3, 9) * MINUTE + rng.randrange(MINUTE)
+        say(put_right, kind="started", revision=rng.randrange(1, 3), delay=rng.randrange(MINUTE))
+    outage = range(0)
+    if rng.random() < 0.1:
+        begin = rng.randrange(minutes)
+        outage = range(begin, begin + rng.choice((17, 40, 90)))
     for minute in range(minutes):
+        if minute in outage:
+            continue
         viewers = max(0, int(viewers * (0.8 + 0.45 * rng.random())))
         views += rng.randrange(1 + viewers // 10)
         at = start + minute * MINUTE + rng.randrange(-5_000_000, 25_000_000) + 10_000_000
@@ -90,8 +115,10 @@ def broadcast_events(rng, name, start):
             continue  # the platform gave nothing
         if case < 0.12:
             say(at, viewers=rng.choice((None, -1)))
-        elif case < 0.15:
+        elif case < 0.145:
             say(at, viewers=0)
+        elif case < 0.15:
+            say(at, viewers=rng.choice((10**10, 42_000_000)))
         elif case < 0.25:
             say(at, viewers=viewers, delay=rng.randrange(min(12, lateness - 1) * MINUTE))
         elif case < 0.3:
@@ -121,7 +148,19 @@ def broadcast_events(rng, name, start):
             say(end + 12 * MINUTE, kind="ended")
         if 0.2 < after < 0.3:
             say(end + 5 * MINUTE, viewers=0)
-    return out
+        if 0.3 < after < 0.45:  # a list that tells an ended stream for some minutes more
+            for minute in range(1, rng.randrange(2, 9)):
+                say(end + minute * MINUTE, viewers=viewers, views=views)
+        if 0.4 < after < 0.55:  # a poller that tells 0 for long
+            for minute in range(1, rng.randrange(2, 90)):
+                say(end + minute * MINUTE, viewers=0)
+        if 0.55 < after < 0.65:
+            say(end + rng.randrange(1, 9) * MINUTE, kind="ended")
+        if 0.65 < after < 0.75:
+            say(end + rng.randrange(1, 9) * MINUTE, kind="started")
+            say(end + 12 * MINUTE, viewers=viewers)
+            say(end + 14 * MINUTE, kind="ended")
+    return out, end
 
 
 def broken(rng, partitions, event, at, sent):
@@ -185,7 +224,9 @@ def broken(rng, partitions, event, at, sent):
         else:
             partition = (partition + 1 + rng.randrange(partitions - 1)) % partitions
     else:
-        timestamp = (at - 2 * MINUTE) // 1000 - 1 - rng.randrange(100_000)
+        # Ahead of the broker's clock and of the producer's, whichever the topic's timestamps are.
+        at += 7 * 86_400_000_000
+        value = json.dumps({**event, "at": text(at, rng)}).encode()
     return Record(partition, key, value, timestamp, reason, None, at)
 
 
@@ -196,8 +237,8 @@ def hard_log(seed, count, partitions, *, broken_share=0.05, prefix="b", hours=6)
     """
     rng = random.Random(seed)
     # Until yesterday: Kafka deletes what is older than the topic's retention, also in a test, and
-    # refuses what is ahead of its clock.
-    epoch = ((int(time.time()) // 86_400 - 1) * 86_400 + 57_600 - hours * 3_600) * 1_000_000
+    # nothing may be ahead of its clock.
+    epoch = ((int(time.time()) // 86_400 - 1) * 86_400 + 43_200 - hours * 3_600) * 1_000_000
     events = []
     number = 0
     while len(events) < count:
@@ -210,7 +251,8 @@ def hard_log(seed, count, partitions, *, broken_share=0.05, prefix="b", hours=6)
         if rng.random() < broken_share:
             records.append(broken(rng, partitions, event, at, sent))
         key = f"{event['platform']}:{event['broadcast']}".encode()
-        value = json.dumps({**event, "at": text(at, rng)}, ensure_ascii=rng.random() < 0.5).encode()
+        value = json.dumps({**event, "at": text(at, rng)}, ensure_ascii=rng.random() < 0.5)
+        value = value.replace("\ud800", "\\ud800").encode()
         timestamp = max(sent, at - MINUTE) // 1000
         records.append(Record(place(key, partitions), key, value, timestamp, None, event, at))
     return records

@@ -10,9 +10,8 @@ import pytest
 from integration.pipeline.hard_log import hard_log
 from integration.pipeline.oracle import Oracle
 from integration.pipeline.system import System
-from scope_oracle import scopes
 
-from streams.audience.scope import Head
+from streams.audience.scope import ScopeHead
 from streams.audience.scope_codec import decode_scope
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
@@ -43,7 +42,7 @@ async def heads(system):
         elif b"/" not in record.key:
             last[record.key.decode(), record.partition] = record.value
     rows = {name: decode_scope(value) for (name, _), value in last.items() if value is not None}
-    assert all(isinstance(head, Head) for head in rows.values())
+    assert all(isinstance(head, ScopeHead) for head in rows.values())
     return rows, positions
 
 
@@ -74,7 +73,7 @@ async def published(system):
 async def compare(system, oracle):
     """Compare the last summary of each scope, and see how often each was published."""
     await settled(system)
-    told, expected = await published(system), scopes(oracle.twins)
+    told, expected = await published(system), oracle.scopes()
     assert told.keys() == expected.keys()
     assert len(told) > 10
     for name, summary in expected.items():

@@ -11,7 +11,6 @@ from integration.pipeline.oracle import Oracle
 from integration.pipeline.system import System
 from integration.pipeline.test_scopes import KEPT, heads
 from processes import Process
-from scope_oracle import scopes
 
 from agents.state import access
 from agents.state.exporting import export_state, open_archive
@@ -154,7 +153,7 @@ def source(record):
 
 async def compare_heads(system, oracle, seconds=60):
     """The scopes' rows, for what did not change is not published again."""
-    expected = scopes(oracle.twins)
+    expected = oracle.scopes()
     async with asyncio.timeout(seconds):
         while True:
             rows, _ = await heads(system)
@@ -197,5 +196,5 @@ async def test_into_other_topics_with_other_partitions(brokers, topic_prefix, tm
         worker = await system.worker()
         await worker.says("restored", 60)
         rows = await system.rows()
-        ended = next(key for key, twin in oracle.twins.items() if twin.ended_at() is None)
-        assert rows[ended].events == len(oracle.twins[ended].accepted)
+        ended = next(key for key, run in oracle.rows.items() if run.ended_at() is None)
+        assert rows[ended].events == len(oracle.rows[ended].told)

@@ -3,15 +3,8 @@
 They are marked as one group, for one process to have them all when tests run side by side.
 """
 
-import sys
-from pathlib import Path
-
 import pytest
-
-# The pipeline's oracle needs the arithmetic's brute-force twin.
-sys.path.append(str(Path(__file__).parents[2] / "streams" / "audience"))
-
-from integration.security.secured import Secured  # found by the line above
+from integration.security.secured import Secured
 
 
 @pytest.fixture(scope="session")
