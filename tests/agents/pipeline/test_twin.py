@@ -4,9 +4,9 @@ import asyncio
 
 import orjson
 import pytest
-from contract2 import logs
-from contract2.logs import Advance
-from contract2.twin import COUNTS, Twin
+from contract import logs
+from contract.logs import Advance
+from contract.twin import COUNTS, Twin
 from hypothesis import given
 from hypothesis import strategies as st
 from memory_pipeline import Line

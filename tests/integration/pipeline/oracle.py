@@ -1,14 +1,14 @@
 """What a log of viewer events must come to, by brute force.
 
 Workers that read it within minutes make nothing final and remove no row, so no clock counts here:
-each run is the contract's by brute force (`tests/contract2/run.py`), and its scopes are their sums.
+each run is the contract's by brute force (`tests/contract/run.py`), and its scopes are their sums.
 """
 
 from collections import defaultdict
 from types import SimpleNamespace
 
-from contract2.run import MINUTE, Run
-from contract2.rules import Settings
+from contract.run import MINUTE, Run
+from contract.rules import Settings
 
 from streams import rfc3339
 

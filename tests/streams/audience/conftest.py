@@ -1,4 +1,4 @@
-"""Lets the tests here say `from twin import ...`: test folders are no packages."""
+"""Lets the tests here say `from system import ...`: test folders are no packages."""
 
 import sys
 from pathlib import Path

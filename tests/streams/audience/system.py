@@ -4,8 +4,8 @@ All that is kept between batches is kept as bytes. Only reading, refusing and th
 of the tests: the first two are those of the twin.
 """
 
-from contract2.reading import check, read
-from contract2.rules import Settings
+from contract.reading import check, read
+from contract.rules import Settings
 
 from streams.audience.codec import decode
 from streams.audience.codec import encode as encode_row

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from contract2 import logs
-from contract2.twin import COUNTS, Twin
+from contract import logs
+from contract.twin import COUNTS, Twin
 from hypothesis import given
 from hypothesis import strategies as st
 from system import System

@@ -10,7 +10,7 @@ from functools import wraps
 from itertools import pairwise
 from typing import Any
 
-from contract2.rules import Rules
+from contract.rules import Rules
 
 from streams.viewer_event import ViewerEvent
 

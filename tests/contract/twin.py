@@ -1,4 +1,4 @@
-"""The twin: contract version 2 by brute force, for a whole system with an injected clock.
+"""The twin: the contract by brute force, for a whole system with an injected clock.
 
 It keeps every event of every run and works each figure out anew (see `run.py`); nothing of
 `streams.audience` or the agents is used. See README.md here for how to compare with the code.
@@ -14,9 +14,9 @@ It keeps every event of every run and works each figure out anew (see `run.py`);
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from contract2.reading import Record, check, read
-from contract2.rules import Settings
-from contract2.run import MINUTE, Run
+from contract.reading import Record, check, read
+from contract.rules import Settings
+from contract.run import MINUTE, Run
 
 from streams import rfc3339
 from streams.rejections import Reason, Rejected

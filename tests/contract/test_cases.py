@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from contract2.reading import record
-from contract2.twin import Twin
+from contract.reading import record
+from contract.twin import Twin
 
 from streams import rfc3339
 

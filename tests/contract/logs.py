@@ -1,4 +1,4 @@
-"""Logs of records that hold all that contract version 2 names, for Hypothesis.
+"""Logs of records that hold all that the contract names, for Hypothesis.
 
 A log is made of shows. A show is a list of scenes (a waiting room, an outage, a false end, ...),
 each of which goes on where the one before ended, so that a draw of scenes in any order tells a
@@ -14,9 +14,9 @@ import os
 from dataclasses import dataclass, replace
 from functools import cache
 
-from contract2.reading import Record
-from contract2.rules import Settings
-from contract2.run import MINUTE
+from contract.reading import Record
+from contract.rules import Settings
+from contract.run import MINUTE
 from hypothesis import settings
 from hypothesis import strategies as st
 

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from dataclasses import replace
 
-from contract2 import logs
-from contract2.logs import (
+from contract import logs
+from contract.logs import (
     DAY_MS,
     NO_STRAGGLERS,
     ONE_RUN,
@@ -17,7 +17,7 @@ from contract2.logs import (
     tried,
     within_lateness,
 )
-from contract2.twin import COUNTS, NOT_PUBLISHED, Twin
+from contract.twin import COUNTS, NOT_PUBLISHED, Twin
 from hypothesis import event as saw
 from hypothesis import given
 from hypothesis import strategies as st

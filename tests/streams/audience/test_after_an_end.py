@@ -1,9 +1,9 @@
 """What is sealed after an end and joins the span after all, told line by line."""
 
 import pytest
-from contract2.logs import MINUTE_MS, START, Shown, arrive
-from contract2.run import MINUTE
-from contract2.twin import Twin
+from contract.logs import MINUTE_MS, START, Shown, arrive
+from contract.run import MINUTE
+from contract.twin import Twin
 from system import System
 from test_system import compare
 

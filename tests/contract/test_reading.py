@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from contract2.reading import Record, read
-from contract2.telling import at, ms
-from contract2.twin import Twin
+from contract.reading import Record, read
+from contract.telling import at, ms
+from contract.twin import Twin
 
 from streams.rejections import Rejected
 from streams.routing import PartitionChecker
@@ -43,7 +43,7 @@ def test_the_future(timestamp, read_at, log_append, expected):
 
 
 def test_a_producers_fast_clock_is_bounded_by_the_workers():
-    """`at` and Kafka's timestamp are both an hour ahead: version 1 took it."""
+    """`at` and Kafka's timestamp are both an hour ahead."""
     told = outcome(timestamp=NOON, read_at=NOON - 60 * MINUTE, log_append=False)
     assert told == "future"
 

@@ -3,8 +3,8 @@
 `at("12:00:30")` is a time of 20 November 2026, and `tell` an event that is read when it happens.
 """
 
-from contract2.reading import record
-from contract2.twin import Twin
+from contract.reading import record
+from contract.twin import Twin
 
 from streams import rfc3339
 

@@ -1,9 +1,9 @@
 """Rows against the brute-force run, in any batching, with the codec between batches."""
 
-from contract2 import logs
-from contract2.reading import read
-from contract2.rules import Settings
-from contract2.run import Run
+from contract import logs
+from contract.reading import read
+from contract.rules import Settings
+from contract.run import Run
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

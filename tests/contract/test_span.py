@@ -1,6 +1,6 @@
 """Sections 2 and 3 clause by clause, with figures worked out by hand."""
 
-from contract2.telling import Told, at
+from contract.telling import Told, at
 
 
 def test_the_start_is_of_the_highest_revision_and_the_earliest_of_these():

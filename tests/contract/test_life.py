@@ -1,7 +1,7 @@
 """Section 4 clause by clause: final as a state, what is published when, runs, rows that go."""
 
 import pytest
-from contract2.telling import KEY, Told, at, ms
+from contract.telling import KEY, Told, at, ms
 
 NEXT = "2026-11-21"
 

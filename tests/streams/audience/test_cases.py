@@ -1,7 +1,7 @@
 """Each public complaint of the cases gives the figures that it must, in batches and one by one."""
 
 import pytest
-from contract2.test_cases import CASES, HOUR, records
+from contract.test_cases import CASES, HOUR, records
 from system import System
 
 

@@ -1,9 +1,9 @@
 """Sections 5 and 7 clause by clause: names, and the scopes' figures."""
 
 import pytest
-from contract2.reading import record
-from contract2.rules import Settings
-from contract2.telling import Told, at, ms
+from contract.reading import record
+from contract.rules import Settings
+from contract.telling import Told, at, ms
 
 EVENT = {"platform": "twitch", "broadcast": "b1", "viewers": 4}
 

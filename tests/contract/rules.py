@@ -1,4 +1,4 @@
-"""The settings that contract version 2 names, read from the environment's text.
+"""The settings that the contract names, read from the environment's text.
 
 Minutes are whole minutes, `_ms` are milliseconds. Rules are those of one platform, and fixed for a
 run at its first event.

@@ -2,8 +2,8 @@
 
 import contextlib
 
-from contract2.logs import drive, driven, environments, logs
-from contract2.twin import Twin
+from contract.logs import drive, driven, environments, logs
+from contract.twin import Twin
 from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
