@@ -98,7 +98,7 @@ class ScopeProcessor:
     def committed(self, batch: Batch[State]) -> None:
         """Take note of a durable batch."""
         due = self._due.get(batch.partition, {})
-        expiries = self._expiries.get(batch.partition) or Deadlines()
+        expiries = self._expiries.get(batch.partition, Deadlines())
         for key, row in batch.changed.items():
             if isinstance(row, ScopeHead):
                 if not row.chunks:
@@ -179,7 +179,7 @@ class ScopeProcessor:
 
     def expire(self, batch: Batch[State]) -> Iterator[None]:
         """Let the minutes go of scopes that have had no news for as long as the history."""
-        expiries = self._expiries.get(batch.partition) or Deadlines()
+        expiries = self._expiries.get(batch.partition, Deadlines())
         for key in list(islice(expiries.due(batch.read_at), _MAX_EXPIRED_PER_BATCH)):
             head = batch.rows.read(key)
             if key in batch.changed or not isinstance(head, ScopeHead):

@@ -10,8 +10,9 @@ from agents.pipeline.scopes.agent import ScopesListener, heads
 from agents.serving.live import LiveScopes
 from agents.serving.metrics.pipeline import PipelineMetrics
 from streams.audience import NewerFormat
-from streams.audience.scope import CHUNK, Change
-from streams.audience.scope_codec import encode_change
+from streams.audience.scope import CHUNK
+from streams.audience.scope_codec import encode_delta
+from streams.audience.scope_delta import ScopeDelta
 from streams.clock import ManualClock
 from streams.exact import Rows
 
@@ -24,10 +25,23 @@ class Bench:
     def __init__(self, **settings):
         self.line = Line(1, **settings)
         self.stage = self.line.scopes
+        self.told = {}
 
     def send(self, name, minute, audience, **sums):
-        change = Change({minute: audience}, {minute: 1}, newest=minute, **sums)
-        self.raw(name, encode_change(change))
+        """A broadcast more in a minute; where that is the newest, it is all who watch now."""
+        told = self.told.setdefault(name, {})
+        before = told[max(told)] if told else 0
+        told[minute] = told.get(minute, 0) + audience
+        delta = ScopeDelta(
+            {minute: audience},
+            {minute: 1},
+            viewers=told[max(told)] - before,
+            contributing=1,
+            minute=minute,
+            timestamp=minute * 60_000,
+            **sums,
+        )
+        self.raw(name, encode_delta(delta))
 
     def raw(self, name, value):
         self.line.append(self.line.topics.scope_sums.name, 0, name.encode(), value, 0)
@@ -55,8 +69,8 @@ async def test_the_first_change_is_published_at_once(bench):
     bench.send("venue:louvre", START, 5)
     told = bench.batch()
     assert told.keys() == {"venue:louvre"}
-    assert told["venue:louvre"]["audience"] == 5
-    assert not bench.head("venue:louvre").due
+    assert told["venue:louvre"]["viewers"] == 5
+    assert not bench.head("venue:louvre").publish_pending
 
 
 async def test_then_at_most_once_a_second(bench):
@@ -65,9 +79,9 @@ async def test_then_at_most_once_a_second(bench):
         bench.send("world", START + n, n)
         told += [bench.batch(0.1)]
     assert [n for n, summaries in enumerate(told) if summaries] == [0, 10, 20]
-    assert told[20]["world"]["audience"] == 20
-    assert bench.head("world").due
-    assert bench.batch(1)["world"]["audience"] == 29
+    assert told[20]["world"]["viewers"] == 20
+    assert bench.head("world").publish_pending
+    assert bench.batch(1)["world"]["viewers"] == 29
     assert bench.batch(10) == {}
 
 
@@ -88,7 +102,7 @@ async def test_what_is_due_survives_a_crash(bench):
     assert bench.batch(0.1) == {}
     bench.line.now += 60
     bench.stage.start()
-    assert bench.batch()["world"]["audience"] == 6
+    assert bench.batch()["world"]["viewers"] == 6
     bench.stage.start()
     assert bench.batch(60) == {}
 
@@ -100,7 +114,7 @@ async def test_what_was_published_in_a_lost_batch_is_published_again(bench):
     bench.send("world", START + 1, 6)
     bench.batch(0.1)
     assert bench.batch(1, lost=True)
-    assert bench.batch(0.1)["world"]["audience"] == 6
+    assert bench.batch(0.1)["world"]["viewers"] == 6
     assert bench.batch(5) == {}
 
 
@@ -117,7 +131,7 @@ async def test_a_clock_set_back_stops_nothing_for_long(bench):
     bench.send("world", START, 5)
     bench.batch()
     bench.send("world", START, 5)
-    assert bench.batch(-3_600)["world"]["audience"] == 10
+    assert bench.batch(-3_600)["world"]["viewers"] == 10
 
 
 async def test_a_batch_publishes_no_more_than_it_may_and_the_longest_due_first(bench, monkeypatch):
@@ -173,6 +187,53 @@ async def test_closed_chunks_leave_the_changelog_and_closed_minutes_are_counted(
     }
 
 
+async def test_the_minutes_of_a_scope_without_news_go_and_its_figures_stay():
+    bench = Bench(scope_history="1d")
+    for number in range(3):
+        bench.send("world", START + number * CHUNK, 5 - number)
+    bench.line.now = (START + 2 * CHUNK) * 60
+    before = bench.batch()["world"]
+    for seconds, chunks in ((86_400 - 10, 3), (20, 0)):
+        assert bench.batch(seconds, caught_up=True) == {}
+        assert len(bench.head("world").chunks) == chunks
+    assert bench.stage.rows[0].committed.keys() == {b"world"}
+    bench.stage.start()  # also where it was restored since
+    assert bench.batch(90_000, caught_up=True) == {}
+    bench.send("world", START + CHUNK, 90, joins=1)
+    after = bench.batch()["world"]
+    assert after == before | {"joins": 1}  # of a minute that is gone the peak knows what it had
+    bench.send("world", START + 5 * CHUNK, 6)
+    assert bench.batch(5)["world"]["peak"] == 6
+    assert len(bench.head("world").chunks) == 1
+
+
+async def test_news_keep_a_scopes_minutes_also_if_they_are_old():
+    bench = Bench(scope_history="1d")
+    bench.line.now = START * 60
+    bench.send("world", START, 5)
+    bench.batch()
+    bench.send("world", START + 720, 4)
+    bench.batch(43_200)
+    bench.batch(43_210, caught_up=True)
+    assert len(bench.head("world").chunks) == 2
+    bench.stage.start()
+    bench.batch(0, caught_up=True)
+    assert len(bench.head("world").chunks) == 2
+    bench.batch(43_200, caught_up=True)
+    assert bench.head("world").chunks == {}
+
+
+async def test_a_partition_that_is_behind_lets_no_minutes_go():
+    bench = Bench(scope_history="1d")
+    bench.line.now = START * 60
+    bench.send("world", START, 5)
+    bench.batch()
+    bench.batch(200_000)
+    assert len(bench.head("world").chunks) == 1
+    bench.batch(0, caught_up=True)
+    assert bench.head("world").chunks == {}
+
+
 async def test_what_is_counted_is_told_once_it_is_durable(bench):
     registry = CollectorRegistry()
     meter = PipelineMetrics(registry, ManualClock(0))
@@ -187,7 +248,7 @@ async def test_what_is_counted_is_told_once_it_is_durable(bench):
     assert registry.get_sample_value(name) == 0
     following.committed(batch, 0.1, 0.1)
     assert registry.get_sample_value(name) == 1
-    assert live.row(0, b"world").newest == START + 50_000
+    assert live.row(0, b"world").minute == START + 50_000
     assert (live.partitions, len(live)) == ([0], 1)
     following.committed(bench.stage.batch(0, 10), 0.1, 0.1)
     following.lost(0)

@@ -12,8 +12,9 @@ from agents.serving.live import LiveScopes
 from agents.serving.metrics.pipeline import PipelineMetrics
 from streams.audience import NewerFormat
 from streams.audience.bounds import LARGEST_SUM, LAST_MINUTE, held
-from streams.audience.scope import CHUNK, Change, Chunk, Head, Scope
-from streams.audience.scope_codec import encode_change, encode_scope
+from streams.audience.scope import CHUNK, ScopeChunk, ScopeHead, ScopeUpdate
+from streams.audience.scope_codec import encode_delta, encode_scope
+from streams.audience.scope_delta import ScopeDelta
 from streams.clock import ManualClock
 
 START = 26_500_000
@@ -31,8 +32,15 @@ class Bench:
         self.following = ScopesListener(self.stage.work, LiveScopes(), meter, "scope-sums")
 
     def add(self, name, audience, minute=START, **sums):
-        change = Change({minute: audience}, {minute: 1}, newest=minute, **sums)
-        self.raw(name.encode(), encode_change(change))
+        delta = ScopeDelta(
+            {minute: audience},
+            {minute: 1},
+            viewers=audience,
+            contributing=1,
+            minute=minute,
+            **sums,
+        )
+        self.raw(name.encode(), encode_delta(delta))
 
     def raw(self, key, value):
         self.line.append(self.line.topics.scope_sums.name, 0, key, value, 0)
@@ -65,21 +73,22 @@ def change(**fields):
     """A change as it could never have been written by us."""
     values = {
         "minutes": {START: 1}, "known": {START: 1}, "viewer_minutes": 0, "joins": 0, "views": 0,
-        "peak_sum": 0, "broadcasts": 0, "live": 0, "newest": START, "timestamp": 0, **fields,
+        "peak_sum": 0, "broadcasts": 0, "live": 0, "viewers": 0, "contributing": 0, "fresh": 0,
+        "minute": START, "timestamp": 0, **fields,
     }  # fmt: skip
-    return msgspec.msgpack.encode(["d1", *values.values()])
+    return msgspec.msgpack.encode(["d2", *values.values()])
 
 
-GOOD = encode_change(Change({START: 7}, {START: 1}, newest=START))
+GOOD = encode_delta(ScopeDelta({START: 7}, {START: 1}, minute=START))
 UNREADABLE = {
     "no MessagePack": (b"world", b"x"),
     "cut": (b"world", GOOD[:-1]),
     "empty": (b"world", b""),
     "null": (b"world", None),
     "another type": (b"world", msgspec.msgpack.encode({"a": 1})),
-    "a row": (b"world", encode_scope(Head())),
-    "too few": (b"world", msgspec.msgpack.encode(["d1", {}])),
-    "too many": (b"world", msgspec.msgpack.encode(["d1", {}, {}, *range(20)])),
+    "a row": (b"world", encode_scope(ScopeHead())),
+    "too few": (b"world", msgspec.msgpack.encode(["d2", {}])),
+    "too many": (b"world", msgspec.msgpack.encode(["d2", {}, {}, *range(20)])),
     "deep": (b"world", b"\x91" * 5_000),
     "a long array that is not there": (b"world", b"\xdd\xff\xff\xff\xff"),
     "texts": (b"world", change(joins="1")),
@@ -88,7 +97,7 @@ UNREADABLE = {
     "an audience beyond bounds": (b"world", change(minutes={START: -(2**63)})),
     "a minute beyond the years": (b"world", change(minutes={2**40: 1})),
     "a minute before 1970": (b"world", change(minutes={-1: 1})),
-    "a newest minute beyond the years": (b"world", change(newest=LAST_MINUTE + 1)),
+    "a newest minute beyond the years": (b"world", change(minute=LAST_MINUTE + 1)),
     "no key": (None, GOOD),
     "an empty key": (b"", GOOD),
     "a key that is no scope": (b"x", GOOD),
@@ -109,8 +118,8 @@ async def test_a_record_that_cannot_be_read_costs_itself_alone(bench, name, logg
     bench.raw(*UNREADABLE[name])
     bench.add("world", 2, START + 1)
     told = bench.summaries(bench.batch())
-    assert (told["world"]["audience"], told["world"]["peak"]) == (2, 6)
-    assert told["venue:louvre"]["audience"] == 3
+    assert (told["world"]["viewers"], told["world"]["peak"]) == (8, 6)
+    assert told["venue:louvre"]["viewers"] == 3
     assert bench.heads().keys() == {b"world", b"venue:louvre"}
     assert bench.skipped() == {"malformed": 1, "error": 0}
     [line] = [entry for entry in logged if "was skipped" in entry["event"]]
@@ -131,7 +140,7 @@ async def test_many_that_cannot_be_read_do_not_fill_the_log(bench, logged):
     for _ in range(100):
         bench.raw(b"world", b"x")
     bench.add("world", 5)
-    assert bench.summaries(bench.batch())["world"]["audience"] == 5
+    assert bench.summaries(bench.batch())["world"]["viewers"] == 5
     assert bench.skipped() == {"malformed": 100, "error": 0}
     assert len(logged) == 1 + 5 + 1
 
@@ -145,7 +154,7 @@ async def test_a_newer_version_still_ends_the_work(bench):
 
 class TestOurOwnDefects:
     async def test_a_change_that_fails_alone(self, bench, monkeypatch, logged):
-        add = Scope.add
+        add = ScopeUpdate.add
 
         def fail(scope, change, history):
             missed = add(scope, change, history)  # all of its work done
@@ -153,7 +162,7 @@ class TestOurOwnDefects:
                 raise ZeroDivisionError("a \ud800 defect" + "x" * 10_000)
             return missed
 
-        monkeypatch.setattr(Scope, "add", fail)
+        monkeypatch.setattr(ScopeUpdate, "add", fail)
         bench.add("world", 1, joins=1)
         bench.add("world", 2, joins=666)
         bench.add("world", 4, joins=1)
@@ -161,7 +170,7 @@ class TestOurOwnDefects:
         bench.add("venue:louvre", 8, joins=666)
         bench.add("venue:orsay", 16)
         told = bench.summaries(bench.batch())
-        assert {name: summary["audience"] for name, summary in told.items()} == {
+        assert {name: summary["viewers"] for name, summary in told.items()} == {
             "world": 5,
             "venue:orsay": 16,
         }
@@ -172,17 +181,17 @@ class TestOurOwnDefects:
         assert all(len(detail) < 600 and detail.isascii() for detail in details)
 
     async def test_a_scope_whose_changes_fail_together(self, bench, monkeypatch):
-        settle = Scope.settle
+        update_head = ScopeUpdate.update_head
 
         def fail(scope):
-            has_changed = settle(scope)
+            has_changed = update_head(scope)
             if scope.head.joins == 3:
                 raise ZeroDivisionError("a defect")
             return has_changed
 
         bench.add("world", 5)
         bench.batch()
-        monkeypatch.setattr(Scope, "settle", fail)
+        monkeypatch.setattr(ScopeUpdate, "update_head", fail)
         for joins in (1, 2):
             bench.add("world", 1, START + CHUNK * joins, joins=joins)
             bench.add("venue:louvre", 1, joins=joins * 2)
@@ -191,7 +200,7 @@ class TestOurOwnDefects:
         assert bench.skipped() == {"malformed": 0, "error": 2}
         assert bench.heads()[b"world"].peak() == (5, START)
         assert b"world/%d" % (START // CHUNK + 1) not in bench.stage.rows[0].committed
-        monkeypatch.setattr(Scope, "settle", settle)
+        monkeypatch.setattr(ScopeUpdate, "update_head", update_head)
         bench.add("world", 1)
         assert bench.summaries(bench.batch())["world"]["peak"] == 6
 
@@ -207,17 +216,17 @@ class TestOurOwnDefects:
         bench.add("world", 1)
         bench.add("venue:louvre", 2)
         assert bench.summaries(bench.batch()).keys() == {"venue:louvre"}
-        assert bench.heads()[b"world"].due
+        assert bench.heads()[b"world"].publish_pending
         said = len(logged)
         assert bench.batch().is_empty, "it would fail with every tick"
         assert len(logged) == said
         monkeypatch.setattr(module, "scope_summary", summary)
         bench.add("world", 1)
-        assert bench.summaries(bench.batch())["world"]["audience"] == 2
+        assert bench.summaries(bench.batch())["world"]["viewers"] == 2
         assert bench.skipped() == {"malformed": 0, "error": 0}
 
 
-@pytest.mark.parametrize("value", [b"damaged", b"", encode_scope(Chunk())])
+@pytest.mark.parametrize("value", [b"damaged", b"", encode_scope(ScopeChunk())])
 async def test_a_scope_whose_row_cannot_be_read_stays_as_it_is(bench, value, logged):
     bench.add("world", 5)
     bench.add("venue:louvre", 5)
@@ -229,7 +238,7 @@ async def test_a_scope_whose_row_cannot_be_read_stays_as_it_is(bench, value, log
     bench.add("venue:louvre", 1)
     told = bench.summaries(bench.batch())
     assert told.keys() == {"venue:louvre"}
-    assert told["venue:louvre"]["audience"] == 6
+    assert told["venue:louvre"]["viewers"] == 6
     assert bench.skipped() == {"malformed": 0, "error": 1}
     assert bench.stage.rows[0].committed[b"world"] == value
     assert any("row cannot be read" in entry["event"] for entry in logged) or value[:1] == b"\x93"
@@ -265,14 +274,14 @@ async def test_sums_are_held_where_64_bits_end(bench):
     assert [world[name] for name in ("viewer_minutes", "joins", "views", "peak_sum")] == (
         [LARGEST_SUM] * 4
     )
-    assert (world["audience"], world["peak"]) == (LARGEST_SUM, LARGEST_SUM)
+    assert (world["viewers"], world["peak"]) == (LARGEST_SUM, LARGEST_SUM)
     bench.add("world", 0, START + 1, views=-5)
     world = bench.summaries(bench.batch())["world"]
     assert world["views"] == LARGEST_SUM, "it says: so much or more"
     for _ in range(5):
         bench.add("world", -LARGEST_SUM, START + 2, joins=-LARGEST_SUM, peak_sum=-LARGEST_SUM)
     world = bench.summaries(bench.batch())["world"]
-    assert world["audience"] == -LARGEST_SUM
+    assert world["viewers"] == LARGEST_SUM, "once held, it stays"
     assert bench.skipped() == {"malformed": 0, "error": 0}
     bench.stage.start()
     assert bench.heads()[b"world"].views == LARGEST_SUM
