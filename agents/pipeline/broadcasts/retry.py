@@ -88,7 +88,7 @@ class RecordByRecordRetry:
         except LiveAudienceError:
             raise
         except Exception as error:  # noqa: BLE001  # our own defect: what it concerns is refused
-            # Each went well alone, so it cannot be timed_events which of them it was.
+            # Each went well alone, so it cannot be told which of them it was.
             self._rollback_key(outcome, key, sent)
             self._log("a broadcast's records failed together: they are refused", error, key=key)
             part = outcome.part()

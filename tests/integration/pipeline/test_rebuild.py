@@ -16,7 +16,14 @@ from streams.topics import Topics
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
-GIVEN = {"silence": "60s", "final_margin": "1s", "lateness": "1m", "lateness_by_platform": ""}
+GIVEN = {
+    "silence": "60s",
+    "final_margin": "1s",
+    "lateness": "1m",
+    "lateness_by_platform": "",
+    "restart_gap": "10m",
+    "run_gap": "10m",  # what began so long after the topic's first record is whole
+}
 START = int(time.time()) - 7_200
 
 
@@ -40,7 +47,9 @@ async def last_summaries(system, settings):
 
 
 async def test_what_began_before_is_not_published_and_counted(brokers, topic_prefix, admin):
-    async with System(brokers, topic_prefix, 1, group="blue", **GIVEN) as system:
+    async with System(
+        brokers, topic_prefix, 1, create_time=True, group="blue", **GIVEN
+    ) as system:
         before = [sample("long", minute, viewers=1_000 - 9 * minute) for minute in range(90)]
         after = [
             *(sample("short", minute, viewers=50 + minute) for minute in range(90, 95)),

@@ -52,7 +52,7 @@ async def settled(system, seconds=240):
     end = time.monotonic() + seconds
     while True:
         rows, positions = await heads(system)
-        due = [name for name, head in rows.items() if head.due]
+        due = [name for name, head in rows.items() if head.publish_pending]
         # A position may be past the markers of transactions behind the last record.
         waiting = {n: (positions.get(n), to) for n, to in sums.items() if positions.get(n, 0) < to}
         if not waiting and not due:
@@ -111,11 +111,11 @@ async def test_what_is_due_survives_a_kill(brokers, topic_prefix, log, oracle):
         await worker.says("restored", 120)
         await system.send(log)
         async with asyncio.timeout(60):
-            while not any(head.due for head in (await heads(system))[0].values()):
+            while not any(head.publish_pending for head in (await heads(system))[0].values()):
                 pass
         await worker.kill()
         rows, _ = await heads(system)
-        assert any(head.due for head in rows.values())
+        assert any(head.publish_pending for head in rows.values())
         await system.worker()
         await system.done(len(log))
         await compare(system, oracle)
