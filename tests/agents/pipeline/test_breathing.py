@@ -30,7 +30,7 @@ class Worker:
         self.assigned()
 
     def assigned(self):
-        self.work.restored(0, self.rows, NOW, 1)
+        self.work.restored(0, self.rows, NOW, NOW, 1)
 
     async def __aenter__(self):
         self.task = asyncio.create_task(broadcasts(self, self.work))
@@ -121,7 +121,7 @@ async def test_an_orphan_touches_nothing(monkeypatch, defect):
             await asyncio.sleep(0)
         assert len(orphan.changed) == changed, "it was left"
         assert (worker.rows.committed, worker.rows._cache) == (committed, hot)
-        assert len(worker.work.lifecycles[0]) == 1
+        assert len(worker.work.lifecycles[0]) == 2, "of silence and by the wall clock, of one row"
         # The same records come again, and count once.
         again = worker.batch([record(n, n, f"b{n % 500}") for n in range(1, 3_000)])
         await again.wait_processed()
@@ -140,10 +140,12 @@ async def test_one_that_was_given_up_before_its_turn_is_not_begun():
         assert not worker.task.done()
 
 
-async def test_a_record_without_a_timestamp_is_refused_and_no_defect():
+async def test_a_record_without_a_timestamp_is_taken_by_the_clock_and_no_defect():
     async with Worker() as worker:
         good = record(0, 100)
         odd = [DefaultRecord(n, -1, 0, good.key, good.value, []) for n in range(1, 40)]
         done = worker.batch([good, *odd])
         await done.wait_processed()
-        assert done.result.reasons == {"future": 39}
+        assert done.result.reasons == {}
+        assert done.result.accepted == {"fliggy": 40}
+        assert done.changed[good.key].timestamp == int(NOW * 1000)

@@ -4,11 +4,9 @@ import io
 
 import orjson
 import pytest
-from integration.pipeline.oracle import as_event
+from integration.pipeline.oracle import Oracle, as_event
 from kafka_tools import admin_client, consume_all
 from rich.console import Console
-from scope_oracle import scopes
-from twin import Twin
 
 from agents.demo.console import DemoConsole
 from agents.demo.season import run
@@ -22,14 +20,13 @@ BROADCASTS = 300
 VIEWS = 25_000_000
 
 
-def twins(season):
-    """Each broadcast's twin, with all of its events in it."""
-    found = {}
+def brute_force(season):
+    """An oracle with all events of the season in it, by the settings that are in force."""
+    oracle = Oracle({})
     for key, value, _ in season.records():
         _, at = read(value)
-        event = as_event(orjson.loads(value))
-        assert found.setdefault(key, Twin()).accept(event, at)
-    return found
+        assert oracle.accept(key, as_event(orjson.loads(value)), at)
+    return oracle
 
 
 async def test_all_that_comes_of_a_season_equals_brute_force(brokers, tmp_path):
@@ -43,7 +40,7 @@ async def test_all_that_comes_of_a_season_equals_brute_force(brokers, tmp_path):
     prefix = next(line for line in told.splitlines() if line.startswith("Left as they are"))
     prefix = prefix.split()[-1].removesuffix("*")
     try:
-        expected = twins(season)
+        expected = brute_force(season)
         await compare_broadcasts(brokers, prefix, expected)
         world = await compare_scopes(brokers, prefix, expected)
         assert (world["broadcasts"], world["views"], world["live"]) == (BROADCASTS, VIEWS, 0)
@@ -54,16 +51,15 @@ async def test_all_that_comes_of_a_season_equals_brute_force(brokers, tmp_path):
             await client.delete_topics(names)
     assert "All 8 published figures came out." in told
     assert f"{world['peak']:,}" in told
-    assert f"{sum(len(twin.accepted) for twin in expected.values()):,} records in" in told
+    assert f"{sum(len(run.told) for run in expected.runs.values()):,} records in" in told
     assert "0 refused, 0 of them late ✓" in told
 
 
 async def compare_broadcasts(brokers, prefix, expected):
     last = {r.key: r.value for r in await consume_all(brokers, f"{prefix}broadcast-summaries")}
-    assert last.keys() == expected.keys()
-    for key, twin in expected.items():
-        platform, _, broadcast = key.decode().partition(":")
-        assert orjson.loads(last[key]) == twin.summary(platform, broadcast, "ended"), key
+    assert last.keys() == expected.runs.keys()
+    for key in expected.runs:
+        assert orjson.loads(last[key]) == expected.summary(key, "ended"), key
 
 
 async def compare_scopes(brokers, prefix, expected):
@@ -71,7 +67,7 @@ async def compare_scopes(brokers, prefix, expected):
         r.key.decode(): orjson.loads(r.value)
         for r in await consume_all(brokers, f"{prefix}scope-summaries")
     }
-    wanted = scopes(expected)
+    wanted = expected.scopes()
     assert last.keys() == wanted.keys()
     assert len(wanted) > 100
     for name, summary in wanted.items():

@@ -17,6 +17,7 @@ from streams.settings import Settings
 from streams.topics import Topics
 
 T0 = 1_600_000_000  # a whole minute is 20 s later
+NOW = float(T0 + 10**6)  # long after the events
 
 
 def event(minute=0, *, broadcast="louvre-1", at=None, **fields):
@@ -36,20 +37,20 @@ class Bench:
         self.topics = Topics.of(self.settings)
         self.work = BroadcastProcessor(self.settings, self.topics)
         self.rows = Rows(audience.decode, audience.encode)
-        self.work.restored(0, self.rows, 0.0, 1)
+        self.work.restored(0, self.rows, NOW, NOW, 1)
         self.offset = 0
 
-    def record(self, value, *, key=None, timestamp=None):
+    def record(self, value, *, key=None, timestamp=None, log_append=False):
         if isinstance(value, dict):
             key = f"{value['platform']}:{value['broadcast']}".encode() if key is None else key
             value = orjson.dumps(value)
-        timestamp = (T0 + 10**6) * 1000 if timestamp is None else timestamp
+        timestamp = int(NOW * 1000) if timestamp is None else timestamp
         self.offset += 1
         return ConsumerRecord(
-            "viewer-events", 0, self.offset - 1, timestamp, 0, key, value, None, 0, 0, ()
+            SOURCE.topic, 0, self.offset - 1, timestamp, int(log_append), key, value, None, 0, 0, ()
         )
 
-    def batch(self, *values, now=1_000.0, caught_up=False):
+    def batch(self, *values, now=NOW, caught_up=False):
         records = [v if isinstance(v, ConsumerRecord) else self.record(v) for v in values]
         batch = Batch(SOURCE, records, self.rows, caught_up=caught_up, read_at=now)
         with batch:
@@ -109,6 +110,43 @@ async def test_a_future_event_is_refused_by_its_kafka_timestamp(bench):
     assert "AUDIENCE_FUTURE" in dict(batch.outputs[0].headers)["detail"].decode()
 
 
+AT = T0 + 20
+"""When the events of minute 0 happen, in seconds."""
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "log_append", "now", "is_taken"),
+    [
+        # The broker's clock can be trusted, whatever the worker's says.
+        (AT - 120, True, AT - 10**6, True),
+        (AT - 121, True, AT + 10**6, False),
+        # A producer's is as wrong as its `at`: the worker's counts too, with 10 minutes of margin.
+        (AT, False, AT - 720, True),
+        (AT, False, AT - 721, False),
+        (AT - 121, False, AT + 10**6, False),
+        # None is given: the worker's alone counts.
+        (0, True, AT - 720, True),
+        (0, False, AT - 721, False),
+    ],
+)
+async def test_the_future_is_judged_by_a_clock_that_can_be_trusted(
+    timestamp, log_append, now, is_taken
+):
+    for count in (1, 2):  # one alone, and several at once
+        bench = Bench()
+        records = [
+            bench.record(
+                event(0, viewers=n), timestamp=timestamp * 1000 or -1 * n, log_append=log_append
+            )
+            for n in range(count)
+        ]
+        batch = bench.batch(*records, now=float(now))
+        assert batch.result.accepted == ({"fliggy": count} if is_taken else {})
+        assert batch.result.reasons == ({} if is_taken else {"future": count})
+        if is_taken:
+            assert batch.result.clock_skew == AT - (min(timestamp, now) if timestamp else now)
+
+
 async def test_a_refused_record_is_handed_on_as_it_came(bench):
     batch = bench.batch(bench.record(b"x" * 600_000, key=b"key"), bench.record(None, key=None))
     long, empty = batch.outputs
@@ -125,77 +163,124 @@ async def test_published_when_it_ends_changes_after_its_end_and_resumes(bench):
     assert [s["status"] for s in bench.summaries(ended)] == ["ended"]
     after = bench.batch(event(9, viewers=50))
     assert [(s["status"], s["peak"]) for s in bench.summaries(after)] == [("ended", 50)]
-    assert [s["late"] for s in bench.summaries(bench.batch(event(-30)))] == [1]
-    resumed = bench.batch(event(20, viewers=7))
+    assert bench.summaries(bench.batch(event(-30))) == []  # a count alone
+    assert bench.summaries(bench.batch(event(20, viewers=7))) == []  # within the tolerance
+    resumed = bench.batch(event(21, viewers=7))
     assert [(s["status"], s["ended_at"]) for s in bench.summaries(resumed)] == [("live", None)]
-    assert bench.summaries(bench.batch(event(21, viewers=7))) == []
+    assert bench.summaries(bench.batch(event(22, viewers=7))) == []
 
 
-async def test_ended_then_final_then_late_then_new(bench):
-    bench.batch(event(0, viewers=5), event(1, kind="ended"), now=1_000.0)
+async def test_ended_then_final_then_gone_then_new(bench):
+    bench.batch(event(0, viewers=5), event(1, kind="ended"))
     wait = 16 * 60  # lateness and margin
-    early = bench.batch(now=1_000.0 + wait - 1, caught_up=True)
-    assert early.is_empty
-    behind = bench.batch(now=1_000.0 + wait + 10, caught_up=False)
+    early = bench.batch(now=NOW + wait - 1, caught_up=True)
+    assert not early.outputs or not bench.summaries(early)
+    behind = bench.batch(now=NOW + wait + 10, caught_up=False)
     assert behind.is_empty
-    final = bench.batch(now=1_000.0 + wait + 10, caught_up=True)
+    final = bench.batch(now=NOW + wait + 10, caught_up=True)
     assert [s["status"] for s in bench.summaries(final)] == ["final"]
     assert final.result.finalised == 1
+    row = bench.rows.get(KEY)
+    assert (row.final, row.fresh, row.contribution) == (True, False, None)
+    idle = bench.batch(event(2, viewers=0), event(-30), now=NOW + wait + 20)
+    assert bench.refused(idle) == [("late", "viewer-events/0/3")]
+    assert bench.summaries(idle) == []
+    # Its last event has the same Kafka timestamp as all others.
+    day = 12 * 3_600 + wait
+    stays = bench.batch(now=NOW + day - 1, caught_up=True)
+    assert not stays.outputs or not bench.summaries(stays)
+    gone = bench.batch(now=NOW + day + 10, caught_up=True)
+    [last] = bench.summaries(gone)
+    assert (last["status"], last["events"], last["late"]) == ("final", 3, 1)
     assert isinstance(bench.rows.get(KEY), Tombstone)
-    late = bench.batch(event(2), now=1_000.0 + wait + 20)
-    assert bench.refused(late) == [("late", "viewer-events/0/2")]
+    assert gone.result.finalised == 0
+    late = bench.batch(event(2, viewers=9), now=NOW + day + 20)
+    assert bench.refused(late) == [("late", "viewer-events/0/4")]
     assert not late.changed
-    week = 8 * 86_400
-    gone = bench.batch(now=1_000.0 + wait + 30 + week, caught_up=True)
-    assert gone.changed == {KEY: None}
+    month = day + 36 * 86_400
+    expired = bench.batch(now=NOW + month, caught_up=True)
+    assert expired.changed == {KEY: None}
     assert bench.rows.committed == {}
-    new = bench.batch(event(5), now=1_000.0 + wait + 40 + week)
+    new = bench.batch(event(5), now=NOW + month + 40)
     assert new.result.accepted == {"fliggy": 1}
+    assert bench.rows.get(KEY).run is None
+
+
+async def test_a_final_one_goes_on_after_an_outage(bench):
+    bench.batch(event(0, viewers=5))
+    final = bench.batch(now=NOW + 3_000, caught_up=True)
+    assert [s["status"] for s in bench.summaries(final)] == ["final"]
+    again = bench.batch(event(40, viewers=9), event(41, viewers=8), now=NOW + 3_010)
+    assert [(s["status"], s["peak"]) for s in bench.summaries(again)] == [("live", 9)]
+    later = bench.batch(now=NOW + 6_000, caught_up=True)
+    told = [(s["status"], s["minutes_live"], s["minutes_carried"]) for s in bench.summaries(later)]
+    assert told == [("final", 42, 2)]
+
+
+async def test_a_new_run_makes_the_former_one_final_and_is_another_broadcast(bench):
+    bench.batch(event(0, viewers=5), event(1, kind="ended"))
+    batch = bench.batch(
+        event(70, kind="started"), event(71, viewers=7), event(2, viewers=4), event(72, kind="ended")
+    )
+    summaries = [o for o in batch.outputs if o.topic == bench.topics.broadcast_summaries.name]
+    told = {output.key.decode(): orjson.loads(output.value) for output in summaries}
+    second = "fliggy/20200913T1337:louvre-1"
+    assert told.keys() == {"fliggy:louvre-1", second}
+    assert (told["fliggy:louvre-1"]["status"], told["fliggy:louvre-1"]["peak"]) == ("final", 5)
+    assert (told[second]["status"], told[second]["peak"]) == ("ended", 7)
+    assert told[second]["run"] == "2020-09-13T13:37:00Z"
+    assert bench.refused(batch) == [("late", "viewer-events/0/4")]
+    assert batch.result.finalised == 1
 
 
 async def test_an_expired_tombstone_gives_way_at_once(bench):
-    bench.rows.load(KEY, audience.encode(Tombstone(expires=999_999)))
-    batch = bench.batch(event(0), now=1_000.0)
+    bench.rows.load(KEY, audience.encode(Tombstone(10**7, expires=int(NOW * 1000) - 1)))
+    batch = bench.batch(event(0))
     assert batch.result.accepted == {"fliggy": 1}
     assert isinstance(bench.rows.get(KEY), Row)
 
 
 async def test_a_silent_one_is_final_without_an_end(bench):
-    bench.batch(event(0, viewers=5), now=1_000.0)
-    final = bench.batch(now=1_000.0 + 16 * 60 + 10, caught_up=True)
+    bench.batch(event(0, viewers=5), now=NOW)
+    final = bench.batch(now=NOW + 16 * 60 + 10, caught_up=True)
     assert [(s["status"], s["ended_at"]) for s in bench.summaries(final)] == [("final", None)]
 
 
 async def test_what_was_read_just_now_is_not_finalised(bench):
-    bench.batch(event(0, viewers=5), now=1_000.0)
-    batch = bench.batch(event(1, viewers=6), now=1_000.0 + 2_000, caught_up=True)
+    bench.batch(event(0, viewers=5), now=NOW)
+    batch = bench.batch(event(1, viewers=6), now=NOW + 2_000, caught_up=True)
     assert batch.result.finalised == 0
 
 
 async def test_silence_by_setting():
     bench = Bench(silence="1m", final_margin="0s")
-    bench.batch(event(0, viewers=5), now=1_000.0)
-    assert bench.batch(now=1_059.0, caught_up=True).is_empty
-    assert bench.batch(now=1_066.0, caught_up=True).result.finalised == 1
+    bench.batch(event(0, viewers=5), now=NOW)
+    assert bench.batch(now=NOW + 59, caught_up=True).is_empty
+    assert bench.batch(now=NOW + 66, caught_up=True).result.finalised == 1
 
 
 async def test_many_at_once_are_finalised_bit_by_bit(bench):
     count = module._MAX_FINALISED_PER_BATCH * 2 + 100
-    bench.batch(*[event(0, broadcast=f"b{n}", kind="ended") for n in range(count)], now=0.0)
+    bench.batch(*[event(0, broadcast=f"b{n}", kind="ended") for n in range(count)], now=NOW)
     done = []
-    while (batch := bench.batch(now=2_000.0, caught_up=True)).result.finalised:
+    while (batch := bench.batch(now=NOW + 2_000, caught_up=True)).result.finalised:
         done.append(batch.result.finalised)
     assert done == [module._MAX_FINALISED_PER_BATCH, module._MAX_FINALISED_PER_BATCH, 100]
 
 
-async def test_relabelled_ones_count_and_change_nothing(bench):
+async def test_names_may_come_late_and_stay_once_a_minute_is_sealed(bench):
     batch = bench.batch(
-        event(0, venue="louvre"),
         event(1, venue="prado"),
-        event(2),
+        event(0, venue="louvre"),
+        event(2, venue="orsay"),
         event(3, venue="louvre", programme="night"),
     )
-    assert batch.result.relabelled == 2
+    assert batch.result.relabelled == 0
+    row = bench.rows.get(KEY)
+    assert (row.venue, row.programme) == ("louvre", "night")
+    bench.batch(event(30))
+    batch = bench.batch(event(31, venue="prado"), event(32), event(33, venue="louvre"))
+    assert batch.result.relabelled == 1
     assert bench.rows.get(KEY).venue == "louvre"
 
 
@@ -225,16 +310,16 @@ class TestOurOwnDefects:
 
     @pytest.fixture
     def failing(self, monkeypatch):
-        accept = Row.accept_all
+        for name in ("_accept", "_accept_plain"):  # all events but a run's first go through them
 
-        def fail(row, told, before=None):
-            late = accept(row, told, before)
-            if any(given.viewers == 666 for given, _, _ in told):
-                row.peak = 10**9  # half of its work done
-                raise ZeroDivisionError("a defect")
-            return late
+            def fail(row, told, *others, accept=getattr(Row, name)):
+                place = accept(row, told, *others)
+                if any(given.viewers == 666 for given, _, _ in told):
+                    row.events = 10**9  # half of its work done
+                    raise ZeroDivisionError("a defect")
+                return place
 
-        monkeypatch.setattr(Row, "accept_all", fail)
+            monkeypatch.setattr(Row, name, fail)
 
     async def test_in_the_middle_of_a_batch(self, bench, failing):
         bench.batch(event(0, viewers=1))
@@ -273,14 +358,14 @@ class TestOurOwnDefects:
     async def test_when_a_row_is_finished(self, bench, monkeypatch):
         bench.batch(event(0, viewers=1), event(0, broadcast="other", viewers=1))
         before = dict(bench.rows.committed)
-        settle = Row.settle
+        fold = Row.fold_sealed
 
         def fail(row):
-            settle(row)
+            fold(row)
             if row.events == 2 and row.newest_at // 1_000_000 == T0 + 20 + 60 * 100:
                 raise ZeroDivisionError("a defect")
 
-        monkeypatch.setattr(Row, "settle", fail)
+        monkeypatch.setattr(Row, "fold_sealed", fail)
         batch = bench.batch(event(100, viewers=1), b"x", event(30, broadcast="other", viewers=2))
         assert sorted(bench.refused(batch)) == [
             ("error", "viewer-events/0/2"),
@@ -311,22 +396,22 @@ class TestOurOwnDefects:
 
     async def test_when_one_becomes_final(self, bench, monkeypatch, logged):
         ended = [event(0, broadcast=name, viewers=5, kind="ended") for name in ("a", "b", "c")]
-        bench.batch(*ended, now=0.0)
+        bench.batch(*ended, now=NOW)
         summary = module.summary
 
-        def fail(platform, broadcast, row, status):
+        def fail(platform, broadcast, row, status, figures=None):
             if (broadcast, status) == ("b", "final"):
                 raise ZeroDivisionError("a defect")
-            return summary(platform, broadcast, row, status)
+            return summary(platform, broadcast, row, status, figures)
 
         monkeypatch.setattr(module, "summary", fail)
-        batch = bench.batch(now=2_000.0, caught_up=True)
+        batch = bench.batch(now=NOW + 2_000, caught_up=True)
         assert [s["broadcast"] for s in bench.summaries(batch)] == ["a", "c"]
         assert batch.result.finalised == 2
-        assert isinstance(bench.rows.get(b"fliggy:b"), Row)
-        assert bench.batch(now=2_001.0, caught_up=True).is_empty, "it would fail with every tick"
+        assert not bench.rows.get(b"fliggy:b").final
+        assert bench.batch(now=NOW + 2_001, caught_up=True).is_empty, "it would fail with every tick"
         monkeypatch.setattr(module, "summary", summary)
-        later = bench.batch(now=4_000.0, caught_up=True)
+        later = bench.batch(now=NOW + 4_000, caught_up=True)
         assert [s["broadcast"] for s in bench.summaries(later)] == ["b"]
 
     async def test_when_a_row_cannot_be_read(self, bench, logged):
@@ -344,7 +429,7 @@ class TestOurOwnDefects:
 
 async def test_the_agent_works_off_what_comes():
     bench = Bench()
-    first = Batch(SOURCE, [bench.record(event(0))], bench.rows, caught_up=False, read_at=0.0)
+    first = Batch(SOURCE, [bench.record(event(0))], bench.rows, caught_up=False, read_at=NOW)
 
     async def batches():
         yield first
@@ -359,7 +444,7 @@ class Cut(Bench):
 
     since = (T0 + 600) * 1000
 
-    def batch(self, *values, now=1_000.0, caught_up=False):
+    def batch(self, *values, now=NOW, caught_up=False):
         records = [v if isinstance(v, ConsumerRecord) else self.record(v) for v in values]
         batch = Batch(
             SOURCE, records, self.rows, caught_up=caught_up, read_at=now, since=self.since
@@ -373,18 +458,18 @@ class Cut(Bench):
         return batch
 
 
-# 10 minutes, 15 of lateness and silence, 1 of margin, 2 of future.
-@pytest.mark.parametrize(("minute", "is_cut"), [(0, True), (27, True), (28, False), (60, False)])
+# 10 minutes, 15 of the run gap, 15 of lateness, 1 of margin, 2 of future.
+@pytest.mark.parametrize(("minute", "is_cut"), [(0, True), (42, True), (43, False), (60, False)])
 async def test_what_may_have_begun_before_the_topic_does_is_counted_and_not_published(
     minute, is_cut
 ):
-    bench = Cut()
+    bench = Cut(restart_gap="15m", run_gap="15m")
     batch = bench.batch(event(minute, viewers=5))
     assert batch.result.cut == is_cut
     batch = bench.batch(event(minute + 1, kind="ended"))
     assert batch.result.cut == 0
     assert len(bench.summaries(batch)) == (not is_cut)
-    final = bench.batch(now=1_000_000.0, caught_up=True)
+    final = bench.batch(now=NOW + 10**6, caught_up=True)
     assert final.result.finalised == 1
     assert len(bench.summaries(final)) == (not is_cut)
 
