@@ -313,10 +313,10 @@ class BroadcastProcessor:
                 if timestamp <= 0:
                     timestamp = clock  # 0 and -1 are none
                 lead = at - (min(clock, timestamp)) * 1000
+                if lead > future:
+                    given = platform
+                    self._check_future(record, at, clock)
                 if lead > clock_skew:
-                    if lead > future:
-                        given = platform
-                        self._check_future(record, at, clock)
                     clock_skew = lead
             except Rejected as refused:
                 if kept is records:

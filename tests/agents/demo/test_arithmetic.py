@@ -5,7 +5,7 @@ import pytest
 from agents.demo import trace
 from agents.demo.input import accepted, events
 from agents.demo.museums import museums
-from streams.audience import Row, Rules, figures
+from streams.audience import Row, Rules, compute_figures
 from streams.events import read
 from streams.rejections import Rejected
 
@@ -25,18 +25,18 @@ def rows(batch):
             continue
         if record.key not in found:
             found[record.key] = Row.new(event, at, record.sent // 1000, RULES)
-        elif not found[record.key].accept(event, at, record.sent // 1000):
+        elif found[record.key].accept_all([(event, at, record.sent // 1000)]).late:
             late.append(record)
         if number % batch == 0:
             for row in found.values():
-                row.settle()
+                row.fold_sealed()
     return found, late
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1_000, 20_000])
 def test_every_figure_is_what_it_should_be(batch):
     found, late = rows(batch)
-    computed = {key: figures(row) for key, row in found.items()}
+    computed = {key: compute_figures(row) for key, row in found.items()}
     assert {key: figure.events for key, figure in computed.items()} == dict(accepted())
     for museum in museums():
         figure, published = computed[museum.key], museum.published

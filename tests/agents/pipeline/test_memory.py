@@ -11,8 +11,8 @@ from agents.pipeline.broadcasts.agent import BroadcastProcessor
 from agents.pipeline.scopes.agent import ScopeProcessor
 from streams import audience
 from streams.audience import Row
-from streams.audience.scope import Change
-from streams.audience.scope_codec import decode_scope, encode_change, encode_scope
+from streams.audience.scope_codec import decode_scope, encode_delta, encode_scope
+from streams.audience.scope_delta import ScopeDelta
 from streams.exact import Batch, Rows
 from streams.settings import Settings
 from streams.topics import Topics
@@ -26,6 +26,8 @@ SENT = 1_600_000_100_000
 
 class Record:
     """As aiokafka's decoder gives them, and it can be watched."""
+
+    timestamp_type = 0
 
     def __init__(self, value, key=KEY, timestamp=SENT):
         self.offset, self.timestamp, self.key, self.value, self.headers = (
@@ -65,14 +67,14 @@ BROADCASTS = {
     "misrouted": [Record(taken().value, b"else")],
     "a long key": [Record(taken().value, b"k" * 2_000)],
     "without a key": [Record(taken().value, None)],
-    "future": [Record(taken().value, timestamp=0)],
+    "future": [Record(taken().value, timestamp=SENT - 300_000)],
     "late": [taken(), taken(at="2020-09-12T12:27:00Z")],
 }
 
 
 def work_off(work, source, records, rows):
     """Work off one batch; what can be watched of it."""
-    batch = Watched(TopicPartition(source, 0), records, rows, caught_up=True, read_at=1_000.0)
+    batch = Watched(TopicPartition(source, 0), records, rows, caught_up=True, read_at=SENT / 1000)
     for offset, record in enumerate(records):
         record.offset = offset
     with batch:
@@ -85,7 +87,7 @@ def work_off(work, source, records, rows):
 @pytest.mark.parametrize("defect", [None, "once", "always"])
 async def test_of_viewer_events(name, defect, collector, monkeypatch):
     work, rows = BroadcastProcessor(SETTINGS, TOPICS), Rows(audience.decode, audience.encode)
-    work.restored(0, rows, 0.0, 1)
+    work.restored(0, rows, SENT / 1000, SENT / 1000, 1)
     if defect is not None:
         taking, failed = BroadcastProcessor._apply, []
 
@@ -106,14 +108,14 @@ async def test_of_viewer_events(name, defect, collector, monkeypatch):
 
 async def test_of_a_record_that_our_own_code_fails_on(collector, monkeypatch):
     work, rows = BroadcastProcessor(SETTINGS, TOPICS), Rows(audience.decode, audience.encode)
-    accept = Row.accept_all
+    for name in ("_accept", "_accept_plain"):  # all events but a run's first go through them
 
-    def fail(row, told, before=None):
-        if any(event.viewers == 666 for event, _, _ in told):
-            raise ZeroDivisionError("a defect")
-        return accept(row, told, before)
+        def fail(row, told, *others, accept=getattr(Row, name)):
+            if any(event.viewers == 666 for event, _, _ in told):
+                raise ZeroDivisionError("a defect")
+            return accept(row, told, *others)
 
-    monkeypatch.setattr(Row, "accept_all", fail)
+        monkeypatch.setattr(Row, name, fail)
     records = [taken(), taken(viewers=666), taken()]
     watched, counters = work_off(work, TOPICS.events.name, records, rows)
     assert counters.reasons == {"error": 1}
@@ -122,9 +124,9 @@ async def test_of_a_record_that_our_own_code_fails_on(collector, monkeypatch):
 
 
 CHANGES = {
-    "added": [Record(encode_change(Change({5: 1}, {5: 1}, newest=5)), b"world")],
+    "added": [Record(encode_delta(ScopeDelta({5: 1}, {5: 1}, minute=5)), b"world")],
     "unreadable": [Record(b"x", b"world"), Record(None, b"world")],
-    "no scope": [Record(encode_change(Change({5: 1}, {5: 1}, newest=5)), b"else")],
+    "no scope": [Record(encode_delta(ScopeDelta({5: 1}, {5: 1}, minute=5)), b"else")],
 }
 
 
@@ -138,7 +140,7 @@ async def test_of_sums(name, defect, collector, monkeypatch):
         def fail(self, change, history):
             raise ZeroDivisionError("a defect")
 
-        monkeypatch.setattr("streams.audience.scope.Scope.add", fail)
+        monkeypatch.setattr("streams.audience.scope.ScopeUpdate.add", fail)
     records = [Record(record.value, record.key) for record in CHANGES[name]]
     watched, _ = work_off(work, TOPICS.scope_sums.name, records, rows)
     del records

@@ -8,8 +8,8 @@ import pytest
 from aiokafka import TopicPartition
 
 from agents.state import exporting
-from streams.audience.scope import Change
-from streams.audience.scope_codec import encode_change
+from streams.audience.scope_codec import encode_delta
+from streams.audience.scope_delta import ScopeDelta
 from streams.errors import BrokerUnreachableError
 from streams.exact.cluster import TopicMetadata
 from streams.settings import Settings
@@ -72,7 +72,7 @@ def record(offset, key, value):
 
 async def test_what_the_scopes_would_skip_is_left_out(monkeypatch):
     """No import takes what cannot be read: one odd record would spoil the whole file."""
-    change = encode_change(Change({1: 1}, {}))
+    change = encode_delta(ScopeDelta({1: 1}, {}))
     odd = [
         record(0, b"world", None),
         record(1, None, change),

@@ -225,7 +225,7 @@ def broken(rng, partitions, event, at, sent):
             partition = (partition + 1 + rng.randrange(partitions - 1)) % partitions
     else:
         # Ahead of the broker's clock and of the producer's, whichever the topic's timestamps are.
-        at += 7 * 86_400_000_000
+        at += 30 * 86_400_000_000
         value = json.dumps({**event, "at": text(at, rng)}).encode()
     return Record(partition, key, value, timestamp, reason, None, at)
 

@@ -147,6 +147,15 @@ async def test_the_future_is_judged_by_a_clock_that_can_be_trusted(
             assert batch.result.clock_skew == AT - (min(timestamp, now) if timestamp else now)
 
 
+async def test_one_that_is_far_ahead_and_right_hides_none_that_is_not(bench):
+    """What is refused as `future` does not depend on what it is read with."""
+    right = bench.record(event(0), timestamp=AT * 1000, log_append=True)
+    wrong = bench.record(event(0), timestamp=(AT - 200) * 1000, log_append=True)
+    batch = bench.batch(right, wrong, now=float(AT - 600))
+    assert bench.refused(batch) == [("future", "viewer-events/0/1")]
+    assert batch.result.clock_skew == 600
+
+
 async def test_a_refused_record_is_handed_on_as_it_came(bench):
     batch = bench.batch(bench.record(b"x" * 600_000, key=b"key"), bench.record(None, key=None))
     long, empty = batch.outputs

@@ -12,7 +12,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from agents.serving.live import LiveBroadcasts, LiveScopes
 from agents.serving.metrics import Metrics, catalogue
 from agents.serving.metrics.broadcasts import render
-from streams.audience import Row, Rules, Tombstone, decode, encode
+from streams.audience import NO_ROW, Delta, Row, Rules, Tombstone, decode, encode, snapshot
 from streams.clock import ManualClock
 from streams.events import ViewerEvent
 from streams.exact import Rows
@@ -20,7 +20,6 @@ from streams.exact import Rows
 MINUTE = 60_000_000
 BEGAN = 26_000_000
 RULES = Rules(lateness=15, carry=2)
-STALE = 300.0
 BROADCAST_NAMES = {metric.name for metric in catalogue.BROADCAST_METRICS}
 
 
@@ -38,7 +37,6 @@ class WorkerMetrics:
             LiveScopes(),
             top=top,
             top_scopes=0,
-            stale=STALE,
             assigned=lambda: 2,
             lags=lambda: self.lags,
             scope_lags=dict,
@@ -56,18 +54,20 @@ class WorkerMetrics:
         self.rows.commit(changed, encoded)
         self.live.committed(0, changed)
 
-    def accept(self, key, viewers=None, *, minute=BEGAN, second=0, timestamp=None, **fields):
+    def accept(self, key, viewers=None, *, minute=BEGAN, second=0, **fields):
         """One event, durable at once."""
         platform, _, broadcast = key.partition(":")
         event = ViewerEvent(platform, broadcast, "", viewers=viewers, **fields)
         at = minute * MINUTE + int(second * 1_000_000)
-        timestamp = at // 1000 if timestamp is None else timestamp
-        row = self.rows.get(key.encode())
+        told = [(event, at, at // 1000)]
+        row, before = self.rows.get(key.encode()), NO_ROW
         if row is None:
-            row = Row.new(event, at, timestamp, RULES)
+            row, result = Row.begin(told, RULES)
         else:
-            row.accept(event, at, timestamp)
-        row.settle()
+            before = snapshot(row)
+            result = row.accept_all(told, before)
+        Delta().add_row(before, row, result)
+        row.fold_sealed()
         self.commit({key.encode(): row})
 
     async def text(self, *, openmetrics=False):
@@ -95,6 +95,7 @@ def labels(platform="kick", broadcast="b", venue="louvre", **more):
 async def test_exports_every_figure_of_a_broadcast(openmetrics):
     worker = await WorkerMetrics().start()
     told = {"venue": "louvre", "programme": "night", "title": "Night", "joins": 7, "views": 90}
+    worker.accept("kick:b", 9, minute=BEGAN - 1)
     worker.accept("kick:b", 100, kind="started", **told)
     worker.accept("kick:b", 300, minute=BEGAN + 10, second=30, **told)
     worker.accept("kick:b", 200, minute=BEGAN + 11, second=15.5, **told)
@@ -105,11 +106,15 @@ async def test_exports_every_figure_of_a_broadcast(openmetrics):
     assert {name: found[name][labels()] for name in BROADCAST_NAMES & found.keys() - NOT_PLAIN} == {
         "audience_viewers": 200,
         "audience_first_minute_viewers": 100,
+        "audience_first_viewers": 100,
+        "audience_peak_held_viewers": 200,
+        "audience_waiting_viewers": 9,
         "audience_average_viewers": (100 * 3 + 300 + 200) / 5,
         "audience_watch_time_seconds": (100 * 3 + 300 + 200) * 60,
         "audience_joins": 21,
         "audience_views": 90,
         "audience_coverage_ratio": 3 / 12,
+        "audience_covered_ratio": 5 / 12,
         "audience_started_timestamp_seconds": began,
         "audience_last_event_timestamp_seconds": began + 11 * 60 + 15.5,
     }
@@ -134,6 +139,7 @@ async def test_what_is_unknown_has_no_sample():
         "audience_watch_time_seconds",
         "audience_joins",
         "audience_coverage_ratio",
+        "audience_covered_ratio",
         "audience_started_timestamp_seconds",
         "audience_last_event_timestamp_seconds",
     }
@@ -141,18 +147,19 @@ async def test_what_is_unknown_has_no_sample():
     assert "audience_peak_viewers" not in found
 
 
-async def test_viewers_are_shown_until_the_newest_record_is_stale_and_again_when_one_comes():
+async def test_viewers_are_shown_exactly_while_they_count():
     worker = await WorkerMetrics().start()
-    start = worker.clock.now
-    worker.accept("kick:b", 5, timestamp=int(start * 1000))
-
-    worker.clock.now = start + STALE - 0.001
+    worker.accept("kick:b", 5)
     assert (await worker.samples())["audience_viewers"] == {labels(venue="unknown"): 5}
-    worker.clock.now = start + STALE
+    row = worker.rows.get(b"kick:b")
+    Delta().go_stale(row)
+    worker.commit({b"kick:b": row})
     found = await worker.samples()
     assert "audience_viewers" not in found
     assert found["audience_peak_viewers"]  # only the gauge that would lie goes
-    worker.accept("kick:b", 6, second=1, timestamp=int(worker.clock.now * 1000))
+    worker.accept("kick:b", second=1)  # unknown is not told
+    assert "audience_viewers" not in await worker.samples()
+    worker.accept("kick:b", 6, second=2)
     assert (await worker.samples())["audience_viewers"] == {labels(venue="unknown"): 6}
 
 
@@ -176,7 +183,7 @@ async def test_a_final_broadcast_and_a_lost_partition_are_gone_from_the_next_scr
     worker.accept("kick:b", 6)
     assert len((await worker.samples())["audience_viewers"]) == 2
 
-    worker.commit({b"kick:a": Tombstone(expires=1)})
+    worker.commit({b"kick:a": Tombstone(BEGAN, expires=1)})
     found = await worker.samples()
     assert found["audience_viewers"] == {labels(venue="unknown"): 6}
     worker.live.lost(0)
@@ -248,8 +255,9 @@ def test_any_text_survives_as_a_label(broadcast, title):
 @given(st.integers(0, 10**10), st.integers(0, 10**12), st.integers(0, 59_999_999))
 def test_every_value_is_a_number_that_reads_back(viewers, views, offset):
     event = ViewerEvent("kick", "b", "", viewers=viewers, views=views)
-    row = Row.new(event, BEGAN * MINUTE + offset, 0, RULES)
-    block = render(b"kick:b", b"", row, 1)
+    row, result = Row.begin([(event, BEGAN * MINUTE + offset, 0)], RULES)
+    Delta().add_row(NO_ROW, row, result)
+    block = render(b"kick:b", b"", row)
     by_name = {}
     for family in parser.text_string_to_metric_families(b"".join(block.lines).decode()):
         by_name.update({sample.name: sample.value for sample in family.samples})

@@ -7,25 +7,22 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from agents.serving.live import LiveScopes, TopSelection, is_always_exported
 from agents.serving.metrics import Exposition, catalogue
 from agents.serving.metrics.scopes import ScopeMetrics
-from streams.audience.scope import CHUNK, Chunk, Head
+from streams.audience.scope import CHUNK, ScopeChunk, ScopeHead
 from streams.audience.scope_codec import decode_scope, encode_scope
-from streams.clock import ManualClock
 from streams.exact import Rows
 
 BEGAN = 26_000_000
-STALE = 300.0
 PEAK = {BEGAN // CHUNK: (7, BEGAN % CHUNK)}
 
 
 class WorkerMetrics:
-    """A worker's scopes and their metrics, with a clock that stands still."""
+    """A worker's scopes and their metrics."""
 
     def __init__(self, top=1_000):
-        self.clock = ManualClock(BEGAN * 60.0)
         self.live = LiveScopes()
         self.rows = Rows(decode_scope, encode_scope)
-        selection = TopSelection(self.live, top, is_always_exported)
-        writer = ScopeMetrics(self.live, selection, STALE, self.clock)
+        selection = TopSelection(self.live, top, is_always_exported, only_active=True)
+        writer = ScopeMetrics(self.live, selection)
         self.exposition = Exposition(CollectorRegistry(), [writer])
 
     async def start(self):
@@ -59,9 +56,11 @@ class WorkerMetrics:
         return {f"{scope}:{name}" for scope, name in (await self.samples())["audience_scope_joins"]}
 
 
-def head(audience, **figures):
-    given = {"newest": BEGAN, "timestamp": BEGAN * 60_000, "live": 1, **figures}
-    return Head(audience=audience, **given)
+def head(viewers, **figures):
+    if viewers is not None:
+        figures = {"viewers_sum": viewers, "contributing": 1, "fresh": 1, **figures}
+    given = {"minute": BEGAN, "timestamp": BEGAN * 60_000, "live": 1, **figures}
+    return ScopeHead(**given)
 
 
 @pytest.mark.parametrize("openmetrics", [False, True])
@@ -94,34 +93,29 @@ async def test_what_is_unknown_has_no_sample():
     assert found["audience_scope_live_broadcasts"] == {("world", ""): 1}
 
 
-async def test_viewers_are_shown_until_the_newest_record_is_stale_and_again_when_one_comes():
+async def test_a_scope_of_which_nothing_is_live_or_fresh_is_gone_but_for_the_world():
     worker = await WorkerMetrics().start()
-    worker.commit({b"world": head(5, chunks=PEAK)})
-    start = worker.clock.now
-    worker.clock.now = start + STALE - 0.001
-    assert (await worker.samples())["audience_scope_viewers"] == {("world", ""): 5}
-    worker.clock.now = start + STALE
+    worker.scopes(world=5, venue_louvre=5, platform_kick=5)
+    over = {"live": 0, "contributing": 0}
+    names = (b"world", b"venue:louvre", b"platform:kick")
+    worker.commit(dict.fromkeys(names, head(0, **over)))  # what was told of it is fresh yet
     found = await worker.samples()
     assert "audience_scope_viewers" not in found
-    assert found["audience_scope_peak_viewers"] == {("world", ""): 7}
-    worker.commit({b"world": head(6, timestamp=int(worker.clock.now * 1000))})
-    assert (await worker.samples())["audience_scope_viewers"] == {("world", ""): 6}
-
-
-async def test_viewers_are_shown_only_while_something_is_live():
-    worker = await WorkerMetrics().start()
-    worker.commit({b"world": head(5, live=0)})
+    assert len(found["audience_scope_joins"]) == 3
+    worker.commit(dict.fromkeys(names, head(None, **over, viewer_minutes=7)))
     found = await worker.samples()
-    assert "audience_scope_viewers" not in found
     assert found["audience_scope_live_broadcasts"] == {("world", ""): 0}
+    assert found["audience_scope_watch_time_seconds"] == {("world", ""): 420}
+    worker.scopes(venue_louvre=6)
+    assert (await worker.samples())["audience_scope_viewers"] == {("venue", "louvre"): 6}
 
 
 async def test_chunks_of_minutes_are_not_exported_and_a_lost_partition_is_gone():
     worker = WorkerMetrics()
     worker.rows.load(b"world", encode_scope(head(5)))
-    worker.rows.load(b"world/108333", encode_scope(Chunk({0: 5})))
+    worker.rows.load(b"world/108333", encode_scope(ScopeChunk({0: 5})))
     await worker.start()
-    worker.commit({b"world/108334": Chunk({0: 5}), b"world/108333": None})
+    worker.commit({b"world/108334": ScopeChunk({0: 5}), b"world/108333": None})
     assert (await worker.samples())["audience_scope_viewers"] == {("world", ""): 5}
     assert len(worker.live) == 1
     worker.live.lost(0)

@@ -20,9 +20,11 @@ from streams.events import ViewerEvent
 from streams.routing import partition_for
 
 FIGURES = [
-    *("platform", "broadcast", "venue", "programme", "title", "status", "started_at", "ended_at"),
-    *("peak", "peak_at", "first_minute", "viewer_minutes", "minutes_observed", "minutes_live"),
-    *("coverage", "average", "joins", "views", "events", "late"),
+    *("platform", "broadcast", "run", "venue", "programme", "title", "status", "started_at"),
+    *("ended_at", "peak", "peak_at", "peak_held", "waiting_peak", "first_minute"),
+    *("first_audience", "first_audience_at", "viewer_minutes", "minutes_observed"),
+    *("minutes_carried", "minutes_live", "coverage", "average", "joins", "views", "events"),
+    *("late",),
     *("viewers", "peak_5m", "peak_1h", "partition"),
 ]
 
@@ -89,7 +91,8 @@ async def test_what_is_unknown_is_null_and_what_ended_says_so(worker):
     assert told["ended_at"] == "2019-06-08T13:20:00Z"
     assert told["venue"] == "unknown"
     assert [name for name in FIGURES if told[name] is None] == [
-        *("programme", "title", "peak", "peak_at", "first_minute", "average", "views"),
+        *("run", "programme", "title", "peak", "peak_at", "peak_held", "waiting_peak"),
+        *("first_minute", "first_audience", "first_audience_at", "average", "views"),
         *("viewers", "peak_5m", "peak_1h"),
     ]
 
@@ -138,9 +141,19 @@ async def test_a_404_under_any_partitioner_promises_nothing():
         assert "another worker may have it" in told["detail"]
 
 
-async def test_a_final_broadcast_is_gone_and_the_404_says_where_its_summary_is(worker):
+async def test_a_final_broadcast_is_found_by_name_and_in_no_list(worker):
+    worker.add("kick:b", 5)
+    row = worker.rows[partition_for(b"kick:b", PARTITIONS)].read(b"kick:b")
+    row.final = True
+    worker.commit("kick:b", row)
+    told = await worker.json("/v1/broadcasts/kick/b", operation=ONE)
+    assert (told["status"], told["peak"]) == ("final", 5)
+    assert await names(worker) == []
+
+
+async def test_a_broadcast_without_a_row_is_gone_and_the_404_says_where_its_summary_is(worker):
     partition = worker.add("kick:b", 5)
-    worker.commit("kick:b", Tombstone(expires=1))
+    worker.commit("kick:b", Tombstone(BEGAN, expires=1))
     told = await worker.json("/v1/broadcasts/kick/b", 404, operation=ONE)
     assert told["partition"] == partition
     assert "broadcast-summaries" in told["detail"]
