@@ -12,7 +12,7 @@ from agents.serving.live import LiveBroadcasts, LiveScopes
 from agents.serving.metrics import Metrics
 from agents.serving.web import HttpServer
 from streams.audience import Row, Rules, decode, encode
-from streams.audience.scope import Head
+from streams.audience.scope import ScopeHead
 from streams.audience.scope_codec import decode_scope, encode_scope
 from streams.clock import ManualClock
 from streams.events import ViewerEvent
@@ -44,7 +44,6 @@ class Worker:
             self.scopes,
             top=1_000,
             top_scopes=1_000,
-            stale=300,
             assigned=lambda: len(OWNED),
             lags=dict,
             scope_lags=dict,
@@ -97,10 +96,10 @@ class Worker:
         self.live.committed(number, {key: row})
         return number
 
-    def add_scope(self, name, audience=None, **figures):
+    def add_scope(self, name, viewers=None, **figures):
         """A scope's figures, durable at once; where it lies."""
-        figures = {"live": 1, **figures}
-        key, head = name.encode(), Head(newest=BEGAN, audience=audience, **figures)
+        now = {} if viewers is None else {"viewers_sum": viewers, "contributing": 1, "fresh": 1}
+        key, head = name.encode(), ScopeHead(minute=BEGAN, **{"live": 1, **now, **figures})
         number = partition_for(key, PARTITIONS)
         assert number in self.scope_rows, name
         self.scope_rows[number].commit({key: head}, {key: encode_scope(head)})
@@ -110,13 +109,11 @@ class Worker:
     def add(self, key, viewers=None, *, minutes=1, **fields):
         """A broadcast with one event a minute, durable at once."""
         platform, _, broadcast = key.partition(":")
-        row = None
-        for minute in range(BEGAN, BEGAN + minutes):
-            event = ViewerEvent(platform, broadcast, "", viewers=viewers, **fields)
-            if row is None:
-                row = Row.new(event, minute * MINUTE, minute * 60_000, RULES)
-            else:
-                row.accept(event, minute * MINUTE, minute * 60_000)
+        event = ViewerEvent(platform, broadcast, "", viewers=viewers, **fields)
+        events = [(event, at * MINUTE, at * 60_000) for at in range(BEGAN, BEGAN + minutes)]
+        row, _ = Row.begin(events, RULES)
+        # As the agent has it: what its scopes were told counts and is exported.
+        row.contribution = viewers if row.is_live else None
         return self.commit(key, row)
 
     async def get(self, path, status=200, method="GET", **headers):

@@ -3,14 +3,14 @@
 import pytest
 from web_worker import BEGAN, OWNED_SCOPES, PARTITIONS, Worker
 
-from streams.audience.scope import CHUNK, Chunk, Head
+from streams.audience.scope import CHUNK, ScopeChunk, ScopeHead
 from streams.audience.scope_codec import encode_scope
 from streams.routing import partition_for
 
 ONE = "/v1/scopes/{scope}/{name}"
 FIGURES = {
     "minute": "2019-06-08T13:20:00Z",
-    "audience": 380_000,
+    "viewers": 380_000,
     "peak": 400_000,
     "peak_at": "2019-06-08T13:10:00Z",
     "peak_sum": 500_000,
@@ -21,7 +21,8 @@ FIGURES = {
     "live": 2,
 }
 HEAD = {
-    **{name: FIGURES[name] for name in ("audience", "peak_sum", "viewer_minutes", "joins")},
+    "viewers": FIGURES["viewers"],
+    **{name: FIGURES[name] for name in ("peak_sum", "viewer_minutes", "joins")},
     **{name: FIGURES[name] for name in ("views", "broadcasts", "live")},
     "chunks": {(BEGAN - 10) // CHUNK: (400_000, (BEGAN - 10) % CHUNK)},
 }
@@ -59,7 +60,7 @@ async def test_what_is_unknown_is_null(worker):
     worker.add_scope("world")
     told = await worker.json("/v1/scopes/world")
     assert [name for name, value in told.items() if value is None] == [
-        *("audience", "peak", "peak_at")
+        *("viewers", "peak", "peak_at")
     ]
 
 
@@ -89,7 +90,7 @@ async def test_a_kind_that_there_is_not_is_named(worker):
 
 async def test_chunks_of_minutes_are_no_scopes(worker):
     number = worker.add_scope("venue:louvre", 5)
-    key, chunk = b"venue:louvre/108333", Chunk({0: 5})
+    key, chunk = b"venue:louvre/108333", ScopeChunk({0: 5})
     worker.scope_rows[number].commit({key: chunk}, {key: encode_scope(chunk)})
     worker.scopes.committed(number, {key: chunk})
     assert await scopes(worker) == ["venue:louvre"]
@@ -98,21 +99,21 @@ async def test_chunks_of_minutes_are_no_scopes(worker):
 
 async def test_what_has_no_newest_minute_yet_is_not_shown(worker):
     number = partition_for(b"world", PARTITIONS)
-    worker.scope_rows[number].commit({b"world": Head()}, {b"world": encode_scope(Head())})
-    worker.scopes.committed(number, {b"world": Head()})
+    worker.scope_rows[number].commit({b"world": ScopeHead()}, {b"world": encode_scope(ScopeHead())})
+    worker.scopes.committed(number, {b"world": ScopeHead()})
     assert await scopes(worker) == []
     await worker.json("/v1/scopes/world", 404)
 
 
 async def test_lists_the_largest_first_and_by_kind(worker):
-    for name, audience in {
+    for name, viewers in {
         "venue:orsay": 20,
         "venue:unknown": None,
         "venue:louvre": 30,
         "platform:kick": 30,
         "world": 50,
     }.items():
-        worker.add_scope(name, audience)
+        worker.add_scope(name, viewers)
     told = await worker.json("/v1/scopes")
     assert told["partitions"] == list(OWNED_SCOPES)
     assert told["next"] is None
@@ -120,7 +121,7 @@ async def test_lists_the_largest_first_and_by_kind(worker):
         *("world", "platform:kick", "venue:louvre", "venue:orsay", "venue:unknown")
     ]
     assert await scopes(worker, "?scope=venue") == ["venue:louvre", "venue:orsay", "venue:unknown"]
-    worker.add_scope("venue:louvre", 30, live=0)
+    worker.add_scope("venue:louvre", live=0)
     assert (await scopes(worker, "?scope=venue"))[0] == "venue:orsay"
     assert await scopes(worker, "?scope=world") == ["world"]
     assert await scopes(worker, "?scope=programme") == []
