@@ -22,7 +22,7 @@ ALL = ["r", "t", "h", "c", "d"]
 @pytest.mark.parametrize("decode", DECODERS)
 @pytest.mark.parametrize("letter", ALL)
 def test_an_older_format_is_refused_with_what_to_do(decode, letter):
-    with pytest.raises(UnsupportedFormat, match="an older version has written.*AUDIENCE_GROUP"):
+    with pytest.raises(UnsupportedFormat, match=r"an older version has written.*AUDIENCE_GROUP"):
         decode(msgspec.msgpack.encode([f"{letter}1", 1]))
 
 
