@@ -300,9 +300,9 @@ def _timestamps(case: _Check) -> Iterator[Finding]:
     have = case.text("message.timestamp.type")
     if wanted is not None and have is not None and have != wanted:
         yield case.warning(
-            f"has message.timestamp.type={have}, not {wanted}: a producer whose clock is wrong "
-            "gives its events and their timestamps the same wrong time, so what is from the future "
-            "is known by the workers' clocks alone, with a margin of 10 min",
+            f"has message.timestamp.type={have}, not {wanted}: a producer whose clock is wrong gives "
+            "its events and their timestamps the same wrong time, so what is from the future is "
+            "known by the workers' clocks alone, with a margin of 10 min",
             case.alter(None, "message.timestamp.type"),
         )
 

@@ -21,6 +21,7 @@ from streams.summaries import (
 BROADCAST = BroadcastSummary(
     platform="fliggy",
     broadcast="louvre-1",
+    run=None,
     venue="louvre",
     programme=None,
     title="卢浮宫",
@@ -29,9 +30,14 @@ BROADCAST = BroadcastSummary(
     ended_at="2020-03-01T22:00:00.5Z",
     peak=400_000,
     peak_at="2020-03-01T21:00:00Z",
+    peak_held=399_000,
+    waiting_peak=None,
     first_minute=None,
+    first_audience=12_000,
+    first_audience_at="2020-03-01T20:02:00Z",
     viewer_minutes=45_600_000,
     minutes_observed=118,
+    minutes_carried=2,
     minutes_live=120,
     coverage=number(118 / 120),
     average=number(380_000.0),
@@ -44,7 +50,7 @@ SCOPE = ScopeSummary(
     scope="world",
     name="",
     minute="2020-03-01T22:00:00Z",
-    audience=None,
+    viewers=None,
     peak=None,
     peak_at=None,
     peak_sum=0,
@@ -58,10 +64,12 @@ SCOPE = ScopeSummary(
 
 def test_a_broadcast_is_written_in_the_order_of_the_contract() -> None:
     assert encode(BROADCAST).decode() == (
-        '{"platform":"fliggy","broadcast":"louvre-1","venue":"louvre","programme":null,'
-        '"title":"卢浮宫","status":"ended","started_at":"2020-03-01T20:00:00Z",'
+        '{"platform":"fliggy","broadcast":"louvre-1","run":null,"venue":"louvre",'
+        '"programme":null,"title":"卢浮宫","status":"ended","started_at":"2020-03-01T20:00:00Z",'
         '"ended_at":"2020-03-01T22:00:00.5Z","peak":400000,"peak_at":"2020-03-01T21:00:00Z",'
-        '"first_minute":null,"viewer_minutes":45600000,"minutes_observed":118,"minutes_live":120,'
+        '"peak_held":399000,"waiting_peak":null,"first_minute":null,"first_audience":12000,'
+        '"first_audience_at":"2020-03-01T20:02:00Z","viewer_minutes":45600000,'
+        '"minutes_observed":118,"minutes_carried":2,"minutes_live":120,'
         '"coverage":0.9833333333333333,"average":380000,"joins":7,"views":null,"events":240,'
         '"late":1}'
     )
@@ -69,7 +77,7 @@ def test_a_broadcast_is_written_in_the_order_of_the_contract() -> None:
 
 def test_a_scope_is_written_in_the_order_of_the_contract() -> None:
     assert encode(SCOPE).decode() == (
-        '{"scope":"world","name":"","minute":"2020-03-01T22:00:00Z","audience":null,"peak":null,'
+        '{"scope":"world","name":"","minute":"2020-03-01T22:00:00Z","viewers":null,"peak":null,'
         '"peak_at":null,"peak_sum":0,"viewer_minutes":0,"joins":0,"views":0,"broadcasts":1,"live":1}'
     )
 
