@@ -20,9 +20,10 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 UNSAID: Final = (
     "What a schema cannot say, and the system is strict about: "
-    f"the text has at most {MAX_VALUE_BYTES} bytes of UTF-8, without byte order mark, NaN or lone "
-    "surrogates; 1.0 and 1e3 are not integers; `at` is a day of the calendar, in UTC from 1970 to "
-    "9999. Of a repeated field the last counts. Unknown fields are ignored."
+    f"the text has at most {MAX_VALUE_BYTES} bytes of UTF-8, without byte order mark or NaN; "
+    "1.0 and 1e3 are not integers; `at` is a day of the calendar, in UTC from 1970 to 9999. Of a "
+    "repeated field the last counts. Unknown fields are ignored. A title over 200 code points is "
+    "cut to them, and a lone surrogate escaped in JSON is read as U+FFFD."
 )
 
 

@@ -1,7 +1,8 @@
 """Alerts about broadcasts and their audience.
 
-`audience_viewers` is away when the newest record is 5 minutes old, after the end, and while a
-partition is between two workers. So nothing here takes an absent series for an audience of 0.
+`audience_viewers` is away when the newest record that tells viewers is 5 minutes old, after the
+end, and while a partition is between two workers. So nothing here takes an absent series for an
+audience of 0.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 #: Below so many viewers, halves and doubles mean nothing.
 _MIN_VIEWERS: Final = 1000
-_DROP, _SURGE, _FIRST_MINUTE, _COVERAGE = 0.5, 2, 0.3, 0.8
+_DROP, _SURGE, _FIRST, _COVERED = 0.5, 2, 0.3, 0.9
+#: A peak that is so many times what two successive minutes have reached is hardly true.
+_SPIKE: Final = 10
 
 _NAME: Final = "{{ $labels.platform }}:{{ $labels.broadcast }} ({{ $labels.venue }})"
 
@@ -44,6 +47,7 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
     gap = duration(timing.gap)
     started = f"time() - max by ({BROADCAST}) (audience_started_timestamp_seconds)"
     peak = f'max by ({BROADCAST}) (audience_peak_viewers{{window="5m"}})'
+    whole_peak = f'max by ({BROADCAST}) (audience_peak_viewers{{window="broadcast"}})'
     last_event = f"last_over_time(audience_last_event_timestamp_seconds[{gap}])"
     window, offset = duration(timing.surge_window), duration(timing.surge_offset)
     earlier = f"broadcast:audience_viewers:max[{window}] offset {offset}"
@@ -103,17 +107,19 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             "BroadcastFirstMinuteLow",
             f"""
             (
-              max by ({BROADCAST}) (audience_first_minute_viewers)
+              max by ({BROADCAST}) (audience_first_viewers)
               / on (platform, venue) group_left ()
-              (platform_venue:audience_first_minute_viewers:median14d_avg >= {_MIN_VIEWERS})
-            ) < {_FIRST_MINUTE}
+              (platform_venue:audience_first_viewers:median14d_avg >= {_MIN_VIEWERS})
+            ) < {_FIRST}
             and on ({BROADCAST})
-            {started} < {number(timing.first_minute_age)}
+            {started} < {number(timing.first_age)}
             """,
             f"{_NAME} began with few viewers",
-            "Its first minute had {{ $value | humanizePercentage }} of what is usual for the venue "
-            "on this platform.",
-            why="Against the same platform, for a small one is not a bad evening of a large one.",
+            "Its first audience was {{ $value | humanizePercentage }} of what is usual for the "
+            "venue on this platform.",
+            why="Of the earliest minute that has any, for platforms tell nothing, or 0, in the "
+            "first ones. Against the same platform, for a small one is not a bad evening of a "
+            "large one.",
         ),
         alert(
             "AudienceRecord",
@@ -134,16 +140,33 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
         alert(
             "BroadcastCoverageLow",
             f"""
-            max by ({BROADCAST}) (audience_coverage_ratio) < {_COVERAGE}
+            max by ({BROADCAST}) (audience_covered_ratio) < {_COVERED}
             and on ({BROADCAST})
             {started} > {number(timing.coverage_age)}
             unless on ({BROADCAST})
             audience_ended_timestamp_seconds
             """,
-            f"{_NAME} has gaps",
-            "Only {{ $value | humanizePercentage }} of its minutes were observed; the rest count "
-            "as carried or as nothing.",
-            why="While something can be done about it: not after the end.",
+            f"{_NAME} has holes",
+            "Only {{ $value | humanizePercentage }} of its minutes are observed or carried; the "
+            "rest count as nothing.",
+            why="While something can be done about it: not after the end. A minute that is carried "
+            "is no hole: samples jitter over its borders.",
+        ),
+        alert(
+            "SpikeImplausible",
+            f"""
+            (
+              {whole_peak}
+              / on ({BROADCAST})
+              max by ({BROADCAST}) (audience_peak_held_viewers)
+            ) > {_SPIKE}
+            and on ({BROADCAST})
+            {whole_peak} > {_MIN_VIEWERS}
+            """,
+            f"The peak of {_NAME} is hardly true",
+            "It is {{ $value | humanize }} times what two successive minutes have both reached: "
+            "one wrong sample makes such a peak.",
+            why="A crowd that comes at once is in the next sample too, before this fires.",
         ),
         alert(
             "SimulcastLegMissing",

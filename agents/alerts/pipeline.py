@@ -269,7 +269,7 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             "warning",
             "Many events come late",
             "{{ $value | humanizePercentage }} of all events came for minutes that were already "
-            "sealed, or for final broadcasts.",
+            "sealed, or for broadcasts that are long over.",
         ),
         alert(
             "RestoreTooLong",

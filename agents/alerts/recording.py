@@ -91,10 +91,10 @@ def _minutes(timing: Timing) -> list[Record]:
             f"max_over_time(world:audience_viewers:sum[{minute}])",
         ),
         Record(
-            "platform_venue:audience_first_minute_viewers:avg",
+            "platform_venue:audience_first_viewers:avg",
             f"""
             avg by (platform, venue) (
-              max by ({BROADCAST}) (audience_first_minute_viewers)
+              max by ({BROADCAST}) (audience_first_viewers)
             )
             """,
         ),
@@ -106,10 +106,10 @@ def _history(timing: Timing) -> list[Record]:
     before = duration(timing.history - timing.history_offset)
     return [
         Record(
-            "platform_venue:audience_first_minute_viewers:median14d_avg",
+            "platform_venue:audience_first_viewers:median14d_avg",
             f"""
             quantile_over_time(0.5,
-              platform_venue:audience_first_minute_viewers:avg[{before}] offset {offset}
+              platform_venue:audience_first_viewers:avg[{before}] offset {offset}
             )
             """,
             "What is usual: the median of the time in which the venue was on the air, without the "
@@ -157,7 +157,7 @@ def _indicators(timing: Timing) -> list[Record]:
               )
             )
             """,
-            "Of the scopes, for they are exact, and those of platforms are always exported.",
+            "Of the scopes, for they are exact, and those of platforms are exported before others.",
         ),
         Record(
             "job_platform:audience_events:increase3m",

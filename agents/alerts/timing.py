@@ -35,6 +35,7 @@ _HOLDS: Final[Mapping[str, AlertDelay]] = MappingProxyType(
         "BroadcastFirstMinuteLow": AlertDelay(2 * _MINUTE, 5 * _MINUTE),
         "AudienceRecord": AlertDelay(2 * _MINUTE, 10 * _MINUTE),
         "BroadcastCoverageLow": AlertDelay(5 * _MINUTE, 5 * _MINUTE),
+        "SpikeImplausible": AlertDelay(5 * _MINUTE, 2 * _MINUTE),
         "SimulcastLegMissing": AlertDelay(5 * _MINUTE, 2 * _MINUTE),
         "WorkerDown": AlertDelay(_MINUTE, _MINUTE),
         "NoWorkerReady": AlertDelay(_MINUTE, _MINUTE),
@@ -80,8 +81,8 @@ class Timing:
         surge_window: A surge is measured against the greatest audience of so long,
         surge_offset: which ended so long ago.
         surge_age: The beginning of a show always grows; it is left out.
-        first_minute_age: For so long after its start a broadcast's first minute is news.
-        coverage_age: Before this, a missing minute weighs too much.
+        first_age: For so long after its start a broadcast's first audience is news.
+        coverage_age: Before this, a hole weighs too much.
         leg_memory: A platform that showed a programme within so long is one of its legs.
         history: How far back the usual and the record reach. Prometheus keeps 15 days by default.
         history_offset: Today is not part of what is usual.
@@ -109,7 +110,7 @@ class Timing:
     surge_window: float = 15 * _MINUTE
     surge_offset: float = 5 * _MINUTE
     surge_age: float = 20 * _MINUTE
-    first_minute_age: float = 30 * _MINUTE
+    first_age: float = 30 * _MINUTE
     coverage_age: float = 10 * _MINUTE
     leg_memory: float = _HOUR
     history: float = 14 * _DAY

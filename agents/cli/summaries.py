@@ -162,7 +162,7 @@ def _broadcast_table() -> Table:
 def _scope_table() -> Table:
     table = Table("scope", "name", "minute")
     for name in (
-        "audience",
+        "viewers",
         "peak",
         "at",
         "peak_sum",

@@ -7,8 +7,8 @@ sends it so from whatever moment it is sent:
 
     python deploy/docker/evening.py | live-audience replay - --now
 
-Each evening has broadcasts of its own, named by when it began, for a broadcast that is final takes
-no more events.
+Each evening has broadcasts of its own, named by when it began: a name that is used again within
+half a day may go on with the show that had it before.
 """
 
 from __future__ import annotations

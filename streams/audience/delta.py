@@ -1,4 +1,4 @@
-"""What a batch changes in the scopes that a run of a broadcast belongs to (contract, section 7).
+"""What a batch changes in the scopes that a run of a broadcast belongs to (contract, section 4).
 
     before = snapshot(row)            # or NO_ROW where the batch begins the run
     result = row.accept_all(events, before)

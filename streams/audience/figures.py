@@ -1,4 +1,4 @@
-"""The figures of one run of a broadcast, and its summary (contract, sections 2 and 3)."""
+"""The figures of one run of a broadcast, and its summary (contract, section 3)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _FORMAT: Final = re.compile(r"[a-z]+[0-9]+")
 
-#: All that contract version 2 writes, and all that version 1 wrote.
+#: All that is written now, and all that was written before and is read no more.
 _KNOWN: Final = frozenset({"r2", "t2", "h2", "c2", "d2"})
 _OLD: Final = frozenset({"r1", "t1", "h1", "c1", "d1"})
 
@@ -36,7 +36,7 @@ def check_format(value: bytes, known: Collection[str], place: str) -> None:
         place: Where it comes from, for people.
 
     Raises:
-        UnsupportedFormat: it names a format of contract version 1.
+        UnsupportedFormat: it names a format that is read no more.
         NewerFormat: it names a format that this version does not know.
         msgspec.DecodeError: it is not even MessagePack.
     """
@@ -49,10 +49,10 @@ def check_format(value: bytes, known: Collection[str], place: str) -> None:
     written = record[0]
     if written in _OLD:
         raise UnsupportedFormat(
-            f"{place} holds a record in format {written}, which was written under version 1 of the "
-            f"contract, and this version of live-audience reads {', '.join(known)}: stop all "
-            "workers, start with another AUDIENCE_GROUP or delete the group's internal topics, and "
-            "the figures are rebuilt from viewer-events"
+            f"{place} holds a record in format {written}, which an older version has written, and "
+            f"this version of live-audience reads {', '.join(known)}: stop all workers, "
+            "start with another AUDIENCE_GROUP or delete the group's internal topics, and the "
+            "figures are rebuilt from viewer-events"
         )
     if _FORMAT.fullmatch(written) and written not in _KNOWN:
         raise NewerFormat(

@@ -1,4 +1,4 @@
-"""The row: everything that is kept of one run of a live broadcast (contract, sections 2 to 5).
+"""The row: everything that is kept of one run of a live broadcast (contract, section 3).
 
 What a batch does with the events of one key, all of them decided as if each came alone:
 

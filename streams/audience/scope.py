@@ -1,4 +1,4 @@
-"""A scope: what all deltas of its broadcasts add up to (contract, section 7).
+"""A scope: what all deltas of its broadcasts add up to (contract, section 4).
 
     scope = ScopeUpdate(head, load)      # load(n) gives chunk n to change
     for delta in batch: scope.add(delta, history)

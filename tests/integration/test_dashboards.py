@@ -16,7 +16,7 @@ from grafana_panels import BOARDS, PANELS, annotations, filled, variables
 from integration.pipeline.system import System
 from processes import Process
 
-from agents.demo.record import MINUTE, SourceRecord, key_of
+from agents.demo.record import MINUTE, SourceRecord, key_of, rfc3339
 from agents.demo.worker import free_port
 
 sys.path.append(str(Path(__file__).parents[2] / "deploy" / "docker"))
@@ -91,6 +91,14 @@ async def prometheus(folder, port):
             await process.stop()
 
 
+def waiting_room(start):
+    """What is told of one broadcast before it has started."""
+    platform, broadcast = LIVE
+    at = rfc3339(start - MINUTE)
+    event = {"platform": platform, "broadcast": broadcast, "at": at, "viewers": 700}
+    return SourceRecord(key_of(platform, broadcast), json.dumps(event).encode(), start)
+
+
 def with_mistakes(records, now):
     """The records, and among them some that are refused for different reasons."""
     for number, record in enumerate(records):
@@ -138,7 +146,7 @@ async def test_every_panel_has_something_to_show(brokers, topic_prefix, tmp_path
                 while not await server.instant("audience_worker_ready == 1"):
                     assert worker.running, worker.tail()
                     await asyncio.sleep(0.5)
-            await send(system, list(with_mistakes(past, now)))
+            await send(system, list(with_mistakes([waiting_room(start), *past], now)))
             await asyncio.sleep(3)  # the last of it is read, and scraped
             empty = await look_at_all(server)
         assert worker.running, worker.tail()

@@ -165,6 +165,7 @@ broadcasts = st.builds(
     BroadcastSummary,
     platform=names,
     broadcast=names,
+    run=st.none() | minutes,
     venue=names,
     programme=st.none() | names,
     title=st.none() | names,
@@ -173,9 +174,14 @@ broadcasts = st.builds(
     ended_at=st.none() | moments,
     peak=known,
     peak_at=st.none() | minutes,
+    peak_held=known,
+    waiting_peak=known,
     first_minute=known,
+    first_audience=known,
+    first_audience_at=st.none() | minutes,
     viewer_minutes=counts,
     minutes_observed=counts,
+    minutes_carried=counts,
     minutes_live=st.integers(1, 10**6),
     coverage=st.sampled_from((0, 1)) | st.floats(0, 1),
     average=st.none() | counts | st.floats(0, 1e10),
@@ -189,7 +195,7 @@ scopes = st.builds(
     scope=st.sampled_from(("world", "platform", "venue", "programme")),
     name=names,
     minute=minutes,
-    audience=known,
+    viewers=known,
     peak=known,
     peak_at=st.none() | minutes,
     peak_sum=counts,
@@ -208,7 +214,8 @@ def test_broadcast_summaries_are_as_their_schema_says(summary: BroadcastSummary)
     validator = Validator(schema.broadcast_summary())
     validator.validate(written)
     assert not validator.is_valid(written | {"coverage": 1.5})
-    assert not validator.is_valid(written | {"peak_at": "2020-03-01T20:15:34Z"})
+    for minute in ("run", "peak_at", "first_audience_at"):
+        assert not validator.is_valid(written | {minute: "2020-03-01T20:15:34Z"})
     for name in written:
         assert not validator.is_valid({key: written[key] for key in written if key != name})
 

@@ -33,11 +33,11 @@ BROADCAST = BroadcastSummary(
     peak_held=399_000,
     waiting_peak=None,
     first_minute=None,
-    first_audience=12,
-    first_audience_at="2020-03-01T20:01:00Z",
+    first_audience=12_000,
+    first_audience_at="2020-03-01T20:02:00Z",
     viewer_minutes=45_600_000,
     minutes_observed=118,
-    minutes_carried=1,
+    minutes_carried=2,
     minutes_live=120,
     coverage=number(118 / 120),
     average=number(380_000.0),
@@ -64,12 +64,12 @@ SCOPE = ScopeSummary(
 
 def test_a_broadcast_is_written_in_the_order_of_the_contract() -> None:
     assert encode(BROADCAST).decode() == (
-        '{"platform":"fliggy","broadcast":"louvre-1","run":null,"venue":"louvre","programme":null,'
-        '"title":"卢浮宫","status":"ended","started_at":"2020-03-01T20:00:00Z",'
+        '{"platform":"fliggy","broadcast":"louvre-1","run":null,"venue":"louvre",'
+        '"programme":null,"title":"卢浮宫","status":"ended","started_at":"2020-03-01T20:00:00Z",'
         '"ended_at":"2020-03-01T22:00:00.5Z","peak":400000,"peak_at":"2020-03-01T21:00:00Z",'
-        '"peak_held":399000,"waiting_peak":null,"first_minute":null,"first_audience":12,'
-        '"first_audience_at":"2020-03-01T20:01:00Z","viewer_minutes":45600000,'
-        '"minutes_observed":118,"minutes_carried":1,"minutes_live":120,'
+        '"peak_held":399000,"waiting_peak":null,"first_minute":null,"first_audience":12000,'
+        '"first_audience_at":"2020-03-01T20:02:00Z","viewer_minutes":45600000,'
+        '"minutes_observed":118,"minutes_carried":2,"minutes_live":120,'
         '"coverage":0.9833333333333333,"average":380000,"joins":7,"views":null,"events":240,'
         '"late":1}'
     )

@@ -330,7 +330,7 @@ class BroadcastProcessor:
         return timed_events, kept
 
     def _check_future(self, record: Any, at: int, clock: int) -> None:
-        """Reject what is yet to come (contract, section 1).
+        """Reject what is yet to come (contract, sections 1 and 2).
 
         The broker's clock can be trusted, and is in a timestamp of type LogAppendTime. A producer's
         timestamp is as wrong as its `at`, so the worker's own clock counts too, with a margin: a

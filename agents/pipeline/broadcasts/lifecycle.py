@@ -1,8 +1,8 @@
 """When to look at a broadcast next: timers by key, of one partition.
 
-Four things happen to a row because time passes (contract, section 4): what it told of its viewers
-goes stale, it becomes final, it is removed, and the tombstone it leaves expires. None of them
-depends on a record, so each is decided when a timer fires and the partition has caught up.
+Four things happen to a row because time passes (contract, sections 3 and 4): what it told of its
+viewers goes stale, it becomes final, it is removed, and the tombstone it leaves expires. None of
+them depends on a record, so each is decided when a timer fires and the partition has caught up.
 
 Waits for silence are measured by a monotonic clock from when a record was read, so a step of the
 wall clock makes nothing final, and a restart begins to wait again: it may delay this, never hasten

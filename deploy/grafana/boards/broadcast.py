@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import stat, table, timeseries
     from grafana_foundation_sdk.builders.dashboard import Dashboard
 
+#: Four stand beside each other.
+_QUARTER: Final = WHOLE // 4
 _THIS: Final = ('platform="$platform"', 'broadcast="$broadcast"')
 _PEAKS: Final = {"5m": "peak of 5 min", "1h": "peak of 1 h", "broadcast": "peak so far"}
 
@@ -60,7 +62,7 @@ def dashboard() -> Dashboard:
         .annotation(_moment("Started", "green", "audience_started_timestamp_seconds"))
         .annotation(_moment("Ended", "red", "audience_ended_timestamp_seconds"))
     )
-    add_row(board, "The broadcast", _names(), *_figures(), *_totals())
+    add_row(board, "The broadcast", _names(), *_figures(), *_more_figures(), *_totals())
     add_row(board, "Its evening", _course(), _peaks(), _watched(), _counted())
     add_row(board, "How well it was seen", _coverage(), _silence())
     return board
@@ -107,7 +109,7 @@ def _names() -> table.Panel:
 def _figures() -> Iterator[stat.Panel]:
     yield stat_panel(
         "Viewers now",
-        "Viewers in its newest observed minute. Empty when it is over, or was not heard of for 5 "
+        "Viewers in its newest observed minute. Empty when it is over, or told no viewers for 5 "
         "minutes.",
         _this("audience_viewers"),
     )
@@ -142,6 +144,38 @@ def _figures() -> Iterator[stat.Panel]:
     )
 
 
+def _more_figures() -> Iterator[stat.Panel]:
+    yield stat_panel(
+        "Peak held",
+        "The most viewers that two successive minutes have both reached: one absurd sample makes "
+        "a peak, but not this. Empty without two such minutes.",
+        _this("audience_peak_held_viewers"),
+        width=_QUARTER,
+    )
+    yield stat_panel(
+        "First audience",
+        "Viewers of its earliest minute that has any: platforms tell nothing, or 0, in the first "
+        "minutes.",
+        _this("audience_first_viewers"),
+        width=_QUARTER,
+    )
+    yield stat_panel(
+        "Waiting room",
+        "The most viewers before its start. Empty if none were told of before that.",
+        _this("audience_waiting_viewers"),
+        width=_QUARTER,
+    )
+    yield stat_panel(
+        "Covered",
+        "Share of its minutes that were observed or carry the viewers of a minute before; the "
+        "rest are holes, and count as nothing.",
+        _this("audience_covered_ratio"),
+        unit=SHARE,
+        colors=levels((0.9, AMBER), (0.98, GREEN), base=RED),
+        width=_QUARTER,
+    )
+
+
 def _totals() -> Iterator[stat.Panel]:
     yield stat_panel(
         "Viewer-hours",
@@ -172,7 +206,7 @@ def _totals() -> Iterator[stat.Panel]:
     )
     yield stat_panel(
         "On air for",
-        "From its start to its newest event.",
+        "From its start to its newest event, also where that came after its end.",
         f"{_this('audience_last_event_timestamp_seconds')} "
         f"- {_this('audience_started_timestamp_seconds')}",
         unit=SECONDS,
@@ -193,11 +227,13 @@ def _peaks() -> timeseries.Panel:
     return timeseries_panel(
         "Peaks",
         "The most viewers at once in its last 5 minutes, its last hour and the whole of it, in "
-        "event time. A correction may lower them.",
+        "event time; and what two successive minutes have both reached. A correction may lower "
+        "them.",
         *(
             PanelSeries(_this("audience_peak_viewers", f'window="{window}"'), name)
             for window, name in _PEAKS.items()
         ),
+        PanelSeries(_this("audience_peak_held_viewers"), "peak held"),
         width=THIRD,
     )
 
@@ -224,8 +260,10 @@ def _counted() -> timeseries.Panel:
 def _coverage() -> timeseries.Panel:
     return timeseries_panel(
         "Coverage so far",
-        "Share of its minutes of which we know the viewers. Where it falls, events were missing.",
-        PanelSeries(_this("audience_coverage_ratio"), "coverage"),
+        "Share of its minutes of which we know the viewers, and with those that carry the viewers "
+        "of a minute before. Where it falls, events were missing; what is not covered is a hole.",
+        PanelSeries(_this("audience_coverage_ratio"), "observed"),
+        PanelSeries(_this("audience_covered_ratio"), "observed or carried"),
         unit=SHARE,
         most=1,
     )

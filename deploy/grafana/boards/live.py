@@ -96,14 +96,14 @@ def _filter(label: str) -> QueryVariable:
 def _world() -> Iterator[stat.Panel]:
     yield stat_panel(
         "Viewers now",
-        "Viewers of all live broadcasts together, in the newest minute. Empty when nothing is "
-        "live, or nothing was heard for 5 minutes.",
+        "Viewers of all live broadcasts together that have told theirs within 5 minutes. Empty "
+        "where there is none.",
         scopes("audience_scope_viewers", _WORLD),
     )
     yield stat_panel(
         "Peak",
-        "The most viewers that all broadcasts had together in one minute: the peak of the sum, "
-        "not the sum of the peaks.",
+        "The most viewers that all broadcasts had together in one minute, those in waiting rooms "
+        "too: the peak of the sum, not the sum of the peaks.",
         scopes("audience_scope_peak_viewers", _WORLD),
     )
     yield stat_panel(
@@ -155,17 +155,18 @@ def _largest() -> table.Panel:
     return table_panel(
         "Largest broadcasts",
         "The live broadcasts with the most viewers: their peaks over 5 minutes, an hour and the "
-        "whole, and what they began with. Coverage is the share of its minutes of which we know "
-        "the viewers.",
+        "whole, what two successive minutes have both reached, and what they began with. Covered "
+        "is the share of its minutes that are no holes.",
         [
             Column(_TOP, "Viewers"),
             Column(_of_top("audience_peak_viewers", 'window="5m"'), "Peak, 5 min"),
             Column(_of_top("audience_peak_viewers", 'window="1h"'), "Peak, 1 h"),
             Column(_of_top("audience_peak_viewers", 'window="broadcast"'), "Peak"),
-            Column(_of_top("audience_first_minute_viewers"), "First minute"),
+            Column(_of_top("audience_peak_held_viewers"), "Peak held"),
+            Column(_of_top("audience_first_viewers"), "First audience"),
             Column(_of_top("audience_average_viewers"), "Average"),
             Column(f"{_of_top('audience_watch_time_seconds')} / 3600", "Viewer-hours"),
-            Column(_of_top("audience_coverage_ratio"), "Coverage", SHARE),
+            Column(_of_top("audience_covered_ratio"), "Covered", SHARE),
             Column(f"{_of_top('audience_started_timestamp_seconds')} * 1000", "Started", MOMENT),
             Column(
                 f"{max_by(f'{BROADCAST}, programme, title', 'audience_broadcast_info', *_SEEN)} "

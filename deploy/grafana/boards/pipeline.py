@@ -229,15 +229,16 @@ def _rejected() -> Iterator[timeseries.Panel]:
     )
     yield timeseries_panel(
         "Clock skew of producers",
-        "The most by which an accepted event was ahead of its Kafka timestamp lately. Over the "
-        "setting AUDIENCE_FUTURE, 2 minutes by default, events are rejected.",
+        "The most by which an accepted event was ahead of its Kafka timestamp lately, or of the "
+        "worker's clock where that is earlier. Over the setting AUDIENCE_FUTURE, 2 minutes by "
+        "default, after their timestamp events are rejected.",
         PanelSeries(f"max({metric('audience_producer_clock_skew_seconds')})", "ahead by"),
         unit=SECONDS,
     )
     yield timeseries_panel(
         "Relabelled events",
         "Accepted records, a second, that name another venue or programme than their broadcast "
-        "has; the first stays.",
+        "has, after its first minute was sealed: it keeps what it has.",
         PanelSeries(f"sum({rate('audience_relabelled_total')})", "records"),
         unit=RATE,
     )
@@ -275,7 +276,8 @@ def _workers() -> Iterator[timeseries.Panel]:
     )
     yield timeseries_panel(
         "Broadcasts that became final",
-        "Broadcasts that left the memory, a second: their last summary is out.",
+        "Broadcasts, a second, that were silent for long enough: their final summary is out. One "
+        "that goes on later is live again.",
         PanelSeries(f"sum({rate('audience_finalised_total')})", "broadcasts"),
         unit=RATE,
         width=THIRD,

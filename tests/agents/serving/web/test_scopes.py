@@ -21,7 +21,8 @@ FIGURES = {
     "live": 2,
 }
 HEAD = {
-    **{name: FIGURES[name] for name in ("viewers", "peak_sum", "viewer_minutes", "joins")},
+    "viewers": FIGURES["viewers"],
+    **{name: FIGURES[name] for name in ("peak_sum", "viewer_minutes", "joins")},
     **{name: FIGURES[name] for name in ("views", "broadcasts", "live")},
     "chunks": {(BEGAN - 10) // CHUNK: (400_000, (BEGAN - 10) % CHUNK)},
 }

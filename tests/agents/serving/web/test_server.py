@@ -20,11 +20,11 @@ from streams.events import ViewerEvent
 from streams.routing import partition_for
 
 FIGURES = [
-    *("platform", "broadcast", "run", "venue", "programme", "title", "status", "started_at"),
-    *("ended_at", "peak", "peak_at", "peak_held", "waiting_peak", "first_minute"),
-    *("first_audience", "first_audience_at", "viewer_minutes", "minutes_observed"),
-    *("minutes_carried", "minutes_live", "coverage", "average", "joins", "views", "events"),
-    *("late",),
+    *("platform", "broadcast", "run", "venue", "programme", "title", "status"),
+    *("started_at", "ended_at", "peak", "peak_at", "peak_held", "waiting_peak", "first_minute"),
+    *("first_audience", "first_audience_at"),
+    *("viewer_minutes", "minutes_observed", "minutes_carried", "minutes_live"),
+    *("coverage", "average", "joins", "views", "events", "late"),
     *("viewers", "peak_5m", "peak_1h", "partition"),
 ]
 
@@ -59,6 +59,7 @@ async def test_gives_all_figures_of_a_broadcast_in_the_contract_s_forms(worker):
     assert told == {
         "platform": "fliggy",
         "broadcast": "louvre-1",
+        "run": None,
         "venue": "louvre",
         "programme": "night",
         "title": "Night “at” the <Louvre>",
@@ -67,9 +68,14 @@ async def test_gives_all_figures_of_a_broadcast_in_the_contract_s_forms(worker):
         "ended_at": None,
         "peak": 380_000,
         "peak_at": "2019-06-08T13:20:00Z",
+        "peak_held": 380_000,
+        "waiting_peak": None,
         "first_minute": 380_000,
+        "first_audience": 380_000,
+        "first_audience_at": "2019-06-08T13:20:00Z",
         "viewer_minutes": 1_140_000,
         "minutes_observed": 3,
+        "minutes_carried": 0,
         "minutes_live": 3,
         "coverage": 1,
         "average": 380_000,
@@ -141,19 +147,20 @@ async def test_a_404_under_any_partitioner_promises_nothing():
         assert "another worker may have it" in told["detail"]
 
 
-async def test_a_final_broadcast_is_found_by_name_and_in_no_list(worker):
-    worker.add("kick:b", 5)
-    row = worker.rows[partition_for(b"kick:b", PARTITIONS)].read(b"kick:b")
-    row.final = True
+async def test_a_final_broadcast_is_found_but_not_listed(worker):
+    worker.add("kick:b", 5, kind="started", venue="louvre")
+    row = worker.live.find(b"kick:b").row
+    row.final, row.contribution, row.run = True, None, BEGAN
     worker.commit("kick:b", row)
-    told = await worker.json("/v1/broadcasts/kick/b", operation=ONE)
-    assert (told["status"], told["peak"]) == ("final", 5)
     assert await names(worker) == []
+    told = await worker.json("/v1/broadcasts/kick/b", operation=ONE)
+    assert (told["status"], told["run"]) == ("final", "2019-06-08T13:20:00Z")
+    assert (told["viewers"], told["peak"]) == (5, 5)
 
 
-async def test_a_broadcast_without_a_row_is_gone_and_the_404_says_where_its_summary_is(worker):
+async def test_where_a_row_is_gone_the_404_says_where_its_summary_is(worker):
     partition = worker.add("kick:b", 5)
-    worker.commit("kick:b", Tombstone(BEGAN, expires=1))
+    worker.commit("kick:b", Tombstone(last_minute=BEGAN, expires=1))
     told = await worker.json("/v1/broadcasts/kick/b", 404, operation=ONE)
     assert told["partition"] == partition
     assert "broadcast-summaries" in told["detail"]
