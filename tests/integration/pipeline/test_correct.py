@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -9,10 +10,14 @@ from types import SimpleNamespace
 import orjson
 import pytest
 from integration.pipeline.system import System
-from kafka_tools import create_topic
+from kafka_tools import create_topic, produce_all
 from processes import ROOT, Process
 
+from streams import rfc3339
+from streams.audience import Row, Rules, Tombstone, encode
+from streams.exact.position import MOVING, POSITION_KEY, Position, encode_position
 from streams.routing import partition_for
+from streams.viewer_event import ViewerEvent
 
 pytestmark = pytest.mark.kafka
 
@@ -231,3 +236,65 @@ async def test_a_changelog_that_does_not_fit_is_told(brokers, topic_prefix):
             system, "fliggy", "a", "--minute", f"{DAY}T12:03Z", "--viewers", "13", code=1
         )
         assert "the state has 1 partitions and viewer-events 3" in said
+
+
+async def test_one_that_comes_too_late_is_told(brokers, topic_prefix):
+    # It is stopped for some seconds, in which its session must not be lost.
+    async with System(brokers, topic_prefix, PARTITIONS, session_timeout="30s") as system:
+        await system.send(EVENING[:5])
+        worker = await system.worker()
+        await system.done(5)
+        worker.signal(signal.SIGSTOP)
+        await system.send([event("12:30:00", viewers=5)])
+        process = await Process(
+            *(sys.executable, "-m", "agents.cli", "correct", "fliggy", "louvre-1"),
+            *("--minute", f"{DAY}T12:02Z", "--viewers", "1"),
+            env=environment(system),
+        ).start()
+        await process.says("1 records of its partition are not in these figures yet")
+        await process.says("waiting for a worker to read it")
+        worker.signal(signal.SIGCONT)
+        assert await process.ended(30) == 1, process.tail()
+        assert "it was refused as late: the minute was sealed meanwhile" in process.lines[-1]
+
+
+class TestChangelog:
+    """What the changelog may hold in the place of a row."""
+
+    KEY = b"fliggy:louvre-1"
+    MINUTE = (*KEY.decode().split(":"), "--minute", f"{DAY}T12:02Z", "--viewers", "1")
+
+    async def says(self, system, value, partitions=PARTITIONS):
+        position = encode_position(Position(0, "", partitions))
+        records = [(self.KEY, value), (POSITION_KEY, position)]
+        await produce_all(
+            system.brokers,
+            system.topics.broadcasts_changelog.name,
+            records,
+            partition_for(self.KEY, PARTITIONS),
+        )
+        said = await correct(system, *self.MINUTE, code=1)
+        assert said.splitlines()[-1].startswith("Error: ")
+        assert not await events_of(system)
+        return said
+
+    async def test_a_tombstone(self, system):
+        last = rfc3339.microseconds(f"{DAY}T14:00:00Z") // rfc3339.MINUTE
+        said = await self.says(system, encode(Tombstone(last, 1)))
+        assert "fliggy:louvre-1 is over and its row is gone" in said
+        assert "its last minute was 2020-03-01T14:00:00Z" in said
+
+    async def test_a_row_that_was_deleted(self, system):
+        assert "nothing is known of fliggy:louvre-1 in AUDIENCE_GROUP=" in await self.says(
+            system, None
+        )
+
+    async def test_a_row_of_the_contracts_first_version(self, system):
+        said = await self.says(system, b"\x91\xa2r1")
+        assert "in format r1, which was written under version 1" in said
+
+    @pytest.mark.parametrize("partitions", [MOVING, 2])
+    async def test_a_state_that_is_being_moved(self, system, partitions):
+        row = Row.new(ViewerEvent("fliggy", "louvre-1", ""), 1, 1, Rules(15, 2))
+        said = await self.says(system, encode(row), partitions)
+        assert "an import or a repartition is not through" in said
