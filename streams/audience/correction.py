@@ -222,7 +222,7 @@ def _figures(platform: str, broadcast: str, row: Row) -> dict[str, Any]:
 
 
 def _in_span(row: Row, at: int) -> int:
-    """The time nearest to this one that is in the same minute, not before the start nor after an end.
+    """The time nearest to this one in the same minute, not before the start nor after an end.
 
     Nor before the earliest event: what was told first stays so.
     """
