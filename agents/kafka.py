@@ -208,7 +208,7 @@ def translated_errors(
     except InvalidTimestampError as error:
         raise LiveAudienceError(
             "the broker refuses timestamps so far ahead of its clock (its setting "
-            "message.timestamp.after.max.ms): send with a lower --speed"
+            "message.timestamp.after.max.ms): the clock of this machine is wrong, or the broker's"
         ) from error
     except KafkaError as error:
         raise LiveAudienceError(f"the broker did not do it: {_message_of(error)}") from error

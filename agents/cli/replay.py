@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 import sys
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -22,7 +23,10 @@ from streams.rejections import Reason
 if TYPE_CHECKING:
     from streams.settings import Settings
 
-_SHOWN_BAD: Final = 20
+_SHOWN_LINES: Final = 20
+
+#: What is not sent again unless asked for: it would be refused again, or was refused rightly.
+_LEFT_OUT: Final = frozenset({Reason.LATE, Reason.FUTURE})
 
 
 @click.command(
@@ -30,7 +34,8 @@ _SHOWN_BAD: Final = 20
     cls=Command,
     examples=[
         "live-audience replay events.jsonl",
-        "live-audience replay events.jsonl --now --speed 10",
+        "live-audience replay events.jsonl --now",
+        "live-audience replay events.jsonl --now --speed 0",
         "zcat events.jsonl.gz | live-audience replay -",
         "live-audience replay --rejected --reason error --reason misrouted",
     ],
@@ -45,7 +50,12 @@ _SHOWN_BAD: Final = 20
     help="Event time to wall time: 60 sends an hour in a minute, 0 waits for nothing. "
     "[default: 0, with --now 1]",
 )
-@click.option("--now", is_flag=True, help="Move the events in time so that the first happens now.")
+@click.option(
+    "--now",
+    is_flag=True,
+    help="Move the events in time so that the first happens now; with another --speed than 1 so "
+    "that the last does.",
+)
 @click.option("--raw", is_flag=True, help="Send lines that are no events too, as they are.")
 @click.option("--rejected", is_flag=True, help="Send refused records again, instead of a file.")
 @click.option(
@@ -53,7 +63,8 @@ _SHOWN_BAD: Final = 20
     "reasons",
     multiple=True,
     type=click.Choice([reason.value for reason in Reason]),
-    help="Only those refused for it; may be given again for others. [default: all but late]",
+    help="Only those refused for it; may be given again for others. [default: all but late "
+    "and future]",
 )
 @with_settings
 def command(
@@ -67,21 +78,28 @@ def command(
 ) -> None:
     """Send the viewer events of FILE (JSONL, one event a line; `-` reads standard input).
 
-    Each goes where AUDIENCE_PARTITIONER puts its key. Its Kafka timestamp is the time of sending;
-    with --now it is the event's own where that is ahead of the clock, as with a --speed over 1.
-    --now moves by whole minutes, so that no event changes its minute.
+    Each goes where AUDIENCE_PARTITIONER puts its key. Its Kafka timestamp is the time of sending.
+
+    --now moves by whole minutes, so that no event changes its minute. Nothing that is yet to come
+    is sent: at --speed 1 each event is sent when it happens, at any other all of them lie before
+    now. For that FILE is read to its end first, so it must be a file and no pipe.
+
+    A time that is off by more than a day from that of the broadcast's event before it is warned of:
+    one mistyped year makes all that follows late.
 
     Lines that are no events are told with their number, are not sent (but with --raw), and make the
     command end with 1. Sending a file twice counts its events twice, as `events` says.
 
     --rejected sends again what is in viewer-events-rejected at its start: after a defect is mended,
-    or the settings. Once: a second run sends them again, and `events` counts them twice. A record
-    that was cut off there (over 512 KiB) cannot be sent again.
+    or the settings. Once: a second run sends them again, and `events` counts them twice. What was
+    refused as late is late still, and what was from the future had a wrong time, which need not be
+    right now: both are sent only if --reason asks for them. A record that was cut off there (over
+    512 KiB) cannot be sent again.
     """
     if rejected:
         if file is not None or speed is not None or now or raw:
             raise click.UsageError("--rejected goes with --reason only")
-        _resend(settings, set(reasons) or {each.value for each in Reason} - {Reason.LATE.value})
+        _resend(settings, set(reasons) or {each.value for each in Reason if each not in _LEFT_OUT})
         return
     if file is None:
         raise click.UsageError("name a FILE, or give --rejected")
@@ -94,22 +112,26 @@ def command(
 
 def _feed(settings: Settings, file: str, options: Options) -> None:
     descriptor, size = _opened(file)
-    bad_shown = 0
+    if options.needs_last and not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise click.UsageError(
+            "--now with another --speed than 1 moves the events so that the last happens now, and "
+            "of a pipe the last is not known before all of it is read: name a file, or --speed 1"
+        )
     with Steps() as steps:
+        bad = _Lines("more such lines are only counted")
+        jumps = _Lines("more such jumps are not told")
 
         def on_bad(number: int, why: str) -> None:
-            nonlocal bad_shown
-            bad_shown += 1
-            if bad_shown <= _SHOWN_BAD:
-                click.echo(f"line {number} is no event: {why}", err=True)
-            elif bad_shown == _SHOWN_BAD + 1:
-                click.echo("more such lines are only counted", err=True)
+            bad.show(f"line {number} is no event: {why}")
 
-        def on_progress(read: int, events: int, newest: int) -> None:
+        def on_jump(said: str) -> None:
+            jumps.show(f"Warning: {said}", fg="yellow")
+
+        def on_progress(what: str, read: int, events: int, newest: int) -> None:
             at = f", up to {rfc3339.text(newest)}" if events else ""
-            steps.show("sending", read, size, f"{events:,} events{at}")
+            steps.show(what, read, size, f"{events:,} events{at}")
 
-        feed = Replayer(settings, options, on_bad, on_progress)
+        feed = Replayer(settings, options, on_bad, on_jump, on_progress)
         began = time.monotonic()
         try:
             asyncio.run(feed.run(descriptor))
@@ -124,6 +146,25 @@ def _feed(settings: Settings, file: str, options: Options) -> None:
             click.echo(f"{what}; they were sent as they are", err=True)
         else:
             raise InputError(f"{what} and were not sent; --raw sends them as they are")
+
+
+class _Lines:
+    """Shows lines on standard error, of many the first few.
+
+    Args:
+        rest: what is said in place of the others.
+    """
+
+    def __init__(self, rest: str) -> None:
+        self._rest = rest
+        self._count = 0
+
+    def show(self, line: str, **style: Any) -> None:
+        self._count += 1
+        if self._count <= _SHOWN_LINES:
+            click.secho(line, err=True, **style)
+        elif self._count == _SHOWN_LINES + 1:
+            click.echo(self._rest, err=True)
 
 
 def _opened(file: str) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from agents import kafka
+from agents.cli.jumps import JumpDetector
 from agents.cli.lines import blocks_of_lines
 from agents.topics.admin import partitions_of
 from agents.topics.sending import BATCH_BYTES, Sender
@@ -22,6 +24,7 @@ from streams.topics import Topics
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from streams.events import ViewerEvent
     from streams.settings import Settings
 
 _SOON: Final = 0.002  # seconds: not worth a sleep
@@ -35,13 +38,19 @@ class Options:
 
     Attributes:
         speed: event time to wall time: 60 sends an hour of events in a minute; 0 waits for nothing.
-        now: move all events in time, by whole minutes, so that the first happens now.
+        now: move all events in time, by whole minutes, so that the first happens now, or, with a
+            speed other than 1, the last: nothing that is yet to come is sent.
         raw: send lines that are no events too, as they are.
     """
 
     speed: float
     now: bool
     raw: bool
+
+    @property
+    def needs_last(self) -> bool:
+        """Whether the last event must be known before the first is sent."""
+        return self.now and self.speed != 1
 
 
 @dataclass(slots=True)
@@ -67,16 +76,21 @@ class Replayer:
         settings: brokers, topics, partitioner.
         options: how to send.
         on_bad: told of each line that is no event: its number from 1, and why.
-        on_progress: told after each block of lines: bytes read, events, and the newest `at` in
-            microseconds.
+        on_jump: told of each event whose time is off by days from that of the one before it of its
+            broadcast, in words.
+        on_progress: told after each block of lines: what is done, bytes read, events, and the
+            newest `at` in microseconds.
     """
 
     settings: Settings
     options: Options
     on_bad: Callable[[int, str], None]
-    on_progress: Callable[[int, int, int], None]
+    on_jump: Callable[[str], None]
+    on_progress: Callable[[str, int, int, int], None]
     report: Report = field(default_factory=Report)
+    _jumps: JumpDetector | None = field(default_factory=JumpDetector)
     _first_at: int | None = None
+    _last_at: int | None = None
     _shift: int = 0
     _started: float = 0.0
     _newest: int = 0
@@ -84,12 +98,17 @@ class Replayer:
     async def run(self, descriptor: int) -> None:
         """Send all lines; `report` tells how far it came, also if this raises.
 
+        Args:
+            descriptor: what to read; a file that can be read twice where `needs_last`.
+
         Raises:
             LiveAudienceError: the topic is missing or the broker did not take them.
             OSError: the file cannot be read.
         """
         topic = Topics.of(self.settings).events.name
         partitions = (await partitions_of(self.settings, [topic]))[topic]
+        if self.options.needs_last:
+            await self._look_ahead(descriptor)
         async with kafka.producer(self.settings, max_batch_size=BATCH_BYTES) as producer:
             sender = Sender(producer, topic)
             number = 0
@@ -100,7 +119,7 @@ class Replayer:
                         if line.strip():
                             await self._line(sender, partitions, number, line)
                     await sender.push()
-                    self.on_progress(read, self.report.events, self._newest)
+                    self.on_progress("sending", read, self.report.events, self._newest)
                 await sender.flush()
             except asyncio.CancelledError:
                 # Ctrl-C: what has been sent is waited for, so that the report is right.
@@ -111,9 +130,32 @@ class Replayer:
             finally:
                 self.report.sent = sender.sent
 
+    async def _look_ahead(self, descriptor: int) -> None:
+        """Read all of a file for its last event, and go back to where it began."""
+        begin = os.lseek(descriptor, 0, os.SEEK_CUR)
+        number = count = newest = 0
+        async for lines, read in blocks_of_lines(descriptor):
+            for line in lines:
+                number += 1
+                with contextlib.suppress(Rejected):  # it is told when it is to be sent
+                    event, at = events.read(line)
+                    count += 1
+                    newest = max(newest, at)
+                    self._look_for_jump(number, event, at)
+            self.on_progress("looking for the last event", read, count, newest)
+        os.lseek(descriptor, begin, os.SEEK_SET)
+        self._last_at, self._jumps = newest, None  # they are told
+
+    def _look_for_jump(self, number: int, event: ViewerEvent, at: int) -> None:
+        if self._jumps is not None:
+            said = self._jumps.look(number, f"{event.platform}:{event.broadcast}", at)
+            if said is not None:
+                self.on_jump(said)
+
     async def _line(self, sender: Sender, partitions: int, number: int, line: bytes) -> None:
         try:
             event, at = events.read(line)
+            self._look_for_jump(number, event, at)
             value, at = self._moved(line, at)
         except (Rejected, _UnmovableError) as error:
             self.report.bad += 1
@@ -130,18 +172,23 @@ class Replayer:
         partition = partition_for(
             key, partitions, "murmur2" if partitioner == "any" else partitioner
         )
-        await sender.add(partition, key, value, self._timestamp(at))
+        # The record's timestamp is the time of sending, never the event's own: retention goes by
+        # it, and what is old would be gone at once.
+        await sender.add(partition, key, value, _now_ms())
 
     def _moved(self, line: bytes, at: int) -> tuple[bytes, int]:
         if self._first_at is None:
             now = time.time_ns() // 1000
             if self.options.now:
                 # By whole minutes: so each minute keeps its events, and every figure its value.
-                self._shift = (now - at) // rfc3339.MINUTE * rfc3339.MINUTE
+                moved = at if self._last_at is None else self._last_at
+                self._shift = (now - moved) // rfc3339.MINUTE * rfc3339.MINUTE
             self._first_at = at + self._shift
             self._started = time.monotonic()
         if not self.options.now:
             return line, at
+        if self._last_at is not None and at > self._last_at:
+            raise _UnmovableError("it was added while the file was being sent: it is yet to come")
         at += self._shift
         if not 0 <= at < rfc3339.END:
             raise _UnmovableError("at: moved by --now it is not in the years 1970 to 9999")
@@ -162,15 +209,6 @@ class Replayer:
         if due - time.monotonic() > _SOON:
             await sender.push()
             await asyncio.sleep(due - time.monotonic())
-
-    def _timestamp(self, at: int) -> int:
-        """The record's timestamp: the time of sending.
-
-        Not the event's own: retention goes by it, and what is old would be gone at once. Only
-        where --now moved events ahead of the clock it is their time, for they are not to be taken
-        for mistakes from the future.
-        """
-        return max(_now_ms(), at // 1000) if self.options.now else _now_ms()
 
 
 class _UnmovableError(Exception):

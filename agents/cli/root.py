@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "acls": "agents.cli.acls",
     "broker": "agents.cli.broker",
     "config": "agents.cli.config",
+    "correct": "agents.cli.correct",
     "demo": "agents.cli.demo",
     "gateway": "agents.cli.gateway",
     "replay": "agents.cli.replay",

@@ -36,8 +36,6 @@ _RESTORE: Final = (
     "max.compaction.lag.ms",
 )
 
-# How far a record's time may be ahead of the broker's clock by Kafka's own default, since 4.0.
-_USUALLY_AHEAD: Final = 3_600_000
 # A thousand years, in milliseconds: no bound at all.
 _FOR_EVER: Final = 1_000 * 365 * 86_400_000
 
@@ -276,7 +274,7 @@ def _event_retention(case: _Check, have: float, shown: str, fix: str) -> Iterato
         pass  # as it was asked for; the settings themselves are checked when they are read
     elif have >= milliseconds(settings.tombstone):
         yield case.error(
-            f"keeps events {shown}, but broadcasts that are final are known for only "
+            f"keeps events {shown}, but broadcasts whose rows are gone are known for only "
             f"{format_duration(settings.tombstone)} (AUDIENCE_TOMBSTONE): an old event that is "
             "sent again would start its broadcast anew",
             f"set AUDIENCE_RETENTION to what it is and AUDIENCE_TOMBSTONE to more, or {fix}",
@@ -296,32 +294,35 @@ def _event_retention(case: _Check, have: float, shown: str, fix: str) -> Iterato
 
 
 def _timestamps(case: _Check) -> Iterator[Finding]:
+    """Whose clock a record's timestamp is, where that decides what is from the future."""
     wanted = case.topic.config.get("message.timestamp.type")
     have = case.text("message.timestamp.type")
     if wanted is not None and have is not None and have != wanted:
         yield case.warning(
-            f"has message.timestamp.type={have}, not {wanted}: a producer whose clock is wrong gives "
-            "its events and their timestamps the same wrong time, so what is from the future is "
-            "known by the workers' clocks alone, with a margin of 10 min",
+            f"has message.timestamp.type={have}, not {wanted}: a producer whose clock is wrong "
+            "gives its events and their timestamps the same wrong time; what is from the future is "
+            "then known by the workers' clocks alone, with a margin of 10 min",
             case.alter(None, "message.timestamp.type"),
         )
 
 
 def _clocks(case: _Check) -> Iterator[Finding]:
     """How far ahead of the broker's clock a producer's may be, where its time is what counts."""
-    wanted = case.topic.config.get("message.timestamp.type")
     ahead = case.number("message.timestamp.after.max.ms")
-    if wanted is None or ahead is None or case.text("message.timestamp.type") != "CreateTime":
+    if (
+        "message.timestamp.type" not in case.topic.config
+        or ahead is None
+        or case.text("message.timestamp.type") != "CreateTime"
+    ):
         return
     most = milliseconds(case.settings.future)
-    if wanted == "CreateTime":
-        most = max(most, _USUALLY_AHEAD)
     if ahead > most:
         shown = "by any time" if ahead >= _FOR_EVER else _shown(ahead)
         yield case.warning(
             f"takes records whose time is ahead of the broker's clock (message.timestamp.after."
-            f"max.ms: {shown}): a producer with a wrong clock can send events of the future, which "
-            "are not refused as such (AUDIENCE_FUTURE)",
+            f"max.ms: {shown}) by more than AUDIENCE_FUTURE "
+            f"({format_duration(case.settings.future)}): a producer with a wrong clock can send "
+            "events of the future, which are not refused as such",
             case.alter({"message.timestamp.after.max.ms": str(most)}),
         )
 

@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 from agents.kafka import unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from aiokafka import AIOKafkaConsumer
     from aiokafka.structs import ConsumerRecord
@@ -31,12 +31,28 @@ async def read_to_end(
     Raises:
         BrokerUnreachableError: nothing was read for AUDIENCE_DEADLINE.
     """
-    assigned = [TopicPartition(topic, number) for number in range(partitions)]
+    begins = {TopicPartition(topic, number): 0 for number in range(partitions)}
+    async for record in read_on(settings, consumer, begins):
+        yield record
+
+
+async def read_on(
+    settings: Settings, consumer: AIOKafkaConsumer, begins: Mapping[TopicPartition, int]
+) -> AsyncIterator[ConsumerRecord]:
+    """Give the records of some partitions, from these offsets to where they end now.
+
+    As `read_to_end`. What is gone before an offset's time is passed by.
+
+    Raises:
+        BrokerUnreachableError: nothing was read for AUDIENCE_DEADLINE.
+    """
+    assigned = list(begins)
     consumer.assign(assigned)
     # Offsets are asked for and sought: after seek_to_beginning, aiokafka may stand at the end.
     starts = await consumer.beginning_offsets(assigned)
     ends = await consumer.end_offsets(assigned)
     for partition in assigned:
+        starts[partition] = max(starts[partition], begins[partition])
         consumer.seek(partition, starts[partition])
     waiting = {partition for partition in assigned if starts[partition] < ends[partition]}
     loop = asyncio.get_running_loop()
@@ -51,4 +67,5 @@ async def read_to_end(
         # The position passes the marks of transactions too, which are no records.
         waiting = {each for each in waiting if await consumer.position(each) < ends[each]}
         if waiting and loop.time() - heard > settings.deadline.total_seconds():
-            raise unreachable(settings, f"nothing more came of {topic}")
+            topics = ", ".join(sorted({each.topic for each in waiting}))
+            raise unreachable(settings, f"nothing more came of {topics}")

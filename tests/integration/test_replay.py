@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 from click.testing import CliRunner
-from kafka_tools import consume_all, produce_all
+from kafka_tools import admin_client, alter_topic, consume_all, produce_all
 
 import agents
 from agents.cli import main
@@ -68,11 +68,11 @@ def started():
     root = str(Path(agents.__file__).parent.parent)
     with contextlib.ExitStack() as stack:
 
-        def start(*arguments):
+        def start(*arguments, stdin=subprocess.PIPE):
             process = stack.enter_context(
                 subprocess.Popen(
                     [sys.executable, "-c", "from agents.cli import main; main()", *arguments],
-                    stdin=subprocess.PIPE,
+                    stdin=stdin,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     env={**os.environ, "PYTHONPATH": root},
@@ -131,22 +131,60 @@ class TestFile:
         for record in records:
             assert record.partition == partition_for(record.key, 3, "murmur2")
 
-    def test_now_moves_all_by_the_same_whole_minutes(self, settings, topics, tmp_path):
-        lines = [event(1, 7.25, viewers=1, x={"y": None}), event(1, 68), event(1, -120)]
+    @pytest.mark.parametrize("speed", ["0", "120", "0.5"])
+    def test_now_moves_all_by_the_same_whole_minutes(self, settings, topics, tmp_path, speed):
+        """But at speed 1, so that the last happens now: nothing that is yet to come is sent."""
+        seconds = (1, 2) if speed == "0.5" else (68, -120)
+        lines = [event(1, 0.25, viewers=1, x={"y": None}), *(event(1, each) for each in seconds)]
         before = time.time()
-        result = call("replay", write(tmp_path, lines), "--now", "--speed", "0")
+        result = call("replay", write(tmp_path, lines), "--now", "--speed", speed)
         assert result.exit_code == 0, result.output
         records = there(settings, topics.events)
         moved = [read(record.value)[1] / 1_000_000 for record in records]
-        shift = moved[0] - START.timestamp() - 7.25
+        shift = moved[0] - START.timestamp() - 0.25
         assert shift % 60 == 0
-        assert before - 60 < moved[0] <= time.time()
-        assert [each - moved[0] for each in moved] == pytest.approx([0, 60.75, -127.25])
-        assert json.loads(records[0].value)["x"] == {"y": None}
-        # What is ahead of the clock now is not to be refused as from the future.
-        assert all(
-            record.timestamp >= at * 1000 - 1 for record, at in zip(records, moved, strict=True)
+        assert before - 60 < max(moved) <= time.time()
+        assert [each - moved[0] for each in moved] == pytest.approx(
+            [0, *(each - 0.25 for each in seconds)]
         )
+        assert json.loads(records[0].value)["x"] == {"y": None}
+        for record, at in zip(records, moved, strict=True):
+            assert at * 1000 <= record.timestamp + 1
+
+    def test_now_at_speed_1_moves_so_that_the_first_happens_now(self, settings, topics, tmp_path):
+        lines = [event(1, 7.25), event(1, 8), event(1, -120)]
+        before = time.time()
+        result = call("replay", write(tmp_path, lines), "--now")
+        assert result.exit_code == 0, result.output
+        records = there(settings, topics.events)
+        moved = [read(record.value)[1] / 1_000_000 for record in records]
+        assert before - 60 < moved[0] <= time.time()
+        assert [each - moved[0] for each in moved] == pytest.approx([0, 0.75, -127.25])
+        for record, at in zip(records, moved, strict=True):
+            assert at * 1000 <= record.timestamp + 1
+
+    def test_lines_are_numbered_and_told_once_where_the_file_is_read_twice(self, tmp_path):
+        lines = [event(1, 0), b"garbage", event(1, 400 * 86_400), event(1, 60)]
+        result = call("replay", write(tmp_path, lines), "--now", "--speed", "0")
+        assert result.exit_code == 1
+        assert result.stderr.count("line 2 is no event") == 1
+        assert result.stderr.count("Warning: line 3: the time of fliggy:1 jumps by 400 days") == 1
+        assert result.stderr.count("jumps") == 1
+
+    def test_a_time_that_jumps_is_warned_of_and_sent_all_the_same(self, settings, topics, tmp_path):
+        lines = [event(1, 0), event(2, 0), event(1, 366 * 86_400), event(1, 60), event(2, 60)]
+        result = call("replay", write(tmp_path, lines))
+        assert result.exit_code == 0, result.output
+        assert result.stderr.count("Warning: ") == 1
+        assert "Warning: line 3: the time of fliggy:1 jumps by 366 days" in result.stderr
+        assert len(there(settings, topics.events)) == 5
+
+    def test_of_many_jumps_some_are_told(self, tmp_path):
+        lines = [event(1, number * 3 * 86_400) for number in range(100)]
+        result = call("replay", write(tmp_path, lines))
+        assert result.exit_code == 0, result.output
+        assert result.stderr.count("Warning: ") == 20
+        assert result.stderr.count("more such jumps are not told") == 1
 
     def test_speed_keeps_the_pace(self, settings, topics, tmp_path):
         lines = [event(1, seconds) for seconds in (0, 30, 60, 45)]
@@ -183,14 +221,23 @@ class TestFile:
         assert result.exit_code == 1
         assert "live-audience topics create" in result.stderr
 
-    def test_events_far_ahead_of_the_clock_are_told(self, tmp_path, started):
+    def test_many_batches_that_the_broker_refuses_are_one_error(
+        self, settings, topics, tmp_path, started
+    ):
+        async def refuse():
+            async with admin_client(settings.brokers[0]) as client:
+                await alter_topic(
+                    client, topics.events.name, {**topics.events.config, "max.message.bytes": "500"}
+                )
+
+        asyncio.run(refuse())
         # Several batches a partition, so that several fail.
-        ahead = [event(number % 9, 86_400, title="x" * 200) for number in range(6_000)]
-        process = started("replay", write(tmp_path, [event(1, 0), *ahead]), "--now", "--speed", "0")
+        lines = [event(number % 9, 0, title=os.urandom(90).hex()) for number in range(6_000)]
+        process = started("replay", write(tmp_path, lines))
         output, errors = process.communicate(timeout=60)
         assert process.returncode == 1
         assert output.startswith(b"sent ")
-        assert b"lower --speed" in errors.splitlines()[-1]
+        assert b"MessageSizeTooLargeError" in errors.splitlines()[-1]
         assert b"never retrieved" not in errors
 
 
@@ -206,6 +253,23 @@ class TestProcess:
         output, _ = process.communicate(timeout=30)
         assert process.returncode == 0
         assert output.startswith(b"sent 2 records in ")
+
+    def test_from_a_pipe_the_last_is_not_known(self, started):
+        process = started("replay", "-", "--now", "--speed", "10")
+        # Its input stays open: it must say so at once.
+        assert process.wait(timeout=15) == 2
+        assert b"of a pipe the last is not known" in process.stderr.read()
+
+    def test_a_file_as_standard_input_is_no_pipe(self, settings, topics, tmp_path, started):
+        path = write(tmp_path, [event(1, 0), event(1, 600)])
+        with open(path, "rb") as file:  # noqa: PTH123 - its descriptor is what counts
+            process = started("replay", "-", "--now", "--speed", "0", stdin=file)
+            output, errors = process.communicate(timeout=30)
+        assert process.returncode == 0, errors
+        assert output.startswith(b"sent 2 records in ")
+        first, last = (read(each.value)[1] / 1e6 for each in there(settings, topics.events))
+        assert last - first == 600
+        assert time.time() - 120 < last <= time.time()
 
     def test_ctrl_c_ends_it_at_once_and_says_how_far_it_came(self, settings, topics, started):
         process = started("replay", "-")
@@ -270,7 +334,7 @@ class TestRejected:
         (None, b"fliggy:6", b"of no reason", []),
     )
 
-    def test_all_but_late_by_default(self, settings, topics):
+    def test_all_but_late_and_future_by_default(self, settings, topics):
         asyncio.run(self.fill(settings, topics, self.REFUSED))
         result = call("replay", "--rejected")
         assert result.exit_code == 0, result.output
@@ -279,14 +343,13 @@ class TestRejected:
             (b"fliggy:2", b"error"),
             (None, b"misrouted"),
             (b"fliggy:4", None),
-            (b"fliggy:5", b"future"),
         }
-        assert len(records) == 4, "what was aborted is not there"
+        assert len(records) == 3, "what was aborted is not there"
         for record in records:
             if record.key:
                 assert record.partition == partition_for(record.key, 3, "murmur2")
-        assert "sent 4 records again: 1 error, 1 future, 1 malformed, 1 misrouted" in result.stdout
-        assert "2 were refused for other reasons" in result.stdout
+        assert "sent 3 records again: 1 error, 1 malformed, 1 misrouted" in result.stdout
+        assert "3 were refused for other reasons" in result.stdout
         assert "1 were too large to be kept whole" in result.stderr
 
     def test_reasons_can_be_chosen(self, settings, topics):
@@ -302,6 +365,7 @@ class TestRejected:
 
 def summary(platform, broadcast, peak, **fields):
     values = {
+        "run": None,
         "venue": "louvre",
         "programme": None,
         "title": None,
@@ -310,9 +374,14 @@ def summary(platform, broadcast, peak, **fields):
         "ended_at": "2020-03-01T14:00:00Z",
         "peak": peak,
         "peak_at": "2020-03-01T13:00:00Z",
+        "peak_held": peak,
+        "waiting_peak": None,
         "first_minute": 1,
+        "first_audience": 1,
+        "first_audience_at": "2020-03-01T12:00:00Z",
         "viewer_minutes": 45_600_000,
         "minutes_observed": 119,
+        "minutes_carried": 1,
         "minutes_live": 120,
         "coverage": 0.9916,
         "average": 380_000,

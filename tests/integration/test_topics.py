@@ -57,14 +57,6 @@ async def test_only_the_missing_one_is_made(settings):
         ("events", 3, {"retention_ms": 1000}, "warning", "keeps events 1s"),
         ("events", 3, {"retention_ms": -1}, "error", "keeps events for ever"),
         ("events", 3, {"max_message_bytes": 1000}, "error", "too little"),
-        ("events", 3, {"message_timestamp_type": "LogAppendTime"}, "warning", "LogAppendTime"),
-        (
-            "events",
-            3,
-            {"message_timestamp_after_max_ms": 7200000},
-            "warning",
-            "message.timestamp.after.max.ms: 2h",
-        ),
         ("rejected", 3, {"max_message_bytes": 1048588}, "error", "too little"),
         ("broadcast_summaries", 3, {"cleanup_policy": "delete"}, "error", "cleanup.policy=delete"),
         ("broadcast_summaries", 4, {}, "warning", "has 4 partitions"),
@@ -84,6 +76,41 @@ async def test_each_wrong_configuration_is_found(
     assert said in finding.what
     # Events that stay for ever outlive the history of the scopes too.
     assert len(others) == (1 if config == {"retention_ms": -1} else 0)
+
+
+@pytest.mark.parametrize(
+    ("config", "ahead"),
+    [
+        ({}, "1h"),  # Kafka's own default
+        ({"message_timestamp_after_max_ms": 7_200_000}, "2h"),
+        ({"message_timestamp_after_max_ms": 120_000}, None),
+    ],
+)
+async def test_producers_timestamps_are_found(settings, config, ahead):
+    config = {"message_timestamp_type": "CreateTime", **config}
+    await create_but(settings, "events", **config)
+    of_type, *of_clocks = await check_topics(settings)
+    assert "has message.timestamp.type=CreateTime, not LogAppendTime" in of_type.what
+    assert [finding.severity for finding in (of_type, *of_clocks)] == ["warning"] * (
+        1 + (ahead is not None)
+    )
+    for finding in of_clocks:
+        assert f"message.timestamp.after.max.ms: {ahead}) by more than" in finding.what
+
+
+async def test_events_have_the_brokers_time_and_not_their_producers(settings):
+    await create_topics(settings)
+    events = Topics.of(settings).events.name
+    began = time.time() * 1000
+    async with AIOKafkaProducer(bootstrap_servers=settings.brokers[0]) as producer:
+        # A year ahead, an hour behind and none: with a producer's time, Kafka refuses the first.
+        for ahead in (365 * 86_400_000, -3_600_000, -began):
+            await producer.send_and_wait(events, b"{}", b"a:1", timestamp_ms=round(began + ahead))
+    records = await consume_all(settings.brokers[0], events)
+    assert len(records) == 3
+    for record in records:
+        assert record.timestamp_type == 1
+        assert began - 1000 < record.timestamp < began + 60_000
 
 
 async def test_what_the_remedy_says_mends_it(settings):

@@ -1,6 +1,6 @@
 import pytest
 
-COMMANDS = ["broker", "config", "demo", "replay", "summaries", "topics", "worker"]
+COMMANDS = ["broker", "config", "correct", "demo", "replay", "summaries", "topics", "worker"]
 UNREACHABLE = ("--set", "AUDIENCE_BROKERS=127.0.0.1:1")
 
 

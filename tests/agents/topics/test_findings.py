@@ -6,6 +6,9 @@ from agents.topics.findings import TopicState, findings
 from streams.settings import Settings
 from streams.topics import Topics
 
+HOUR = 3_600_000
+DAY = 24 * HOUR
+
 
 def as_they_should_be(settings):
     return {
@@ -174,29 +177,51 @@ def test_a_leader_that_is_behind_is_a_warning(name):
     assert check(Settings(replication=3), **{name: change}) == []
 
 
+#: What a topic has that was made by hand, or by Kafka itself.
+PRODUCERS_TIME = {"message.timestamp.type": "CreateTime"}
+
+
+def test_producers_timestamps_are_a_warning_that_says_what_they_mean():
+    (finding,) = check(Settings(), events=PRODUCERS_TIME)
+    assert finding.severity == "warning"
+    assert finding.topic == "viewer-events"
+    assert "message.timestamp.type=CreateTime, not LogAppendTime" in finding.what
+    for said in ("the same wrong time", "the workers' clocks alone", "a margin of 10 min"):
+        assert said in finding.what
+    assert finding.remedy.endswith("--add-config message.timestamp.type=LogAppendTime")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "events"])
+@pytest.mark.parametrize("kind", ["CreateTime", "LogAppendTime"])
+def test_whose_time_other_topics_have_is_nothing_to_us(name, kind):
+    assert check(Settings(), **{name: {"message.timestamp.type": kind}}) == []
+
+
 @pytest.mark.parametrize(
     ("ahead", "future", "told"),
     [
-        (3_600_000, "2m", None),
-        (3_600_001, "2m", "1h1ms"),
+        (120_000, "2m", None),
+        (120_001, "2m", "2m1ms) by more than AUDIENCE_FUTURE (2m)"),
+        (3_600_000, "2m", "1h) by more than AUDIENCE_FUTURE (2m)"),  # Kafka's own default
         (7_200_000, "2h", None),
-        (2**63 - 1, "2m", "by any time"),
+        (2**63 - 1, "2m", "by any time) by more than AUDIENCE_FUTURE (2m)"),
     ],
 )
-def test_a_clock_that_may_be_far_ahead_is_a_warning(ahead, future, told):
-    found = check(Settings(future=future), events={"message.timestamp.after.max.ms": str(ahead)})
+def test_a_producers_clock_that_may_be_far_ahead_is_a_warning(ahead, future, told):
+    change = {**PRODUCERS_TIME, "message.timestamp.after.max.ms": str(ahead)}
+    of_type, *found = check(Settings(future=future), events=change)
+    assert "message.timestamp.type" in of_type.what
     assert [finding.severity for finding in found] == (["warning"] if told else [])
     if told:
         assert told in found[0].what
+        most = 7_200_000 if future == "2h" else 120_000
+        assert found[0].remedy.endswith(f"message.timestamp.after.max.ms={most}")
 
 
-def test_a_producers_clock_counts_for_nothing_where_the_broker_gives_the_time():
-    change = {
-        "message.timestamp.type": "LogAppendTime",
-        "message.timestamp.after.max.ms": str(2**63 - 1),
-    }
-    (finding,) = check(Settings(), events=change)
-    assert "message.timestamp.type=LogAppendTime" in finding.what
+@pytest.mark.parametrize("ahead", [3_600_000, 2**63 - 1])
+def test_a_producers_clock_counts_for_nothing_where_the_broker_gives_the_time(ahead):
+    """The broker then compares no producer's timestamp with its own clock."""
+    assert check(Settings(), events={"message.timestamp.after.max.ms": str(ahead)}) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -216,24 +241,23 @@ def test_larger_events_need_no_more_room_where_they_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("retention", "severity"),
-    [("3600000", "warning"), ("691199999", "warning"), ("691200000", "error"), ("-1", "error")],
+    ("retention", "severity", "outlives_scopes"),
+    [
+        (HOUR, "warning", False),
+        (8 * DAY - 1, "warning", False),
+        (8 * DAY, "warning", True),
+        (35 * DAY - 1, "warning", True),
+        (35 * DAY, "error", True),
+        (-1, "error", True),
+    ],
 )
-def test_retention_of_events(retention, severity):
-    finding, *others = check(Settings(), events={"retention.ms": retention})
+def test_retention_of_events(retention, severity, outlives_scopes):
+    finding, *others = check(Settings(), events={"retention.ms": str(retention)})
     assert finding.severity == severity
     assert finding.topic == "viewer-events"
-    # What outlives the tombstones outlives the history of the scopes, which is as long.
-    assert [each.severity for each in others] == (["warning"] if severity == "error" else [])
-
-
-def test_events_that_outlive_the_history_of_the_scopes():
-    settings = Settings(tombstone="30d")
-    found = check(settings, events={"retention.ms": str(9 * 86_400_000)})
-    assert [(each.severity, "AUDIENCE_SCOPE_HISTORY" in each.what) for each in found] == [
-        ("warning", False),
-        ("warning", True),
-    ]
+    assert [(each.severity, "AUDIENCE_SCOPE_HISTORY" in each.what) for each in others] == (
+        [("warning", True)] if outlives_scopes else []
+    )
 
 
 def test_retention_of_the_others_may_be_longer():
@@ -278,11 +302,6 @@ def test_kafka_s_own_defaults_of_compaction_are_one_finding():
 
 def test_earlier_cleaning_is_fine():
     assert check(Settings(), scopes_changelog={"segment.ms": "60000"}) == []
-
-
-def test_broker_s_own_timestamps_are_a_warning():
-    (finding,) = check(Settings(), events={"message.timestamp.type": "LogAppendTime"})
-    assert finding.severity == "warning"
 
 
 def test_settings_that_may_not_be_read_are_a_warning():

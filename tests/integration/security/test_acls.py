@@ -13,8 +13,12 @@ from processes import Process
 from agents import worker
 from agents.topics.access import require_rights, useful_rights, worker_rights
 from agents.topics.admin import check_topics
+from streams import audience, rfc3339
+from streams.audience import Row, Rules
 from streams.errors import AccessError
+from streams.exact.position import POSITION_KEY, Position, encode_position
 from streams.settings import Settings
+from streams.viewer_event import ViewerEvent
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
 KINDS = {"topic": "topic", "group": "group", "transactional-id": "transactional_id"}
@@ -153,6 +157,36 @@ async def test_who_makes_the_topics_and_who_sends_events_needs_other_rights(
     await secured.allow("sending", [("topic", f"{topic_prefix}viewer-events", "literal", "WRITE")])
     code, text = await call("replay", str(file), **given, **sender)
     assert code == 0, text
+
+
+async def test_who_corrects_needs_to_read_the_changelog_and_to_write_events(secured, topic_prefix):
+    login = await user(secured, "correcting")
+    async with system(secured, topic_prefix) as running:
+        topics, minute = running.topics, "2026-03-01T12:00:00Z"
+        told = ViewerEvent("fliggy", "b-1", minute, viewers=7)
+        row = Row.new(told, rfc3339.microseconds(minute), 1, Rules(15, 2))
+        await produce_all(
+            running.brokers,
+            topics.broadcasts_changelog.name,
+            [
+                (b"fliggy:b-1", audience.encode(row)),
+                (POSITION_KEY, encode_position(Position(0, "", 1))),
+            ],
+        )
+        given = {**running.given, **login}
+        command = ("correct", "fliggy", "b-1", "--minute", minute, "--viewers", "5")
+        for topic, operation, lacks in (
+            (topics.events, "WRITE", "Describe"),
+            (topics.broadcasts_changelog, "READ", "Describe"),
+        ):
+            code, text = await call(*command, **given)
+            assert code == 1
+            assert said(lacks, topic.name) in text
+            await secured.allow("correcting", [("topic", topic.name, "literal", operation)])
+        code, text = await call(*command, **given)
+        assert code == 0, text
+        (record,) = await running.read(topics.events)
+        assert orjson.loads(record.value)["revision"] == 1
 
 
 #: One of each kind of use: a topic that is read, one that is written, its own topics, its groups,
