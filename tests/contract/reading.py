@@ -1,6 +1,7 @@
 """Records as the contract has them read: what is mended, and what is refused at once.
 
-Reading itself is the code's (`streams.events.read`), but for titles that are too long and lone surrogates: these are mended in the document before it is read.
+Reading itself is the code's (`streams.events.read`), but for titles that are too
+long and lone surrogates: these are mended in the document before it is read.
 """
 
 import json

@@ -291,7 +291,7 @@ class BroadcastProcessor:
         outcome.clock_skew = max(outcome.clock_skew, lead)
         return timed_events
 
-    def validate(  # noqa: C901  # one loop over what a record may be
+    def validate(  # one loop over what a record may be
         self, outcome: BatchResult, key: bytes, records: list[Any]
     ) -> tuple[list[TimedEvent], list[Any]]:
         """Refuse what cannot be taken whatever its broadcast's row says; return the rest."""
@@ -316,8 +316,7 @@ class BroadcastProcessor:
                 if lead > future:
                     given = platform
                     self._check_future(record, at, clock)
-                if lead > clock_skew:
-                    clock_skew = lead
+                clock_skew = max(clock_skew, lead)
             except Rejected as refused:
                 if kept is records:
                     kept = records[: len(timed_events)]

@@ -7,8 +7,8 @@ each run is the contract's by brute force (`tests/contract/run.py`), and its sco
 from collections import defaultdict
 from types import SimpleNamespace
 
-from contract.run import MINUTE, Run
 from contract.rules import Settings
+from contract.run import MINUTE, Run
 
 from streams import rfc3339
 

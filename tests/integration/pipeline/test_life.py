@@ -20,10 +20,11 @@ from streams import audience
 pytestmark = pytest.mark.kafka
 
 HOUR = 3_600
+KEY = b"fliggy:louvre-1"
 FAUST = (sys.executable, "-m", "faust", "-A", "agents.app", "worker", "-l", "info")
 
 
-def events(*kinds, broadcast="louvre-1", minute=0):
+def events(*kinds, broadcast="louvre-1", hour=12, minute=0, viewers=10):
     """Records of one broadcast, a minute apart."""
     key = f"fliggy:{broadcast}".encode()
     return [
@@ -33,9 +34,9 @@ def events(*kinds, broadcast="louvre-1", minute=0):
                 {
                     "platform": "fliggy",
                     "broadcast": broadcast,
-                    "at": f"2026-09-25T12:{minute + number:02d}:00Z",
+                    "at": f"2026-09-25T{hour}:{minute + number:02d}:00Z",
                     "kind": kind,
-                    "viewers": 10 + number,
+                    "viewers": viewers + number,
                 }
             ),
             partition=0,
@@ -85,17 +86,26 @@ async def worker_with(system, clock):
 
 
 async def statuses(system, wanted, seconds=30):
-    """Wait until the summaries have these statuses, in their order."""
+    """Wait until the summaries have these statuses, in their order; the summaries."""
     async with asyncio.timeout(seconds):
         while True:
             found = [
-                orjson.loads(record.value)["status"]
+                orjson.loads(record.value)
                 for record in await system.read(system.topics.broadcast_summaries)
             ]
             if len(found) >= len(wanted):
                 break
             await asyncio.sleep(0.2)
-    assert found == wanted
+    assert [summary["status"] for summary in found] == wanted
+    return found
+
+
+async def row_of(system, wanted, seconds=30):
+    """Wait until the row of the usual broadcast is as wanted; the row."""
+    async with asyncio.timeout(seconds):
+        while not wanted(row := (await system.rows()).get(KEY)):
+            await asyncio.sleep(0.2)
+    return row
 
 
 async def test_a_broadcasts_life(brokers, topic_prefix, clock):
@@ -108,21 +118,48 @@ async def test_a_broadcasts_life(brokers, topic_prefix, clock):
             await statuses(system, ["ended"])
             clock.advance(60 + 10)
             await statuses(system, ["ended", "final"])
+            # What a poller tells of an ended stream changes nothing, and what a correction says
+            # is published.
             await system.send(events("sample", minute=10))
             await system.done(4)
+            assert (await system.rows())[KEY].final
+            await statuses(system, ["ended", "final"])
+            await system.send(events("sample", minute=1, viewers=90))
+            await statuses(system, ["ended", "final", "final"])
+        # A restart forgets nothing: what is final stays final, and its row goes.
+        async with worker_with(system, clock):
+            # Those of the records are the broker's times: the row goes by them.
+            clock.advance(time.time() - clock.now + (3 + 2) * HOUR)
+            await row_of(system, lambda row: isinstance(row, audience.Tombstone))
+            await statuses(system, ["ended", "final", "final"])
+            await system.send(events("sample", minute=11))
+            await system.done(6)
             rejected = await system.read(system.topics.rejected)
             assert [dict(record.headers)["reason"] for record in rejected] == [b"late"]
-        # A restart forgets nothing: what is final stays final.
+            # A new run begins all the same.
+            await system.send(events("started", "ended", hour=14))
+            told = await statuses(system, ["ended", "final", "final", "ended"])
+            assert told[-1]["run"] == "2026-09-25T14:00:00Z"
+            clock.advance(6 * HOUR)
+            await row_of(system, lambda row: isinstance(row, audience.Tombstone))
+            clock.advance(35 * 24 * HOUR + HOUR)
+            await row_of(system, lambda row: row is None)
+        await statuses(system, ["ended", "final", "final", "ended", "final"])
+
+
+async def test_an_outage_loses_no_show(brokers, topic_prefix, clock):
+    async with System(brokers, topic_prefix, 1) as system:
+        await system.send(events("started", "sample"))
         async with worker_with(system, clock):
-            await system.send(events("sample", minute=11))
-            await system.done(5)
-            assert len(await system.read(system.topics.rejected)) == 2
-            clock.advance(8 * 24 * HOUR + 2 * HOUR)
-            async with asyncio.timeout(30):
-                # Not an event to wait for: it is another process.
-                while (await system.rows())[b"fliggy:louvre-1"] is not None:  # noqa: ASYNC110
-                    await asyncio.sleep(0.2)
-        await statuses(system, ["ended", "final"])
+            await system.done(2)
+            clock.advance(17 * 60)
+            await statuses(system, ["final"])
+            await system.send(events("sample", "sample", minute=19))
+            await statuses(system, ["final", "live"])
+            await system.send(events("ended", minute=21))
+            told = await statuses(system, ["final", "live", "ended"])
+        assert (told[-1]["minutes_live"], told[-1]["minutes_observed"]) == (22, 5)
+        assert await system.read(system.topics.rejected) == []
 
 
 async def test_a_step_of_the_wall_clock_makes_nothing_final(brokers, topic_prefix, clock):
@@ -168,7 +205,7 @@ async def test_a_hundred_thousand_at_once(brokers, topic_prefix, clock):
             clock.advance(20 * 60)
             await system.metric(worker, "audience_finalised_total", count)
         rows = (await system.rows()).values()
-        assert sum(isinstance(row, audience.Tombstone) for row in rows) == count
+        assert sum(row.final for row in rows) == count
         summaries = await system.read(system.topics.broadcast_summaries)
         assert len(summaries) == 2 * count
         last = {record.key: orjson.loads(record.value)["status"] for record in summaries}

@@ -55,7 +55,7 @@ def send(system, codec, *records):
 
 
 async def test_each_is_accounted_for_and_stops_nothing(brokers, topic_prefix):
-    async with System(brokers, topic_prefix, 1) as system:
+    async with System(brokers, topic_prefix, 1, create_time=True) as system:
         worker = await system.worker()
         await odd_header(system)
         own = [("trace", b"\x00\x01"), ("reason", b"mine")]

@@ -47,9 +47,7 @@ async def last_summaries(system, settings):
 
 
 async def test_what_began_before_is_not_published_and_counted(brokers, topic_prefix, admin):
-    async with System(
-        brokers, topic_prefix, 1, create_time=True, group="blue", **GIVEN
-    ) as system:
+    async with System(brokers, topic_prefix, 1, create_time=True, group="blue", **GIVEN) as system:
         before = [sample("long", minute, viewers=1_000 - 9 * minute) for minute in range(90)]
         after = [
             *(sample("short", minute, viewers=50 + minute) for minute in range(90, 95)),

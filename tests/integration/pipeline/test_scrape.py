@@ -95,7 +95,7 @@ def scopes_of_metrics(families):
 
 def scopes_of_page(page):
     """What `/v1/scopes` says of the scopes."""
-    names = ("audience", "peak", "viewer_minutes", "joins", "views", "broadcasts", "live")
+    names = ("viewers", "peak", "viewer_minutes", "joins", "views", "broadcasts", "live")
     return {
         (told["scope"], told["name"]): tuple(told[name] for name in names)
         for told in page["scopes"]
@@ -138,7 +138,7 @@ async def test_promtool_finds_nothing_in_a_live_scrape(brokers, topic_prefix):
     nothing_live = ("platform", "kick")
     expected = {**SCOPES, nothing_live: (None, *SCOPES[nothing_live][1:])}
     assert scopes_of_metrics(families) == expected
-    assert page["scopes"][0]["audience"] == max(values[0] for values in SCOPES.values())
+    assert page["scopes"][0]["viewers"] == max(values[0] for values in SCOPES.values())
     assert [told for told in page["scopes"] if told["scope"] == "world"] == [world]
 
 

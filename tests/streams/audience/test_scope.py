@@ -229,10 +229,14 @@ def deltas_of(log):
 @given(BATCHES, st.booleans(), st.sampled_from([0, 1, 30, 239, 240, 241, HISTORY, 10**6]))
 def test_a_scope_is_what_one_dictionary_makes_of_it(log, restarts, history):
     plain, head, chunks, missed = Plain(), ScopeHead(), {}, 0
+
+    def load(number):
+        return chunks.get(number, ScopeChunk())
+
     for deltas in deltas_of(log):
         for each in deltas:
             plain.add(each, history)
-        update = ScopeUpdate(head, lambda number: chunks.get(number, ScopeChunk()))
+        update = ScopeUpdate(head, load)
         missed += sum(update.add(decode_delta(encode_delta(each)), history) for each in deltas)
         update.update_head()
         for number, chunk in update.changed.items():

@@ -229,7 +229,10 @@ async def test_a_final_one_goes_on_after_an_outage(bench):
 async def test_a_new_run_makes_the_former_one_final_and_is_another_broadcast(bench):
     bench.batch(event(0, viewers=5), event(1, kind="ended"))
     batch = bench.batch(
-        event(70, kind="started"), event(71, viewers=7), event(2, viewers=4), event(72, kind="ended")
+        event(70, kind="started"),
+        event(71, viewers=7),
+        event(2, viewers=4),
+        event(72, kind="ended"),
     )
     summaries = [o for o in batch.outputs if o.topic == bench.topics.broadcast_summaries.name]
     told = {output.key.decode(): orjson.loads(output.value) for output in summaries}
@@ -319,9 +322,10 @@ class TestOurOwnDefects:
 
     @pytest.fixture
     def failing(self, monkeypatch):
-        for name in ("_accept", "_accept_plain"):  # all events but a run's first go through them
+        # All events but a run's first go through these.
+        for name, accept in {"_accept": Row._accept, "_accept_plain": Row._accept_plain}.items():
 
-            def fail(row, told, *others, accept=getattr(Row, name)):
+            def fail(row, told, *others, accept=accept):
                 place = accept(row, told, *others)
                 if any(given.viewers == 666 for given, _, _ in told):
                     row.events = 10**9  # half of its work done
@@ -418,7 +422,9 @@ class TestOurOwnDefects:
         assert [s["broadcast"] for s in bench.summaries(batch)] == ["a", "c"]
         assert batch.result.finalised == 2
         assert not bench.rows.get(b"fliggy:b").final
-        assert bench.batch(now=NOW + 2_001, caught_up=True).is_empty, "it would fail with every tick"
+        assert bench.batch(now=NOW + 2_001, caught_up=True).is_empty, (
+            "it would fail with every tick"
+        )
         monkeypatch.setattr(module, "summary", summary)
         later = bench.batch(now=NOW + 4_000, caught_up=True)
         assert [s["broadcast"] for s in bench.summaries(later)] == ["b"]
