@@ -103,7 +103,7 @@ async def statuses(system, wanted, seconds=30):
 async def row_of(system, wanted, seconds=30):
     """Wait until the row of the usual broadcast is as wanted; the row."""
     async with asyncio.timeout(seconds):
-        while not wanted(row := (await system.rows()).get(KEY)):
+        while not wanted(row := (await system.rows()).get(KEY)):  # noqa: ASYNC110 - as below
             await asyncio.sleep(0.2)
     return row
 
