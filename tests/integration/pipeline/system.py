@@ -22,16 +22,17 @@ from streams.topics import Topics
 class System:
     """One test's system; ends its workers when it is left.
 
-    Events are taken in by the oracle's rules. With `create_time` the Kafka timestamps are those of
-    the producer, else the broker's clock, as it is by default.
+    Events are taken in by the oracle's rules, or by other environment variables. With
+    `create_time` the Kafka timestamps are those of the producer, else the broker's clock, as it is
+    by default.
     """
 
-    def __init__(self, brokers, prefix, partitions, *, create_time=False, **settings):
+    def __init__(self, brokers, prefix, partitions, *, create_time=False, rules=RULES, **settings):
         self.given = {
             "brokers": brokers,
             "topic_prefix": prefix,
             "partitions": str(partitions),
-            **{name.removeprefix("AUDIENCE_").lower(): text for name, text in RULES.items()},
+            **{name.removeprefix("AUDIENCE_").lower(): text for name, text in rules.items()},
             "http_port": "0",
             "session_timeout": "6s",
             "log_format": "json",

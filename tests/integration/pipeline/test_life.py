@@ -1,17 +1,16 @@
 """Ended, final, late, forgotten: on a real Kafka, with a clock that the test moves."""
 
 import asyncio
-import contextlib
 import json
 import socket
 import sys
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import aiohttp
 import orjson
 import pytest
+from integration.pipeline.clock import Clock, worker_with
 from integration.pipeline.system import System
 from processes import Process
 
@@ -47,42 +46,9 @@ def events(*kinds, broadcast="louvre-1", hour=12, minute=0, viewers=10):
     ]
 
 
-class Clock:
-    """A clock that the test moves, in a file that workers read."""
-
-    def __init__(self, path):
-        self.path = path
-        self.now = 1_000_000.0
-        self.passed = 0.0
-        self.advance(0)
-
-    def advance(self, seconds):
-        self.passed += seconds
-        self.step(seconds)
-
-    def step(self, seconds):
-        """Set the wall clock, while no time passes."""
-        self.now += seconds
-        other = self.path.with_suffix(".new")
-        other.write_text(f"{self.now} {self.passed}")
-        other.replace(self.path)
-
-
 @pytest.fixture
 def clock(tmp_path):
     return Clock(tmp_path / "clock")
-
-
-@contextlib.asynccontextmanager
-async def worker_with(system, clock):
-    """A worker by the given clock."""
-    env = {f"AUDIENCE_{name.upper()}": value for name, value in system.given.items()}
-    program = str(Path(__file__).with_name("clocked.py"))
-    worker = await Process(sys.executable, program, env={**env, "CLOCK": str(clock.path)}).start()
-    system.workers.append(worker)
-    await worker.says('"restored"')
-    yield worker
-    assert await worker.stop() == 0, worker.tail()
 
 
 async def statuses(system, wanted, seconds=30):
