@@ -3,7 +3,7 @@
     viewer-events ──▶ Source ──▶ agent `broadcasts` ──▶ rows, summaries, refused records
                                       │    │ differences by scope
                       what is durable │    ▼
-                                      │ scope-sums ──▶ Source ──▶ agent `scopes` ──▶ rows, summaries
+                                      │ scope-deltas ──▶ Source ──▶ agent `scopes` ▶ rows, summaries
                                       ▼
                          view of what is owned ──▶ metrics, HTTP
 
@@ -93,7 +93,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         app,
         topics.events.name,
         changelog=topics.broadcasts_changelog.name,
-        outputs=[topics.rejected.name, topics.broadcast_summaries.name, topics.scope_sums.name],
+        outputs=[topics.rejected.name, topics.broadcast_summaries.name, topics.scope_deltas.name],
         rows=lambda: Rows(audience.decode, audience.encode),
         settings=exact_settings(settings),
         listener=following,
@@ -104,12 +104,14 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
     following.source = source
     scopes_source = Source(
         app,
-        topics.scope_sums.name,
+        topics.scope_deltas.name,
         changelog=topics.scopes_changelog.name,
         outputs=[topics.scope_summaries.name],
         rows=lambda: Rows(decode_scope, encode_scope, cache_size=CACHED_ROWS),
         settings=scopes_settings(settings),
-        listener=ScopesListener(scopes_work, live_scopes, metrics.pipeline, topics.scope_sums.name),
+        listener=ScopesListener(
+            scopes_work, live_scopes, metrics.pipeline, topics.scope_deltas.name
+        ),
         clock=clock.time,
         guard=ownership.check,
         monotonic=clock.monotonic,

@@ -79,9 +79,9 @@ class Names:
         return f"{self.deployment}.broadcasts-changelog"
 
     @property
-    def scope_sums(self) -> str:
+    def scope_deltas(self) -> str:
         """Differences on their way to the scopes."""
-        return f"{self.deployment}.scope-sums"
+        return f"{self.deployment}.scope-deltas"
 
     @property
     def scopes_changelog(self) -> str:

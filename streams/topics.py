@@ -72,7 +72,7 @@ class Topics:
         scope_summaries: what came of each scope.
         output_owner: who writes the three before.
         broadcasts_changelog: rows and positions of the first stage.
-        scope_sums: differences on their way from the first stage to the second.
+        scope_deltas: differences on their way from the first stage to the second.
         scopes_changelog: rows and positions of the second stage.
     """
 
@@ -82,7 +82,7 @@ class Topics:
     scope_summaries: Topic
     output_owner: Topic
     broadcasts_changelog: Topic
-    scope_sums: Topic
+    scope_deltas: Topic
     scopes_changelog: Topic
 
     @classmethod
@@ -139,8 +139,8 @@ class Topics:
                 _compacted(ROW_BYTES),
                 names.events,
             ),
-            scope_sums=topic(
-                names.scope_sums,
+            scope_deltas=topic(
+                names.scope_deltas,
                 "differences by scope, on their way to the scopes",
                 _deleted(7 * _DAY, ROW_BYTES),
             ),
@@ -148,7 +148,7 @@ class Topics:
                 names.scopes_changelog,
                 "state of the scopes",
                 _compacted(ROW_BYTES),
-                names.scope_sums,
+                names.scope_deltas,
             ),
         )
 
@@ -160,7 +160,7 @@ class Topics:
         yield self.scope_summaries
         yield self.output_owner
         yield self.broadcasts_changelog
-        yield self.scope_sums
+        yield self.scope_deltas
         yield self.scopes_changelog
 
 

@@ -209,7 +209,7 @@ class _Repartition:
         topics = Topics.of(self._settings)
         facts = await facts_of(self._settings, [topic.name for topic in topics])
         places = {name: fact.partitions for name, fact in facts.items()}
-        places[topics.scope_sums.name] = operation.before["scopes"]
+        places[topics.scope_deltas.name] = operation.before["scopes"]
         ends: dict[str, dict[int, int]] = {}
         for stage in self._stages:
             first = stage.name == "broadcasts"

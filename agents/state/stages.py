@@ -68,7 +68,7 @@ def stages(settings: Settings) -> tuple[Stage, Stage]:
         ),
         Stage(
             "scopes",
-            topics.scope_sums.name,
+            topics.scope_deltas.name,
             topics.scopes_changelog.name,
             scopes_settings(settings),
             decode_scope,

@@ -82,7 +82,7 @@ def findings(settings: Settings, topics: Topics, found: Mapping[str, TopicState]
         found: as they are, by name; what is missing here is missing there.
     """
     all_findings: list[Finding] = []
-    internal = (topics.broadcasts_changelog, topics.scope_sums, topics.scopes_changelog)
+    internal = (topics.broadcasts_changelog, topics.scope_deltas, topics.scopes_changelog)
     for topic in topics:
         actual = found.get(topic.name)
         if actual is None:
@@ -153,10 +153,10 @@ def _partitions(case: _Check) -> Iterator[Finding]:
     if have < wanted and events is not None and events.partitions == wanted:
         # The events have got more, and there is no way back. `state repartition` leaves the
         # outputs as they are, for readers find everything all the same.
-        if case.topic is case.topics.scope_sums:
+        if case.topic is case.topics.scope_deltas:
             yield case.error(what, _repartition(wanted))
         return
-    if case.topic in (case.topics.events, case.topics.scope_sums):
+    if case.topic in (case.topics.events, case.topics.scope_deltas):
         more = (
             f"; for {wanted}, {_repartition(wanted)}. Partitions that are added in another way "
             "move keys away from what is known of them"

@@ -247,8 +247,8 @@ async def _taken_over(settings: Settings, pending: Owner) -> Owner:
     assert pending.taking_from is not None
     group, prefix = pending.taking_from
     theirs = Names(prefix, "", group)
-    facts = await facts_of(settings, [theirs.events, theirs.scope_sums])
-    stages = ((theirs.broadcasts_group, theirs.events), (theirs.scopes_group, theirs.scope_sums))
+    facts = await facts_of(settings, [theirs.events, theirs.scope_deltas])
+    stages = ((theirs.broadcasts_group, theirs.events), (theirs.scopes_group, theirs.scope_deltas))
     await fence(
         settings,
         (

@@ -99,7 +99,7 @@ class Line:
         )
         self.scopes = Stage(
             self,
-            self.topics.scope_sums.name,
+            self.topics.scope_deltas.name,
             lambda: ScopeProcessor(self.settings, self.topics),
             lambda work, number, rows: work.restored(number, rows),
             decode_scope,

@@ -64,7 +64,7 @@ async def test_only_the_missing_one_is_made(settings):
         ("broadcasts_changelog", 3, {"segment_bytes": 1073741824}, "warning", "cleaned late"),
         ("broadcasts_changelog", 3, {"min_insync_replicas": 2}, "error", "nothing can be written"),
         ("scopes_changelog", 3, {"delete_retention_ms": 1000}, "warning", "forgets deletions"),
-        ("scope_sums", 3, {"retention_bytes": 1000000}, "warning", "before their time"),
+        ("scope_deltas", 3, {"retention_bytes": 1000000}, "warning", "before their time"),
     ],
 )
 async def test_each_wrong_configuration_is_found(

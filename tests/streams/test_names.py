@@ -13,7 +13,14 @@ PIECES = st.sampled_from(
     [
         *("a", "b", ".", "..", "-", "_", "x", "0", "1"),
         *("audience", "audience.", ".audience", "group", "scopes", "-scopes", ".scopes"),
-        *("broadcasts", "broadcasts.", "viewer-events", "-rejected", "scope-sums", ".scope-sums"),
+        *(
+            "broadcasts",
+            "broadcasts.",
+            "viewer-events",
+            "-rejected",
+            "scope-deltas",
+            ".scope-deltas",
+        ),
         *("output-owner", "scope-summaries", "broadcast-summaries", "changelog", "check", "state"),
     ]
 )
@@ -28,7 +35,7 @@ def names(prefix, group, outputs=""):
 
 
 def own_topics(of):
-    return {of.broadcasts_changelog, of.scope_sums, of.scopes_changelog}
+    return {of.broadcasts_changelog, of.scope_deltas, of.scopes_changelog}
 
 
 def outside_topics(of):

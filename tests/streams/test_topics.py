@@ -13,7 +13,7 @@ def test_names_are_those_of_the_contract():
         "scope-summaries",
         "output-owner",
         "audience.live-audience.broadcasts-changelog",
-        "audience.live-audience.scope-sums",
+        "audience.live-audience.scope-deltas",
         "audience.live-audience.scopes-changelog",
     ]
 
@@ -22,7 +22,7 @@ def test_prefix_stands_in_front_as_it_is_and_the_group_in_what_is_internal():
     topics = Topics.of(Settings(topic_prefix="eu.", group="blue"))
     assert topics.events.name == "eu.viewer-events"
     assert topics.broadcasts_changelog.name == "eu.audience.blue.broadcasts-changelog"
-    assert topics.scope_sums.name == "eu.audience.blue.scope-sums"
+    assert topics.scope_deltas.name == "eu.audience.blue.scope-deltas"
 
 
 def test_two_groups_share_no_internal_topic():
@@ -76,7 +76,7 @@ def test_cleanup_is_that_of_the_contract():
 def test_changelogs_follow_what_they_are_the_state_of():
     topics = Topics.of(Settings())
     assert topics.broadcasts_changelog.co_partitioned == topics.events.name
-    assert topics.scopes_changelog.co_partitioned == topics.scope_sums.name
+    assert topics.scopes_changelog.co_partitioned == topics.scope_deltas.name
 
 
 def test_whatever_can_be_read_can_be_refused():

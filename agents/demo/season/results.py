@@ -106,7 +106,7 @@ class Results:
             yield f"{kept:,} records of {sent:,} are in the figures or refused"
         if self.ended != self._expected or kept != sent:
             return
-        for name, wanted in scope_sums(self.broadcasts).items():
+        for name, wanted in scope_deltas(self.broadcasts).items():
             found = self.scopes.get(name)
             if found is None:
                 yield f"{name}: no summary"
@@ -116,7 +116,7 @@ class Results:
                     yield f"{name}: {figure} is {getattr(found, figure):,} for {value:,}"
 
 
-def scope_sums(broadcasts: Mapping[bytes, BroadcastSummary]) -> dict[str, ScopeTotals]:
+def scope_deltas(broadcasts: Mapping[bytes, BroadcastSummary]) -> dict[str, ScopeTotals]:
     """Add the broadcasts up by scope: what the scopes' own summaries must say."""
     sums: dict[str, ScopeTotals] = {}
     for summary in broadcasts.values():

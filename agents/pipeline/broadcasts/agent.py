@@ -82,7 +82,7 @@ class BroadcastProcessor:
     def __init__(self, settings: Settings, topics: Topics) -> None:
         self._rejected = topics.rejected.name
         self._summaries = topics.broadcast_summaries.name
-        self._sums = topics.scope_sums.name
+        self._deltas = topics.scope_deltas.name
         self._router = PartitionChecker(settings.partitioner, settings.partitions)
         self._future = int(settings.future.total_seconds() * 1_000_000)
         self._margin = settings.final_margin.total_seconds()
@@ -203,7 +203,7 @@ class BroadcastProcessor:
         if batch.caught_up and (lifecycle := self.lifecycles.get(batch.partition)) is not None:
             yield from self._finalise_due(outcome, lifecycle, retry)
         refused_before = self.refused_before.get(batch.partition, 0)
-        yield from outcome.send(self._rejected, self._sums, refused_before)
+        yield from outcome.send(self._rejected, self._deltas, refused_before)
 
     def _apply_all(
         self,
@@ -388,7 +388,7 @@ class BroadcastProcessor:
                 outcome.reject(records[at], platform, _late(events[at][0], row))
             accepted += result.accepted
             counters.relabelled += result.relabelled
-            outcome.sums.add_row(platform, before, row, result)
+            outcome.deltas.add_row(platform, before, row, result)
             place += result.stopped
             if place == len(events):
                 break
@@ -444,9 +444,9 @@ class BroadcastProcessor:
         if not row.final:
             outcome.counters.finalised += 1
         elif not row.counts_changed:
-            outcome.sums.close(key, row)
+            outcome.deltas.close(key, row)
             return
-        outcome.sums.close(key, row)
+        outcome.deltas.close(key, row)
         self._publish(outcome.batch, key, row, "final")
 
     def _publish_change(
@@ -506,14 +506,14 @@ class BroadcastProcessor:
             batch.changed[key] = None
 
     def _age(self, outcome: BatchResult, timers: Timers, key: bytes, row: Row) -> None:
-        batch, sums = outcome.batch, outcome.sums
+        batch, deltas = outcome.batch, outcome.deltas
         wall = round(batch.read_at * 1000)
         has_changed = False
         if row.fresh and wall >= self.stale_at(row):
-            sums.go_stale(key, row)
+            deltas.go_stale(key, row)
             has_changed = True
         if not row.final and timers.is_silent(key, row, batch.monotonic):
-            sums.finalise(key, row)
+            deltas.finalise(key, row)
             self._publish(batch, key, row, "final")
             outcome.counters.finalised += 1
             has_changed = True

@@ -93,17 +93,17 @@ class BatchResult:
     Attributes:
         batch: The same.
         counters: What it did.
-        sums: What it changes in the scopes.
+        deltas: What it changes in the scopes.
         misrouted: New keys that do not belong in the batch's partition.
         clock_skew: As in `counters`, in microseconds, until it is sent.
     """
 
-    __slots__ = ("_refused", "batch", "clock_skew", "counters", "misrouted", "sums")
+    __slots__ = ("_refused", "batch", "clock_skew", "counters", "deltas", "misrouted")
 
     def __init__(self, batch: Batch[Any]) -> None:
         self.batch = batch
         self.counters = BatchCounters()
-        self.sums = ScopeDeltas()
+        self.deltas = ScopeDeltas()
         self.misrouted: set[bytes] = set()
         self.clock_skew = 0
         # No `Rejected` itself: its traceback has a frame that has this, a circle that would keep
@@ -134,16 +134,16 @@ class BatchResult:
     def add(self, part: BatchResult) -> None:
         """Add what became of a part of the batch; it is used up."""
         self.counters.add(part.counters)
-        self.sums.add(part.sums)
+        self.deltas.add(part.deltas)
         self.clock_skew = max(self.clock_skew, part.clock_skew)
         self._refused += part._refused
 
-    def send(self, rejected: str, scope_sums: str, refused_before: int = 0) -> Iterator[None]:
+    def send(self, rejected: str, scope_deltas: str, refused_before: int = 0) -> Iterator[None]:
         """Send with the batch what is refused, in its order, and what scopes are told: in steps.
 
         Args:
             rejected: The topic of refused records.
-            scope_sums: The topic of what batches change in scopes.
+            scope_deltas: The topic of what batches change in scopes.
             refused_before: Records before this offset were sent there already, by another group.
         """
         self.counters.clock_skew = self.clock_skew / 1e6
@@ -153,4 +153,4 @@ class BatchResult:
                 yield
             if offset >= refused_before:
                 reject(self.batch, rejected, record, reason, detail)
-        yield from self.sums.send(self.batch, scope_sums)
+        yield from self.deltas.send(self.batch, scope_deltas)

@@ -143,6 +143,6 @@ async def test_of_sums(name, defect, collector, monkeypatch):
 
         monkeypatch.setattr("streams.audience.scope.ScopeUpdate.add", fail)
     records = [Record(record.value, record.key) for record in CHANGES[name]]
-    watched, _ = work_off(work, TOPICS.scope_sums.name, records, rows)
+    watched, _ = work_off(work, TOPICS.scope_deltas.name, records, rows)
     del records
     assert not any(ref() for ref in watched)

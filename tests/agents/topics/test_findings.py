@@ -41,7 +41,7 @@ NAMES = [
     "scope_summaries",
     "output_owner",
     "broadcasts_changelog",
-    "scope_sums",
+    "scope_deltas",
     "scopes_changelog",
 ]
 
@@ -94,8 +94,8 @@ def test_outputs_that_a_repartition_left_as_they_are_are_no_finding(name):
 
 
 def test_the_way_back_is_no_remedy_where_the_source_has_got_more_partitions():
-    config = dict(Topics.of(Settings()).scope_sums.config)
-    finding = check(Settings(), scope_sums=TopicState(4, 1, config))[0]
+    config = dict(Topics.of(Settings()).scope_deltas.config)
+    finding = check(Settings(), scope_deltas=TopicState(4, 1, config))[0]
     assert finding.severity == "error"
     assert finding.remedy.startswith("stop all workers, set AUDIENCE_PARTITIONS=8, then")
 
@@ -132,7 +132,7 @@ def test_fewer_partitions_of_the_source_can_be_added_with_the_state_kept():
 
 
 def test_what_a_rebuild_cannot_give_is_said():
-    (finding,) = check(Settings(), scope_sums=None)
+    (finding,) = check(Settings(), scope_deltas=None)
     for said in ("AUDIENCE_OUTPUT_PREFIX", "--take-over", "counted and not published"):
         assert said in finding.remedy
 
@@ -262,10 +262,10 @@ def test_retention_of_events(retention, severity, outlives_scopes):
 
 def test_retention_of_the_others_may_be_longer():
     longer = {"retention.ms": "-1"}
-    assert check(Settings(), rejected=longer, scope_sums=longer) == []
+    assert check(Settings(), rejected=longer, scope_deltas=longer) == []
 
 
-@pytest.mark.parametrize("name", ["rejected", "scope_sums"])
+@pytest.mark.parametrize("name", ["rejected", "scope_deltas"])
 def test_shorter_retention_of_the_others_is_a_warning(name):
     (finding,) = check(Settings(), **{name: {"retention.ms": "1000"}})
     assert finding.severity == "warning"

@@ -29,7 +29,7 @@ async def test_a_worker_asks_for_its_own_topics_and_the_nearest_records(brokers,
         await system.send(events("started", "ended"))  # of three partitions nothing is written
         await system.done(2)
         for partition in range(4):
-            for topic in (system.topics.events, system.topics.scope_sums):
+            for topic in (system.topics.events, system.topics.scope_deltas):
                 # A refresh of each producer, of which most have not written anything.
                 await worker.says(f"ledger-{topic.name}-{partition} [")
         await worker.says(f"source-{system.topics.events.name} [")

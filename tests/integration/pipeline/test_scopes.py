@@ -48,7 +48,7 @@ async def heads(system):
 
 async def settled(system, seconds=240):
     """Wait until all sums are in the scopes, and what is due is published."""
-    sums = {r.partition: r.offset + 1 for r in await system.read(system.topics.scope_sums)}
+    sums = {r.partition: r.offset + 1 for r in await system.read(system.topics.scope_deltas)}
     end = time.monotonic() + seconds
     while True:
         rows, positions = await heads(system)

@@ -11,7 +11,7 @@ from agents.demo.console import DemoConsole
 from agents.demo.museums import museums
 from agents.demo.season import tables
 from agents.demo.season.generator import Season
-from agents.demo.season.results import Results, ScopeTotals, scope_sums
+from agents.demo.season.results import Results, ScopeTotals, scope_deltas
 from agents.demo.season.show import Pace, SeasonDemo
 from agents.demo.season.totals import totals
 from streams.settings import Settings
@@ -103,7 +103,7 @@ def results():
         take_broadcast(found, broadcast(number, events=3, status="live"))
         take_broadcast(found, broadcast(number, events=7))
         take_broadcast(found, broadcast(number))
-    for name, sums in scope_sums(found.broadcasts).items():
+    for name, sums in scope_deltas(found.broadcasts).items():
         take_scope(found, scope(name, sums))
     return found
 
@@ -114,7 +114,7 @@ def test_all_that_was_sent_is_complete(results):
 
 
 def test_scopes_are_added_up_by_the_contract(results):
-    sums = scope_sums(results.broadcasts)
+    sums = scope_deltas(results.broadcasts)
     assert sums.keys() == {
         "world",
         "platform:fliggy",
@@ -134,7 +134,7 @@ def test_scopes_are_added_up_by_the_contract(results):
         (lambda r: take_broadcast(r, broadcast(7, status="live")), "8 broadcasts of 9 have ended"),
         (lambda r: take_broadcast(r, broadcast(7, events=9)), "89 records of 90"),
         (
-            lambda r: take_scope(r, scope("world", scope_sums(r.broadcasts)["world"], joins=1)),
+            lambda r: take_scope(r, scope("world", scope_deltas(r.broadcasts)["world"], joins=1)),
             f"world: joins is 1 for {70 * 6}",
         ),
         (
@@ -171,7 +171,7 @@ class _Told:
 
 
 def in_all(results, **changes):
-    sums = scope_sums(results.broadcasts)["world"]
+    sums = scope_deltas(results.broadcasts)["world"]
     take_scope(results, scope("world", sums, **{"views": VIEWS, **changes}))
 
 

@@ -61,7 +61,7 @@ def told(line, *records, **options):
     batch = line.broadcasts.batch(0, 1_000, **options)
     changes = {}
     for output in batch.outputs:
-        if output.topic == line.topics.scope_sums.name:
+        if output.topic == line.topics.scope_deltas.name:
             changes.setdefault(output.key.decode(), []).append(decode_delta(output.value))
     return changes
 
@@ -172,7 +172,7 @@ async def test_one_that_had_ended_is_live_no_more_when_it_is_final(line):
     batch = line.broadcasts.batch(0, 1, caught_up=True)
     assert batch.result.finalised == 1
     for output in batch.outputs:
-        if output.topic == line.topics.scope_sums.name:
+        if output.topic == line.topics.scope_deltas.name:
             change = decode_delta(output.value)
             assert change.fresh == -1
             assert not any(getattr(change, name) for name in SUMS if name != "fresh")

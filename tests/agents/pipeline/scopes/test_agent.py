@@ -44,7 +44,7 @@ class Bench:
         self.raw(name, encode_delta(delta))
 
     def raw(self, name, value):
-        self.line.append(self.line.topics.scope_sums.name, 0, name.encode(), value, 0)
+        self.line.append(self.line.topics.scope_deltas.name, 0, name.encode(), value, 0)
 
     def batch(self, seconds=0.0, **options):
         """Work off all that waits, so many seconds later; the summaries it publishes."""
@@ -238,7 +238,7 @@ async def test_what_is_counted_is_told_once_it_is_durable(bench):
     registry = CollectorRegistry()
     meter = PipelineMetrics(registry, ManualClock(0))
     live = LiveScopes()
-    following = ScopesListener(bench.stage.work, live, meter, "scope-sums")
+    following = ScopesListener(bench.stage.work, live, meter, "scope-deltas")
     following.restored(0, bench.stage.rows[0], 0.1)
     await live.indexed()
     bench.send("world", START + 50_000, 5)

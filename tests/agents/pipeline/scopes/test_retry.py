@@ -29,7 +29,7 @@ class Bench:
         self.stage = self.line.scopes
         self.registry = CollectorRegistry()
         meter = PipelineMetrics(self.registry, ManualClock(0))
-        self.following = ScopesListener(self.stage.work, LiveScopes(), meter, "scope-sums")
+        self.following = ScopesListener(self.stage.work, LiveScopes(), meter, "scope-deltas")
 
     def add(self, name, audience, minute=START, **sums):
         delta = ScopeDelta(
@@ -43,7 +43,7 @@ class Bench:
         self.raw(name.encode(), encode_delta(delta))
 
     def raw(self, key, value):
-        self.line.append(self.line.topics.scope_sums.name, 0, key, value, 0)
+        self.line.append(self.line.topics.scope_deltas.name, 0, key, value, 0)
 
     def batch(self, seconds=10.0):
         self.line.now += seconds
@@ -123,7 +123,7 @@ async def test_a_record_that_cannot_be_read_costs_itself_alone(bench, name, logg
     assert bench.heads().keys() == {b"world", b"venue:louvre"}
     assert bench.skipped() == {"malformed": 1, "error": 0}
     [line] = [entry for entry in logged if "was skipped" in entry["event"]]
-    assert line["source"] == f"{bench.line.topics.scope_sums.name}/0/3"
+    assert line["source"] == f"{bench.line.topics.scope_deltas.name}/0/3"
     assert line["detail"]
     bench.stage.start()
     assert bench.heads()[b"world"].peak() == (6, START)
