@@ -190,6 +190,18 @@ def test_creator_rights_stand_in_the_documentation():
             )
 
 
+def test_the_readme_has_the_figures_that_were_measured_and_links_that_lead_somewhere():
+    text = (CHART / "README.md").read_text()
+    # (How many broadcasts a season has stands in the project's own.)
+    measured = "".join((ROOT / path).read_text() for path in ("tests/bench/README.md", "README.md"))
+    table = re.search(r"\n## Size\n.*?\n\n(\|.*?)\n- ", text, re.DOTALL)[1]
+    figures = re.findall(r"\d[\d,.]*\d", table)
+    assert len(figures) > 15
+    assert [each for each in figures if each not in measured] == []
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        assert (CHART / link).exists(), link
+
+
 def test_the_helm_that_is_built_is_the_one_that_is_looked_for():
     assert re.search(
         rf"^HELM={re.escape(VERSION)}$", (ROOT / "tests" / "run").read_text(), re.MULTILINE
