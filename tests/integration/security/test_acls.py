@@ -19,6 +19,8 @@ from streams.settings import Settings
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
 KINDS = {"topic": "topic", "group": "group", "transactional-id": "transactional_id"}
 OPERATIONS = {
+    "Create": "CREATE",
+    "Describe": "DESCRIBE",
     "Read": "READ",
     "Write": "WRITE",
     "DescribeConfigs": "DESCRIBE_CONFIGS",
