@@ -84,6 +84,27 @@ def useful_rights(settings: Settings) -> list[Right]:
     ]
 
 
+def creator_rights(settings: Settings) -> list[Right]:
+    """The rights that `topics create` needs: to make the topics, and to claim the outputs.
+
+    Create also where the topics are there already: the broker asks for it before it looks.
+    """
+    names = Names.of(settings)
+    own = f"{names.deployment}."
+    make, look = "to make the topics", "to see whether they are there"
+    outside = [topic.name for topic in Topics.of(settings) if not topic.name.startswith(own)]
+    claim = "to claim the outputs"
+    return [
+        *(Right("topic", name, False, "Create", make) for name in outside),
+        *(Right("topic", name, False, "Describe", look) for name in outside),
+        Right("topic", own, True, "Create", make),
+        Right("topic", own, True, "Describe", look),
+        Right("topic", names.output_owner, False, "Read", claim),
+        Right("topic", names.output_owner, False, "Write", claim),
+        Right("transactional-id", names.owner_transaction, False, "Write", claim),
+    ]
+
+
 async def require_rights(settings: Settings) -> None:
     """Look whether a worker is allowed what it must be, as far as Kafka tells beforehand.
 

@@ -37,6 +37,14 @@ _COMPARISON = re.compile(r" (>=|<=|==|>|<)(?: (\d+(?:\.\d+)?)\b)?")
 _FLIPPED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "!="}
 
 
+def told():
+    """Alertmanager's configuration with receivers that tell somebody: those of receivers.yml."""
+    text = (ALERTMANAGER / "alertmanager.yml").read_text(encoding="utf-8")
+    named = (ALERTMANAGER / "receivers.yml").read_text(encoding="utf-8")
+    begin, end = text.index("\nreceivers:\n"), text.index("\ninhibit_rules:\n")
+    return text[:begin] + named[named.index("\nreceivers:\n") :] + text[end:]
+
+
 def run(program, *arguments, stdin=None):
     """Run promtool or amtool; returns exit code and all that it said."""
     path = shutil.which(program)

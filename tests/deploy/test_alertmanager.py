@@ -8,7 +8,8 @@ import socket
 from urllib.request import Request, urlopen
 
 import pytest
-from deploy.prometheus_tools import ALERTMANAGER, ALERTS, check
+import yaml
+from deploy.prometheus_tools import ALERTMANAGER, ALERTS, check, told
 from processes import Process
 
 CONFIG = ALERTMANAGER / "alertmanager.yml"
@@ -30,10 +31,34 @@ def labels(alert, more):
     }
 
 
-def test_the_configuration():
-    said = check("amtool", "check-config", CONFIG)
+@pytest.fixture
+def telling(tmp_path):
+    """The configuration with the receivers of receivers.yml."""
+    shutil.copytree(ALERTMANAGER / "templates", tmp_path / "templates")
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(told(), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("receivers", ["of nobody", "of receivers.yml"])
+def test_the_configuration(receivers, telling):
+    said = check("amtool", "check-config", CONFIG if receivers == "of nobody" else telling)
     assert "1 templates" in said
     assert "5 receivers" in said
+
+
+def test_nothing_is_sent_until_somebody_says_where():
+    shipped = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    assert all(receiver.keys() == {"name"} for receiver in shipped["receivers"])
+
+
+def test_receivers_that_tell_are_those_that_are_shipped(telling):
+    shipped, filled = (yaml.safe_load(p.read_text(encoding="utf-8")) for p in (CONFIG, telling))
+    names = [receiver["name"] for receiver in shipped.pop("receivers")]
+    told = {receiver["name"]: receiver for receiver in filled.pop("receivers")}
+    assert list(told) == names
+    assert {name for name, each in told.items() if each.keys() == {"name"}} == {"watchdog"}
+    assert filled == shipped
 
 
 def test_it_names_alerts_that_there_are():

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from deploy.prometheus_tools import check
 
+from agents.app import create_app
 from agents.broker import Broker, kafka_version
 from agents.broker.ready import free_port
 from agents.worker import _GRACE
@@ -25,7 +26,7 @@ DEPLOY = ROOT / "deploy"
 SCHEMA = json.loads((Path(__file__).parent / "data" / "compose-spec.json").read_text())
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
-OURS = {name for name, service in SERVICES.items() if "build" in service}
+OURS = {name for name, s in SERVICES.items() if s["image"].startswith("live-audience:")}
 WORKERS = {name for name in OURS if SERVICES[name]["command"] == ["worker"]}
 #: The Debian packages that have the programs of an image, as they are called there.
 PROGRAMS = {"prometheus": "prometheus", "alertmanager": "prometheus-alertmanager"}
@@ -75,6 +76,20 @@ def test_every_image_has_a_version():
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{kafka_version()}"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert {SERVICES[name]["image"] for name in OURS} == {f"live-audience:{project['version']}"}
+
+
+def test_one_service_builds_our_image_and_the_others_come_after_it():
+    (builder,) = {name for name, service in SERVICES.items() if "build" in service}
+    build = SERVICES[builder]["build"]
+    assert (DEPLOY / build["context"]).resolve() == ROOT
+    assert (ROOT / build["dockerfile"]).is_file()
+    for name in OURS - {builder}:
+        # It is of this machine alone: no registry is asked for it.
+        assert SERVICES[name]["pull_policy"] == "never"
+        wait = SERVICES[name]["depends_on"][builder]
+        assert wait["condition"] == "service_completed_successfully"
+    # Whoever starts nothing but the builder, too.
+    assert "profiles" not in SERVICES[builder]
 
 
 def test_nothing_is_reached_from_outside_of_this_machine():
@@ -135,8 +150,8 @@ def test_workers_are_two_and_alike_but_for_their_ports():
 def test_a_worker_has_the_time_to_stop_in_good_order():
     for name in WORKERS:
         grace = parse_duration(SERVICES[name]["stop_grace_period"]).total_seconds()
-        drain = parse_duration(SERVICES[name]["environment"]["AUDIENCE_DRAIN"]).total_seconds()
-        assert grace > drain + _GRACE
+        drain = parse_duration(SERVICES[name]["environment"]["AUDIENCE_DRAIN"])
+        assert grace > create_app(Settings(drain=drain)).drain + _GRACE
 
 
 @pytest.mark.parametrize("name", sorted(OURS))

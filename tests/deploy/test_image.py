@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agents.app import create_app
 from agents.demo.worker import free_port
 from agents.worker import _GRACE
 from streams.settings import Settings
@@ -213,7 +214,7 @@ async def test_a_worker_of_it_is_healthy_works_and_stops(installed, brokers, top
                     assert sender.returncode is None
                     await asyncio.sleep(0.5)
         worker.send_signal(signal.SIGTERM)
-        drain = Settings().drain.total_seconds()
+        drain = create_app(Settings()).drain
         assert await asyncio.wait_for(worker.wait(), drain + _GRACE) == 0
     assert await healthy(installed, settings) == 1
 

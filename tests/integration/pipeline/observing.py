@@ -8,7 +8,7 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
-from deploy.prometheus_tools import ALERTMANAGER, PROMETHEUS
+from deploy.prometheus_tools import ALERTMANAGER, PROMETHEUS, told
 from processes import Process
 
 from agents import alerts
@@ -108,11 +108,10 @@ class Server:
 
 
 class Alertmanager:
-    """An Alertmanager with our configuration, but for the receivers' addresses and the waits."""
+    """An Alertmanager by our files, but for the receivers' addresses and the waits."""
 
     def __init__(self, folder, receiver, scale):
-        text = (ALERTMANAGER / "alertmanager.yml").read_text(encoding="utf-8")
-        text = changed(text, [("http://127.0.0.1:9095", receiver)])
+        text = changed(told(), [("http://127.0.0.1:9095", receiver)])
         waits = re.compile(r"(group_wait|group_interval): (\d+)([sm])")
         assert len(waits.findall(text)) == 5
 

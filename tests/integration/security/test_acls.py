@@ -11,7 +11,7 @@ from kafka_tools import produce_all
 from processes import Process
 
 from agents import worker
-from agents.topics.access import require_rights, useful_rights, worker_rights
+from agents.topics.access import creator_rights, require_rights, useful_rights, worker_rights
 from agents.topics.admin import check_topics
 from streams import audience, rfc3339
 from streams.audience import Row, Rules
@@ -23,6 +23,8 @@ from streams.viewer_event import ViewerEvent
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
 KINDS = {"topic": "topic", "group": "group", "transactional-id": "transactional_id"}
 OPERATIONS = {
+    "Create": "CREATE",
+    "Describe": "DESCRIBE",
     "Read": "READ",
     "Write": "WRITE",
     "DescribeConfigs": "DESCRIBE_CONFIGS",
@@ -136,17 +138,8 @@ async def test_who_makes_the_topics_and_who_sends_events_needs_other_rights(
 ):
     maker, sender = await user(secured, "making"), await user(secured, "sending")
     given = {"topic_prefix": topic_prefix, "replication": "3"}
-    owner = f"{topic_prefix}output-owner"
-    await secured.allow(
-        "making",
-        [
-            ("topic", topic_prefix, "prefixed", "CREATE"),
-            ("topic", topic_prefix, "prefixed", "DESCRIBE"),
-            ("topic", owner, "literal", "READ"),
-            ("topic", owner, "literal", "WRITE"),
-            ("transactional_id", owner, "literal", "WRITE"),
-        ],
-    )
+    rights = creator_rights(Settings(**given))
+    await secured.allow("making", [acl(right) for right in rights])
     code, text = await call("topics", "create", **given, **maker)
     assert code == 0, text
     file = tmp_path / "events.jsonl"

@@ -1,0 +1,145 @@
+"""The real helm, and the schemas of what it renders: Kubernetes' own and those of the CRDs."""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import kubernetes_validate.utils
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "deploy" / "helm" / "live-audience"
+#: tests/run builds this one there, where there is a Go.
+VERSION = "v3.22.0"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "live-audience"
+#: The oldest that the chart allows, and the newest of which there are schemas.
+KUBERNETES = ("1.27.0", kubernetes_validate.utils.latest_version())
+
+_CRDS = {
+    (crd["apiVersion"], crd["kind"]): crd
+    for crd in map(
+        json.loads,
+        (path.read_text() for path in (Path(__file__).parent / "data" / "crds").glob("*.json")),
+    )
+}
+
+# It reads and parses its definitions, some megabytes, for each resource.
+kubernetes_validate.utils.schema_contents = functools.cache(
+    kubernetes_validate.utils.schema_contents
+)
+
+
+def helm_program():
+    """The path of a helm, or None."""
+    built = CACHE / f"helm-{VERSION}" / "helm"
+    return str(built) if built.is_file() else shutil.which("helm")
+
+
+needs_helm = pytest.mark.skipif(
+    helm_program() is None,
+    reason="left out: nothing was rendered, for there is no helm; tests/run builds one where there "
+    "is a Go, else put one on the PATH",
+)
+
+
+class Rendered:
+    """What helm makes of values: the resources, by kind and name."""
+
+    def __init__(self, text):
+        documents = [each for each in yaml.safe_load_all(text) if each]
+        self.all = {(each["kind"], each["metadata"]["name"]): each for each in documents}
+        assert len(self.all) == len(documents), "two resources of one name"
+
+    def kinds(self):
+        return {kind for kind, _ in self.all}
+
+    def of(self, kind):
+        return [each for (found, _), each in self.all.items() if found == kind]
+
+    def one(self, kind):
+        (found,) = self.of(kind)
+        return found
+
+
+def helm(*arguments, values=None):
+    """Run it; returns exit code, stdout and stderr."""
+    ended = subprocess.run(
+        [helm_program(), *map(str, arguments), *(["--values", "-"] if values is not None else [])],
+        input=None if values is None else json.dumps(values),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+@functools.cache
+def _rendered(release, values):
+    code, out, said = helm(
+        "template", release, CHART, "--namespace=shows", f"--kube-version={KUBERNETES[1]}",
+        values=json.loads(values),
+    )  # fmt: skip  # a command reads best as it is typed
+    return code, out, said
+
+
+def render(values, release="prod"):
+    """What becomes of these values."""
+    code, out, said = _rendered(release, json.dumps(values))
+    assert code == 0, said
+    return Rendered(out)
+
+
+def refusal(values):
+    """What helm says of values that it does not take."""
+    code, _, said = _rendered("prod", json.dumps(values))
+    assert code != 0
+    return said
+
+
+def faults(resource):
+    """What of a resource is against its schemas, strictly: a field that is unknown, too."""
+    crd = _CRDS.get((resource["apiVersion"], resource["kind"]))
+    if crd is not None:
+        checker = jsonschema.Draft202012Validator(strict(crd["schema"]))
+        return [f"{error.json_path}: {error.message}" for error in checker.iter_errors(resource)]
+    found = []
+    for version in KUBERNETES:
+        try:
+            kubernetes_validate.validate(resource, version, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            found.append(f"{version}: {error.json_path}: {error.message}")
+    return found
+
+
+def strict(schema):
+    """A CRD's schema as JSON Schema, which takes no field that is not named.
+
+    What a CRD says in CEL (`x-kubernetes-validations`) is not looked at.
+    """
+    if isinstance(schema, list):
+        return [strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("x-kubernetes-int-or-string"):
+        return {"type": ["integer", "string"]}
+    made = {
+        key: {name: strict(each) for name, each in value.items()}
+        if key == "properties"
+        else strict(value)
+        for key, value in schema.items()
+        if not key.startswith("x-")
+    }
+    if (
+        "properties" in schema
+        and "additionalProperties" not in schema
+        and not schema.get("x-kubernetes-preserve-unknown-fields")
+    ):
+        made["additionalProperties"] = False
+    if "properties" in schema and schema["properties"].get("metadata") == {"type": "object"}:
+        made["properties"]["metadata"] = {"type": "object", "required": ["name"]}
+    return made
