@@ -29,7 +29,7 @@ from streams.exact.deadline import close_within, with_deadline
 from streams.exact.errors import SessionLost, Unrecoverable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from streams.exact.settings import ExactSettings
 
@@ -137,8 +137,17 @@ class TopicMetadata(NamedTuple):
     partitions: int
 
 
-async def topic_metadata(client: AIOKafkaClient, topics: list[str]) -> dict[str, TopicMetadata]:
+async def topic_metadata(
+    client: AIOKafkaClient, topics: list[str], reads: Container[str] | None = None
+) -> dict[str, TopicMetadata]:
     """Ask the cluster about topics; those that do not exist are missing in the answer.
+
+    Args:
+        client: Connected to the cluster.
+        topics: Names.
+        reads: Those that are read from, while the others are written to; None if it is only asked
+            what topics there are. Who may neither read nor write may not see a topic either, and
+            the error names the right that the work needs.
 
     Raises:
         Unrecoverable: The broker is too old to tell topic ids, or does not let us see one.
@@ -158,7 +167,9 @@ async def topic_metadata(client: AIOKafkaClient, topics: list[str]) -> dict[str,
         if code == 0:
             facts[name] = TopicMetadata(str(topic_id), len(partitions))
         elif for_code(code) is TopicAuthorizationFailedError:
-            raise Unrecoverable(missing_right(TopicAuthorizationFailedError(name), looking=True))
+            raise Unrecoverable(
+                missing_right(TopicAuthorizationFailedError(name), reads, looking=reads is None)
+            )
         elif for_code(code) is not UnknownTopicOrPartitionError:
             raise SessionLost(f"topic {name} is not ready: {for_code(code).__name__}")
     return facts
@@ -261,7 +272,7 @@ async def check_cluster(
         async with with_deadline(settings.deadline, "connecting to the brokers"):
             await client.bootstrap()
             await require_transactions(client)
-            facts = await topic_metadata(client, topics)
+            facts = await topic_metadata(client, topics, {source})
     finally:
         await close_within(1.0, client.close())
     for topic in topics:

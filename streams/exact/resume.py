@@ -39,7 +39,7 @@ async def resume_at(
     """
     topic, number = source
     async with with_deadline(settings.deadline, f"asking for the offsets of {topic}/{number}"):
-        now = (await topic_metadata(consumer._client, [topic])).get(topic)  # noqa: SLF001  # aiokafka shows it nowhere
+        now = (await topic_metadata(consumer._client, [topic], {topic})).get(topic)  # noqa: SLF001  # aiokafka shows it nowhere
         begin = (await consumer.beginning_offsets([source]))[source]
         end = (await consumer.end_offsets([source]))[source]
     if now != facts:

@@ -40,11 +40,14 @@ def helm_program():
     return str(built) if built.is_file() else shutil.which("helm")
 
 
-needs_helm = pytest.mark.skipif(
-    helm_program() is None,
-    reason="left out: nothing was rendered, for there is no helm; tests/run builds one where there "
-    "is a Go, else put one on the PATH",
-)
+def needs_helm(test):
+    """Run a test last, for `tests/run` builds helm meanwhile; say what is left out without one."""
+    skip = pytest.mark.skipif(
+        helm_program() is None,
+        reason="left out: nothing was rendered, for there is no helm; tests/run builds one where "
+        "there is a Go, else put one on the PATH",
+    )
+    return pytest.mark.alone(skip(test))
 
 
 class Rendered:

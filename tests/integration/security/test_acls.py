@@ -6,16 +6,21 @@ import time
 
 import orjson
 import pytest
+from aiokafka.client import AIOKafkaClient
 from integration.pipeline.system import System
 from kafka_tools import produce_all
 from processes import Process
 
 from agents import worker
+from agents.kafka import client_options
+from agents.topics.access import require_rights, useful_rights, worker_rights
 from agents.topics.access import creator_rights, require_rights, useful_rights, worker_rights
 from agents.topics.admin import check_topics
 from streams import audience, rfc3339
 from streams.audience import Row, Rules
 from streams.errors import AccessError
+from streams.exact.cluster import topic_metadata
+from streams.exact.errors import Unrecoverable
 from streams.exact.position import POSITION_KEY, Position, encode_position
 from streams.settings import Settings
 from streams.viewer_event import ViewerEvent
@@ -190,6 +195,24 @@ WORKING = [
     if right.name.endswith(("viewer-events", "-rejected"))
     or (right.prefixed and (right.kind, right.operation) != ("topic", "Read"))
 ]
+
+
+async def test_a_topic_that_may_not_be_seen_is_named_with_the_right_that_the_work_needs(
+    secured, topic_prefix
+):
+    # Whichever notices first that Read was taken away, a fetch or the next look at the topics.
+    login = await user(secured, "blind")
+    async with system(secured, topic_prefix) as running:
+        settings = Settings(**{**running.given, **login})
+        client = AIOKafkaClient(**client_options(settings))
+        await client.bootstrap()
+        try:
+            events = running.topics.events.name
+            for reads, operation in (({events}, "Read"), (set(), "Write"), (None, "Describe")):
+                with pytest.raises(Unrecoverable, match=f"the right {operation} on .* {events} "):
+                    await topic_metadata(client, [events], reads)
+        finally:
+            await client.close()
 
 
 async def test_each_that_is_taken_away_is_named_during_work(secured, topic_prefix):
