@@ -13,7 +13,6 @@ from processes import Process
 
 from agents import worker
 from agents.kafka import client_options
-from agents.topics.access import require_rights, useful_rights, worker_rights
 from agents.topics.access import creator_rights, require_rights, useful_rights, worker_rights
 from agents.topics.admin import check_topics
 from streams import audience, rfc3339
