@@ -37,6 +37,10 @@ class Places:
             for each in config.programme
         ]
 
+    def is_leg(self, endpoint: str, channel: str) -> bool:
+        """Whether a channel is part of any programme."""
+        return any((endpoint, channel) in legs for _, legs, *_ in self._programmes)
+
     def venue(self, endpoint: str, channel: str) -> str | None:
         """The venue of a channel."""
         return self._venues.get((endpoint, channel))
