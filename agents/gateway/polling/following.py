@@ -136,7 +136,11 @@ class Following:
     def forget(self, channels: Iterable[str]) -> None:
         """Tell starts and ends of channels again: what was told of them was not stored."""
         for channel in channels:
-            self._seen.pop(channel, None)
+            if (seen := self._seen.get(channel)) is not None:
+                # (An end needs a broadcast that was told of.)
+                was_over = seen.over and bool(seen.announced)
+                seen.live, seen.over = seen.live or was_over, False
+                seen.announced = seen.announced if was_over else ""
 
     def _live(self, row: Found, seen: _Seen, head: Head | None, now: int) -> Iterable[Observation]:
         is_known = head is not None and head.broadcast == row.broadcast

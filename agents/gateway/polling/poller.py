@@ -187,6 +187,7 @@ class Poller:
             except Unacknowledged:
                 self._following.forget({each.channel for each in told})
                 self._metrics.polls_lost.labels(self.poll.name).inc(len(told))
+                self.schedule.failed(call, self._clock(), _ACK_SECONDS)
                 log.warning("Kafka did not store what a poll told", poll=self.poll.name)
                 return
         self.schedule.answered(each.id for each in found)

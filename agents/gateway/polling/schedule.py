@@ -235,17 +235,22 @@ class Schedule:
             owed = self._oldest(owed)[: self.allowed * self.batch]
         calls = self._packed(owed)
         # What has waited longest goes first; where all have waited as long, the order stays.
-        calls.sort(key=lambda call: min(self._kept[each].place[:2] for each in call.ids))
+        calls.sort(key=lambda call: min(kept.place[:2] for kept in self._of(call)))
         spread = [call for call in calls if not call.together]
         start = max(now, minute * MINUTE + FIRST)
         cell = max(0.0, self._latest - start) / max(1, len(spread))
         jitter = 0.6 * between(self.seed) + 0.2 * between(f"{self.seed}:{minute}")
         for number, call in enumerate(spread):
-            call.at = start + cell * (number + jitter)
+            # (A new broadcast is asked for at once.)
+            is_new = any(kept.asked == _NEVER and kept.target.live for kept in self._of(call))
+            call.at = start if is_new else start + cell * (number + jitter)
         for call in calls:
             if call.together:
                 call.at = minute * MINUTE + TOGETHER
         self._calls = calls
+
+    def _of(self, call: Call) -> Iterable[_Kept]:
+        return (self._kept[each] for each in call.ids)
 
     @staticmethod
     def _oldest(owed: list[_Kept]) -> list[_Kept]:
