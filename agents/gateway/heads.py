@@ -47,5 +47,9 @@ class Table(Protocol):
     def owned(self) -> Iterable[int]:
         """The partitions that this gateway has."""
 
+    @property
+    def version(self) -> int:
+        """Another number whenever a broadcast was opened or ended, or a partition came or went."""
+
     def heads_of(self, endpoint: str) -> Mapping[str, Head]:
         """The newest broadcast of each channel that is told of under a name."""

@@ -66,6 +66,7 @@ class Processor:
 
     Attributes:
         owned: the partitions whose rows are here.
+        version: another number whenever a polled broadcast was opened or ended, or `owned` changed.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Processor:
         polled: Iterable[str] = (),
     ) -> None:
         self.owned: set[int] = set()
+        self.version = 0
         self._polled = frozenset(polled)
         self._heads: defaultdict[int, dict[str, dict[str, Head]]] = defaultdict(dict)
         self._names: defaultdict[int, dict[bytes, tuple[str, str]]] = defaultdict(dict)
@@ -100,6 +102,7 @@ class Processor:
         self._heads[partition] = {}
         self._names[partition] = {}
         self.owned.add(partition)
+        self.version += 1
         for key in rows.committed:
             self._note(partition, key, rows.read(key))
 
@@ -111,6 +114,7 @@ class Processor:
     def lost(self, partition: int) -> None:
         """Stop following a partition."""
         self.owned.discard(partition)
+        self.version += 1
         kept: dict[int, Any]
         for kept in (
             self.counted,
@@ -147,7 +151,9 @@ class Processor:
             return
         endpoint, channel = names[key]
         heads = self._heads[partition].setdefault(endpoint, {})
-        head = Head.of(row)
+        head, before = Head.of(row), heads.get(channel)
+        if head is None or before is None or head.is_open != before.is_open:
+            self.version += 1
         if head is None:
             del names[key]
             heads.pop(channel, None)

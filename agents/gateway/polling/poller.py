@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 _TICK: Final = 0.25
 #: How often channels and partitions are looked at, in seconds.
 _LOOK: Final = 1.0
+#: The same where nothing was opened or ended.
+_LOOK_ANYWAY: Final = 10.0
 #: How long Kafka may take to store what an answer told, in seconds.
 _ACK_SECONDS: Final = 10.0
 #: A shortage is told again after so many seconds.
@@ -90,6 +92,9 @@ class Poller:
         self._following = Following(poll, lambda channel: places.is_leg(poll.told, channel))
         self._backoff = Backoff(f"{poll.name}:{seed}")
         self._looked = 0.0
+        self._followed = 0.0
+        self._version = -1
+        self._is_news = False
         self._count = 0
         self._by_partition: dict[int, list[str]] = {}
         self._told_short = 0.0
@@ -152,7 +157,16 @@ class Poller:
         """See which partitions this gateway has, and so which channels, and which share."""
         count = self._partitions()
         owned = sorted(self._table.owned)
+        if (
+            self._table.version == self._version
+            and count == self._count
+            and not self._is_news
+            and 0 <= now - self._followed < _LOOK_ANYWAY
+        ):
+            return
+        self._version, self._is_news, self._followed = self._table.version, False, now
         if count is None or not owned:
+            self._count = 0
             self.budget.set_share(0.0, now)
             self.schedule.follow((), now)
             return
@@ -182,6 +196,7 @@ class Poller:
         asked = [each for each in call.ids if self._partition_of(each) in owned]
         told = self._following.take(asked, found, self._table.heads_of(self.poll.told), now)
         if told:
+            self._is_news |= any(each.kind != "sample" for each in told)
             try:
                 await self._store(told, now)
             except Unacknowledged:

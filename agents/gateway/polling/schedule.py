@@ -24,6 +24,8 @@ TOGETHER: Final = 30
 #: First and last second of a minute in which anything is asked: an answer must come within it.
 FIRST: Final = 2
 LATEST: Final = 55
+#: Calls are spread up to so many seconds before the last one: room for those that are held up.
+_ROOM: Final = 3
 #: Others that begin within so many seconds join a new broadcast's first call.
 _GATHER: Final = 2.0
 #: A call is tried again so often within its minute.
@@ -116,6 +118,8 @@ class Schedule:
         minutes: what became of the minutes of live broadcasts so far.
         wanted: calls that the newest minute asks for.
         allowed: calls that the budget allowed in it when it began.
+        live: how many live broadcasts are followed.
+        waiting: how many are followed of which the start is waited for.
     """
 
     budget: Budget
@@ -124,7 +128,10 @@ class Schedule:
     minutes: Minutes = field(default_factory=Minutes)
     wanted: int = 0
     allowed: int = 0
+    live: int = 0
+    waiting: int = 0
     _kept: dict[str, _Kept] = field(default_factory=dict)
+    _new: list[_Kept] = field(default_factory=list)
     _calls: list[Call] = field(default_factory=list)
     _minute: int = _NEVER
     _paused: float = 0.0
@@ -135,16 +142,6 @@ class Schedule:
         """Minutes between two samples of a broadcast, as far as the budget decides."""
         return max(1.0, self.wanted / max(1, self.allowed))
 
-    @property
-    def live(self) -> int:
-        """How many live broadcasts are followed."""
-        return sum(kept.target.live for kept in self._kept.values())
-
-    @property
-    def waiting(self) -> int:
-        """How many are followed of which the start is waited for."""
-        return len(self._kept) - self.live
-
     def follow(self, targets: Iterable[Target], now: float) -> None:
         """Follow these from now on, and no others."""
         before, self._kept = self._kept, {}
@@ -154,6 +151,9 @@ class Schedule:
                 kept = _Kept(target, now)
             kept.target = target
             self._kept[target.id] = kept
+        self.live = sum(kept.target.live for kept in self._kept.values())
+        self.waiting = len(self._kept) - self.live
+        self._new = [kept for kept in self._kept.values() if kept.asked == _NEVER]
 
     def due(self, now: float) -> list[Call]:
         """The calls that are to be made now; their price is taken from the budget."""
@@ -238,7 +238,7 @@ class Schedule:
         calls.sort(key=lambda call: min(kept.place[:2] for kept in self._of(call)))
         spread = [call for call in calls if not call.together]
         start = max(now, minute * MINUTE + FIRST)
-        cell = max(0.0, self._latest - start) / max(1, len(spread))
+        cell = max(0.0, self._latest - _ROOM - start) / max(1, len(spread))
         jitter = 0.6 * between(self.seed) + 0.2 * between(f"{self.seed}:{minute}")
         for number, call in enumerate(spread):
             # (A new broadcast is asked for at once.)
@@ -296,7 +296,7 @@ class Schedule:
         """Ask for new broadcasts at once: the first minute has its figure only then."""
         new = [
             kept
-            for kept in self._kept.values()
+            for kept in self._new
             if kept.asked == _NEVER and kept.planned != self._minute
         ]
         if not new or (len(new) < self.batch and now - min(k.joined for k in new) < _GATHER):

@@ -1,7 +1,8 @@
-"""Gateways that poll, without Kafka: the table of open broadcasts in memory, and a clock of ours."""
+"""Gateways that poll, without Kafka: the table of broadcasts in memory, and a clock of ours."""
 
 import asyncio
-from collections import defaultdict
+import functools
+from collections import ChainMap, defaultdict
 
 from agents.gateway import observation, table
 from agents.gateway.config import Config
@@ -17,6 +18,11 @@ from streams.routing import partition_for
 PARTITIONS = 12
 
 
+@functools.cache
+def partition_of(key):
+    return partition_for(key, PARTITIONS)
+
+
 class Clock:
     def __init__(self, now):
         self.now = now
@@ -30,6 +36,8 @@ class Control:
 
     def __init__(self):
         self.rows = {}
+        self.heads = defaultdict(dict)
+        self.version = 0
         self.events = []
         self.away = False
 
@@ -42,6 +50,11 @@ class Control:
     def take(self, seen):
         row = self.rows.setdefault(seen.key, Channel(seen.endpoint, seen.platform, seen.channel))
         self.events += table.apply(row, seen) or []
+        if row.broadcasts:
+            heads, head = self.heads[row.endpoint, partition_of(seen.key)], Head.of(row)
+            before = heads.get(row.channel)
+            self.version += before is None or before.is_open != head.is_open
+            heads[row.channel] = head
 
     def by_broadcast(self):
         found = defaultdict(list)
@@ -57,14 +70,12 @@ class Part:
         self.control = control
         self.owned = set(owned)
 
+    @property
+    def version(self):
+        return hash((self.control.version, *sorted(self.owned)))
+
     def heads_of(self, endpoint):
-        return {
-            row.channel: head
-            for key, row in self.control.rows.items()
-            if row.endpoint == endpoint
-            and partition_for(key, PARTITIONS) in self.owned
-            and (head := Head.of(row)) is not None
-        }
+        return ChainMap(*(self.control.heads[endpoint, each] for each in self.owned))
 
 
 class Gateway:

@@ -67,9 +67,11 @@ async def test_a_youtube_show_from_its_true_start_to_its_true_end():
     clock = Clock(START)
     show = Show(VIDEO, START + 200, START + 860)
     control = Control()
-    async with YouTubeServer(clock, [show]) as server:
-        async with Gateway(config_of(youtube(server)), control, clock) as gateway:
-            await run(clock, [gateway], 1800)
+    async with (
+        YouTubeServer(clock, [show]) as server,
+        Gateway(config_of(youtube(server)), control, clock) as gateway,
+    ):
+        await run(clock, [gateway], 1800)
     events = control.by_broadcast()[VIDEO]
     assert told(events)[0] == ("started", "2026-11-27T19:03:20Z", None)
     assert told(events)[-1] == ("ended", "2026-11-27T19:14:20Z", None)
@@ -86,9 +88,11 @@ async def test_a_youtube_show_from_its_true_start_to_its_true_end():
 async def test_a_hidden_count_is_unknown_and_never_0():
     clock = Clock(START)
     control = Control()
-    async with YouTubeServer(clock, [Show(VIDEO, START, START + 9999, hidden=True)]) as server:
-        async with Gateway(config_of(youtube(server)), control, clock) as gateway:
-            await run(clock, [gateway], 300)
+    async with (
+        YouTubeServer(clock, [Show(VIDEO, START, START + 9999, hidden=True)]) as server,
+        Gateway(config_of(youtube(server)), control, clock) as gateway,
+    ):
+        await run(clock, [gateway], 300)
     samples = [event for event in control.events if event.kind == "sample"]
     assert len(samples) >= 4
     assert {event.viewers for event in samples} == {None}
@@ -99,14 +103,16 @@ async def test_what_is_missing_is_unknown_and_ends_long_after_when_it_was_seen_l
     control = Control()
     gone = [START + 600, START + 900, START + 1500]
     show = Show("1", START - 3600, START + 99_999)
-    async with TwitchServer(clock, [show]) as server:
-        async with Gateway(config_of(twitch(server)), control, clock) as gateway:
+    async with (
+        TwitchServer(clock, [show]) as server,
+        Gateway(config_of(twitch(server)), control, clock) as gateway,
+    ):
 
-            def come_and_go():
-                missing = gone[0] <= clock.now < gone[1] or clock.now >= gone[2]
-                server.shows = {} if missing else {"1": show}
+        def come_and_go():
+            missing = gone[0] <= clock.now < gone[1] or clock.now >= gone[2]
+            server.shows = {} if missing else {"1": show}
 
-            await run(clock, [gateway], 2600, each=come_and_go)
+        await run(clock, [gateway], 2600, each=come_and_go)
     events = control.by_broadcast()["91"]
     assert told(events)[0] == ("started", "2026-11-27T18:00:00Z", None)
     assert [event.kind for event in events].count("ended") == 1  # five minutes end nothing
@@ -164,20 +170,22 @@ async def test_a_stream_told_after_its_end_is_no_news_but_one_that_goes_on_is():
 async def test_a_token_that_is_not_taken_any_more_is_replaced_once():
     clock = Clock(START)
     control = Control()
-    async with TwitchServer(clock, [Show("1", START, START + 9999)]) as server:
-        async with Gateway(config_of(twitch(server)), control, clock) as gateway:
-            await run(clock, [gateway], 70)
-            first = set(server.tokens)
-            server.tokens.clear()
-            gateway.edges[0]._token_next = 0.0  # the last one was taken long ago
-            await run(clock, [gateway], 120)
-            assert len(first) == len(server.tokens) == 1
-            assert server.served.statuses[401] == 1
-            # With a secret that is refused, tokens are not asked for all the time.
-            server.tokens.clear()
-            gateway.edges[0]._secret._values[0] = b"wrong-secret"
-            gateway.edges[0]._token_next = 0.0
-            await run(clock, [gateway], 120)
+    async with (
+        TwitchServer(clock, [Show("1", START, START + 9999)]) as server,
+        Gateway(config_of(twitch(server)), control, clock) as gateway,
+    ):
+        await run(clock, [gateway], 70)
+        first = set(server.tokens)
+        server.tokens.clear()
+        gateway.edges[0]._token_next = 0.0  # the last one was taken long ago
+        await run(clock, [gateway], 120)
+        assert len(first) == len(server.tokens) == 1
+        assert server.served.statuses[401] == 1
+        # With a secret that is refused, tokens are not asked for all the time.
+        server.tokens.clear()
+        gateway.edges[0]._secret._values[0] = b"wrong-secret"
+        gateway.edges[0]._token_next = 0.0
+        await run(clock, [gateway], 120)
     assert server.served.wrong.count("invalid client secret") == 1
     refused = gateway.value("audience_gateway_polls_total", poll="twitch", outcome="refused")
     failed = gateway.value("audience_gateway_polls_total", poll="twitch", outcome="failed")
@@ -188,14 +196,16 @@ async def test_a_token_that_is_not_taken_any_more_is_replaced_once():
 async def test_429_is_obeyed(header):
     clock = Clock(START)
     control = Control()
-    async with TwitchServer(clock, [Show("1", START, START + 9999)]) as server:
-        async with Gateway(config_of(twitch(server)), control, clock) as gateway:
-            await run(clock, [gateway], 120)
-            until = clock() + 150
-            value = "150" if header == "Retry-After" else str(int(until))
-            server.script.append(lambda _: web.Response(status=429, headers={header: value}))
-            count = len(server.served.times)
-            await run(clock, [gateway], 400)
+    async with (
+        TwitchServer(clock, [Show("1", START, START + 9999)]) as server,
+        Gateway(config_of(twitch(server)), control, clock) as gateway,
+    ):
+        await run(clock, [gateway], 120)
+        until = clock() + 150
+        value = "150" if header == "Retry-After" else str(int(until))
+        server.script.append(lambda _: web.Response(status=429, headers={header: value}))
+        count = len(server.served.times)
+        await run(clock, [gateway], 400)
     refused, after = server.served.times[count : count + 2]
     assert after >= refused + (150 if header == "Retry-After" else until - refused)
     assert gateway.value("audience_gateway_polls_total", poll="twitch", outcome="limited") == 1
@@ -204,9 +214,11 @@ async def test_429_is_obeyed(header):
 async def test_units_that_are_used_up_are_left_alone(logged):
     clock = Clock(START)
     control = Control()
-    async with YouTubeServer(clock, [Show(VIDEO, START, START + 99_999)], units=3) as server:
-        async with Gateway(config_of(youtube(server)), control, clock) as gateway:
-            await run(clock, [gateway], 2 * 3600)
+    async with (
+        YouTubeServer(clock, [Show(VIDEO, START, START + 99_999)], units=3) as server,
+        Gateway(config_of(youtube(server)), control, clock) as gateway,
+    ):
+        await run(clock, [gateway], 2 * 3600)
     assert 1 <= server.served.wrong.count("quotaExceeded") <= 3
     assert "quotaExceeded" in str(logged)
     assert KEY not in str(logged)
@@ -272,13 +284,15 @@ async def test_rows_that_are_nonsense_are_unknown():
 async def test_what_kafka_did_not_store_is_told_again():
     clock = Clock(START)
     control = Control()
-    async with YouTubeServer(clock, [Show(VIDEO, START - 60, START + 9999)]) as server:
-        async with Gateway(config_of(youtube(server)), control, clock) as gateway:
-            control.away = True
-            await run(clock, [gateway], 60)
-            assert gateway.value("audience_gateway_polls_lost_total", poll="youtube") >= 2
-            control.away = False
-            await run(clock, [gateway], 120)
+    async with (
+        YouTubeServer(clock, [Show(VIDEO, START - 60, START + 9999)]) as server,
+        Gateway(config_of(youtube(server)), control, clock) as gateway,
+    ):
+        control.away = True
+        await run(clock, [gateway], 60)
+        assert gateway.value("audience_gateway_polls_lost_total", poll="youtube") >= 2
+        control.away = False
+        await run(clock, [gateway], 120)
     assert [event.kind for event in control.events][:2] == ["started", "sample"]
 
 
