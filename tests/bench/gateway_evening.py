@@ -55,12 +55,12 @@ class Counted(Control):
         self.events.clear()
 
 
-def shows_of(prefix, count, begin, end, always, chance):
+def shows_of(prefix, count, begin, end, always, chance, before=7200):
     """Some are on all the time, the others for one to four hours of it."""
     shows = []
     for number in range(count):
         show = f"{prefix}{number:0{11 - len(prefix)}d}"
-        start = begin - chance.uniform(60, 7200)
+        start = begin - chance.uniform(60, before)
         stop = end + 3600
         if chance.random() >= always:
             start = begin + chance.uniform(0, max(1, end - begin - 3600))
@@ -100,8 +100,9 @@ async def evening(
     chance = random.Random(seed)
     begin = dt.datetime(2026, 11, 27, hour, tzinfo=PACIFIC).timestamp()
     end = begin + hours * 3600
-    videos = shows_of("v", youtube, begin, end, always, chance)
-    streams = shows_of("1", twitch, begin, end, always, chance)
+    before = 120 if idle else 7200
+    videos = shows_of("v", youtube, begin, end, always, chance, before)
+    streams = shows_of("1", twitch, begin, end, always, chance, before)
     for show in streams:
         show.broadcast = f"9{show.id}"
     clock, control = Clock(begin - idle * 3600), Counted()

