@@ -11,15 +11,16 @@ import aiohttp
 import structlog
 
 from agents.gateway.delivery import Unreadable
-from agents.gateway.polling.platform import Answer
+from agents.gateway.polling.platform import Answer, pause_of
 from agents.gateway.secrets import Kept
 from agents.gateway.sources.base import document
 from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from agents.gateway.poll_config import Poll
+    from agents.gateway.polling.platform import Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +35,13 @@ _TOKEN_PAUSE: Final = 10.0
 _TOKEN_MARGIN: Final = 300.0
 _UNAUTHORIZED: Final = 401
 _OK: Final = 200
+#: What stands behind an answer to a request for a token; all else is a failure.
+_REFUSALS: Final[Mapping[int, Outcome]] = {
+    400: "refused",
+    401: "refused",
+    403: "refused",
+    429: "limited",
+}
 _AGENT: Final = "live-audience"
 
 
@@ -42,12 +50,14 @@ class Unanswered(Exception):
 
     Args:
         why: one line.
-        in_time: whether it failed before its time was over.
+        outcome: what became of the call.
+        pause: for how many seconds the platform asks to be left alone, if it says so.
     """
 
-    def __init__(self, why: str, *, in_time: bool = True) -> None:
+    def __init__(self, why: str, outcome: Outcome = "failed", pause: float | None = None) -> None:
         super().__init__(why)
-        self.in_time = in_time
+        self.outcome: Outcome = outcome
+        self.pause = pause
 
 
 class Edge:
@@ -120,7 +130,7 @@ class Edge:
             if now < self._token_next:
                 if self._token:
                     return self._token
-                raise Unanswered("a token was refused a moment ago")
+                raise Unanswered("no token was had a moment ago", "refused")
             self._token_next = now + _TOKEN_PAUSE
             form = {
                 "client_id": self._poll.client_id,
@@ -130,7 +140,11 @@ class Edge:
             base = self._poll.login or self._kind.login
             answer = await self._fetch("POST", base, "/oauth2/token", data=form)
             if answer.status != _OK:
-                raise Unanswered(f"a token was refused: status {answer.status}")
+                raise Unanswered(
+                    f"no token: status {answer.status}",
+                    _REFUSALS.get(answer.status, "failed"),
+                    pause_of(answer.headers, time.time()),
+                )
             self._token, seconds = _token_of(answer.body)
             self._token_until = now + max(_TOKEN_PAUSE, seconds - _TOKEN_MARGIN)
             log.info("a token was taken", poll=self._poll.name, seconds=seconds)
@@ -165,7 +179,7 @@ class Edge:
                 found = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status, found, bytes(body))
         except TimeoutError:
-            raise Unanswered("no answer in time", in_time=False) from None
+            raise Unanswered("no answer in time", "timeout") from None
         except (aiohttp.ClientError, OSError) as error:
             # (Only its kind: its text may hold the address with all that was asked.)
             raise Unanswered(f"no answer: {type(error).__name__}") from None

@@ -41,6 +41,8 @@ _LOOK: Final = 1.0
 _LOOK_ANYWAY: Final = 10.0
 #: How long Kafka may take to store what an answer told, in seconds.
 _ACK_SECONDS: Final = 10.0
+#: A shortage is told of when it has lasted for so many seconds: the first minute has saved nothing.
+_SHORT: Final = 120.0
 #: A shortage is told again after so many seconds.
 _TELL_AGAIN: Final = 600.0
 
@@ -98,6 +100,7 @@ class Poller:
         self._count = 0
         self._by_partition: dict[int, list[str]] = {}
         self._told_short = 0.0
+        self._short_since = clock()
         self._counted = (0, 0)
 
     async def run(self) -> None:
@@ -134,21 +137,12 @@ class Poller:
     async def make(self, call: Call) -> None:
         """Make a call, and store what it tells."""
         try:
-            answer = await self._edge.ask(call.ids)
+            verdict = await self._made(call)
         except Unanswered as error:
-            verdict = Verdict("failed" if error.in_time else "timeout", why=str(error))
-        except Exception:
+            verdict = Verdict(error.outcome, error.pause, why=str(error))
+        except Exception:  # our own error must not end the others
             log.exception("a poll could not be made", poll=self.poll.name)
-            verdict = Verdict("failed", why="an error of the gateway's own")
-        else:
-            verdict = self._kind.judge(answer, self._clock())
-            if verdict.outcome == "answered":
-                try:
-                    found = self._kind.read(answer.body)
-                except Unreadable as error:
-                    verdict = verdict._replace(outcome="unreadable", why=str(error))
-                else:
-                    await self._answered(call, found)
+            verdict = Verdict("failed", why="an error of the gateway's own: see its log")
         self._judged(call, verdict)
 
     # -- what is asked for -----------------------------------------------------------------------
@@ -188,11 +182,25 @@ class Poller:
         seen = Observation(self.poll.told, self.poll.told_platform, channel, "sample", 0)
         return partition_for(seen.key, self._count)
 
+    async def _made(self, call: Call) -> Verdict:
+        answer = await self._edge.ask(call.ids)
+        verdict = self._kind.judge(answer, self._clock())
+        if verdict.outcome != "answered":
+            return verdict
+        try:
+            found = self._kind.read(answer.body)
+        except Unreadable as error:
+            return verdict._replace(outcome="unreadable", why=str(error))
+        await self._answered(call, found)
+        return verdict
+
     # -- what comes of it ------------------------------------------------------------------------
 
     async def _answered(self, call: Call, found: Sequence[Found]) -> None:
         now = int(self._clock() * rfc3339.SECOND)
         owned = set(self._table.owned)
+        if not self._count:
+            return  # all partitions have gone to others meanwhile
         asked = [each for each in call.ids if self._partition_of(each) in owned]
         told = self._following.take(asked, found, self._table.heads_of(self.poll.told), now)
         if told:
@@ -247,7 +255,9 @@ class Poller:
         metrics.poll_interval.labels(name).set(schedule.interval)
         metrics.polled.labels(name, "live").set(schedule.live)
         metrics.polled.labels(name, "waiting").set(schedule.waiting)
-        if schedule.interval > 1 and now - self._told_short >= _TELL_AGAIN:
+        if schedule.interval <= 1:
+            self._short_since = now
+        if now - self._short_since >= _SHORT and now - self._told_short >= _TELL_AGAIN:
             self._told_short = now
             log.warning(
                 "the budget does not allow a sample in each minute",

@@ -294,11 +294,7 @@ class Schedule:
 
     def _welcome(self, now: float) -> None:
         """Ask for new broadcasts at once: the first minute has its figure only then."""
-        new = [
-            kept
-            for kept in self._new
-            if kept.asked == _NEVER and kept.planned != self._minute
-        ]
+        new = [kept for kept in self._new if kept.asked == _NEVER and kept.planned != self._minute]
         if not new or (len(new) < self.batch and now - min(k.joined for k in new) < _GATHER):
             return
         for at in range(0, len(new), self.batch):

@@ -23,12 +23,15 @@ async def test_two_gateways_together_stay_within_the_quotas():
         assert found[platform]["minutes_sampled"] >= 0.98
 
 
-async def test_a_budget_that_is_too_small_is_shared_and_never_passed():
+async def test_a_budget_that_is_too_small_is_shared_and_never_passed(logged):
     found = await evening(hours=0.5, youtube=300, twitch=0, units=2_880, always=1.0)
     # Two units a minute, less the reserve, for six calls.
     assert found["youtube"]["refused"] == []
     assert 0.25 <= found["youtube"]["minutes_sampled"] <= 0.34
     assert found["youtube"]["most_units_of_a_day"] <= 2_880 * 0.95 / 48
+    told = [each for each in logged if "does not allow a sample" in each["event"]]
+    assert {each["calls_wanted"] for each in told} == {6}
+    assert 1 <= len(told) <= 3
 
 
 async def test_what_a_quiet_morning_has_saved_is_there_in_the_evening():
