@@ -158,8 +158,8 @@ class GatewayMetrics:
         )
         self.polls_newest = Gauge(
             "audience_gateway_newest_poll_timestamp_seconds",
-            "When the newest poll that told viewers was answered, in seconds since 1970 UTC; 0 "
-            "before the first.",
+            "When the newest poll that told of a live broadcast was answered, in seconds since "
+            "1970 UTC; 0 before the first.",
             by_poll,
             registry=registry,
         )

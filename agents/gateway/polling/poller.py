@@ -214,7 +214,7 @@ class Poller:
                 log.warning("Kafka did not store what a poll told", poll=self.poll.name)
                 return
         self.schedule.answered(each.id for each in found)
-        if any(each.viewers is not None for each in told):
+        if any(each.kind == "sample" for each in told):
             self._metrics.polls_newest.labels(self.poll.name).set(now / rfc3339.SECOND)
 
     async def _store(self, told: Sequence[Observation], now: int) -> None:
