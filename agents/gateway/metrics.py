@@ -198,6 +198,10 @@ class GatewayMetrics:
         for poll in config.poll:
             for outcome in OUTCOMES:
                 self.polls.labels(poll.name, outcome)
+            for state in ("live", "waiting"):
+                self.polled.labels(poll.name, state)
+            for became in ("sampled", "missed"):
+                self.poll_minutes.labels(poll.name, became)
             for metric in (
                 self.polls_lost,
                 self.polls_newest,
