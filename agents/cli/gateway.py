@@ -56,19 +56,22 @@ def run(ctx: click.Context) -> None:
     service.run(settings, config)
 
 
-@command.command(cls=Command, examples=["live-audience gateway check"])
+@command.command(
+    cls=Command, examples=["live-audience gateway check", "live-audience gateway check --ask"]
+)
+@click.option("--ask", is_flag=True, help="Ask each polled platform once: is the key taken?")
 @with_settings
-def check(settings: Settings) -> None:
+def check(settings: Settings, *, ask: bool) -> None:
     """Look at the configuration, the secrets and the topics; ends with 1 if something is wrong."""
     config = _config(settings)
     from agents.gateway import admin  # noqa: PLC0415 - as above
-    from agents.gateway.polling.poller import described  # noqa: PLC0415 - as above
+    from agents.gateway.polling.poller import described, tried  # noqa: PLC0415 - as above
     from agents.gateway.server import tls_of  # noqa: PLC0415 - as above
     from agents.gateway.service import edges_of, intakes_of  # noqa: PLC0415 - as above
     from agents.gateway.topics import GatewayTopics  # noqa: PLC0415 - as above
 
     intakes_of(config, GatewayTopics.of(settings))
-    edges_of(config)
+    edges = edges_of(config)
     tls_of(config)
     for endpoint in config.endpoint:
         secret = "/SECRET" if endpoint.path_secrets else ""
@@ -90,7 +93,13 @@ def check(settings: Settings) -> None:
                 fg="yellow",
                 err=True,
             )
-    problems = asyncio.run(admin.check(settings))
+    refused = []
+    for poll in config.poll if ask else ():
+        verdict = asyncio.run(tried(poll, edges[poll.name]))
+        click.echo(f"{poll.name}: {poll.source} was asked: {verdict.outcome}")
+        if verdict.outcome != "answered":
+            refused.append(f"{poll.name}: {poll.source} says: {verdict.outcome}, {verdict.why}")
+    problems = [*refused, *asyncio.run(admin.check(settings))]
     if problems:
         raise LiveAudienceError("\n".join(problems))
     click.echo("The gateway can run.")

@@ -98,6 +98,7 @@ class PolledPlatform(abc.ABC):
         per: the time of the budget, for people.
         waiting_minutes: between two looks at a channel that is not live.
         ids_are: what channels are, for people.
+        an_id: one that can be asked for, whether it is there or not.
     """
 
     name: ClassVar[str]
@@ -111,6 +112,7 @@ class PolledPlatform(abc.ABC):
     per: ClassVar[Literal["day", "minute"]]
     waiting_minutes: ClassVar[int]
     ids_are: ClassVar[str]
+    an_id: ClassVar[str]
 
     @property
     def needs_login(self) -> bool:

@@ -41,6 +41,8 @@ _LOOK: Final = 1.0
 _LOOK_ANYWAY: Final = 10.0
 #: How long Kafka may take to store what an answer told, in seconds.
 _ACK_SECONDS: Final = 10.0
+#: After the end of a budget's day it is asked again after so many seconds.
+_NEW_DAY: Final = 10.0
 #: A shortage is told of when it has lasted for so many seconds: the first minute has saved nothing.
 _SHORT: Final = 120.0
 #: A shortage is told again after so many seconds.
@@ -233,6 +235,9 @@ class Poller:
             self._backoff.worked()
             return
         pause = self._backoff.failed(verdict.pause)
+        if verdict.remaining == 0:
+            # Used up: the next day brings new units.
+            pause = min(pause, self.budget.period(now)[1] - now + _NEW_DAY)
         self.schedule.failed(call, now, pause)
         log.warning(
             "a poll failed",
@@ -266,6 +271,28 @@ class Poller:
                 calls_wanted=schedule.wanted,
                 calls_allowed=schedule.allowed,
             )
+
+
+async def tried(poll: Poll, edge: Edge) -> Verdict:
+    """Make one call, which costs what a call costs: is the key taken?
+
+    Args:
+        poll: as configured.
+        edge: its own, not started.
+    """
+    await edge.start()
+    try:
+        answer = await edge.ask(poll.channels[:1] or [poll.kind.an_id])
+        verdict = poll.kind.judge(answer, time.time())
+        if verdict.outcome == "answered":
+            poll.kind.read(answer.body)
+    except Unanswered as error:
+        return Verdict(error.outcome, why=str(error))
+    except Unreadable as error:
+        return Verdict("unreadable", why=str(error))
+    finally:
+        await edge.stop()
+    return verdict
 
 
 def described(poll: Poll) -> tuple[str, bool]:

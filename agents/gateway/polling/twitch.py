@@ -36,6 +36,7 @@ class Twitch(PolledPlatform):
     per: ClassVar[Literal["day", "minute"]] = "minute"
     waiting_minutes: ClassVar[int] = 1
     ids_are: ClassVar[str] = "ids of users, which are numbers"
+    an_id: ClassVar[str] = "1"
 
     def is_id(self, channel: str) -> bool:
         """Whether it is an id of a user."""

@@ -49,6 +49,7 @@ class YouTube(PolledPlatform):
     per: ClassVar[Literal["day", "minute"]] = "day"
     waiting_minutes: ClassVar[int] = 5
     ids_are: ClassVar[str] = "ids of videos, of 11 characters"
+    an_id: ClassVar[str] = "00000000000"
 
     def is_id(self, channel: str) -> bool:
         """Whether it is an id of a video."""

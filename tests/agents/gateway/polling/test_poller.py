@@ -18,6 +18,7 @@ from platform_servers import (
 
 from agents.gateway.observation import Observation
 from agents.gateway.polling.edge import Edge, Unanswered
+from agents.gateway.polling.poller import tried
 from agents.gateway.secrets import SecretError
 from streams import rfc3339
 
@@ -365,6 +366,37 @@ def test_a_key_that_could_end_a_header_is_refused(monkeypatch, value):
     ).poll[0]
     with pytest.raises(SecretError, match="one line of printable ASCII"):
         Edge(poll)
+
+
+async def test_new_units_are_asked_for_soon_after_midnight():
+    clock = Clock(dt.datetime(2026, 11, 27, 23, 40, tzinfo=PACIFIC).timestamp())
+    control = Control()
+    show = Show(VIDEO, clock.now, clock.now + 99_999)
+    async with (
+        YouTubeServer(clock, [show], units=1) as server,
+        Gateway(config_of(youtube(server)), control, clock) as gateway,
+    ):
+        await run(clock, [gateway], 300)
+        assert server.served.statuses[403] == 1
+        count = len(server.served.times)
+        await run(clock, [gateway], 17 * 60)
+    midnight = dt.datetime(2026, 11, 28, tzinfo=PACIFIC).timestamp()
+    assert midnight + 5 <= server.served.times[count] <= midnight + 75
+
+
+async def test_a_key_is_tried_by_one_call(monkeypatch):
+    clock = Clock(START)
+    async with YouTubeServer(clock) as data, TwitchServer(clock) as helix:
+        config = config_of(youtube(data), twitch(helix))
+        for poll in config.poll:
+            assert (await tried(poll, Edge(poll))).outcome == "answered"
+        assert sum(data.spent.values()) == 1
+        monkeypatch.setenv("YOUTUBE_KEY", "wrong")
+        monkeypatch.setenv("TWITCH_SECRET", "wrong")
+        for poll in config.poll:
+            verdict = await tried(poll, Edge(poll))
+            assert verdict.outcome == "refused", verdict
+            assert "wrong" not in verdict.why
 
 
 async def test_nothing_there_is_no_answer():
