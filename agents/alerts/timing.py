@@ -59,6 +59,11 @@ _HOLDS: Final[Mapping[str, AlertDelay]] = MappingProxyType(
         "BroadcastsNotExported": AlertDelay(10 * _MINUTE, 5 * _MINUTE),
         "ProducerClockSkewed": AlertDelay(5 * _MINUTE, 5 * _MINUTE),
         "TopicMisconfigured": AlertDelay(_MINUTE, 5 * _MINUTE),
+        "PollSilent": AlertDelay(2 * _MINUTE, 2 * _MINUTE),
+        "PollRefused": AlertDelay(0.0, 5 * _MINUTE),
+        "PollBudgetShort": AlertDelay(10 * _MINUTE, 5 * _MINUTE),
+        "WebhooksRefused": AlertDelay(2 * _MINUTE, 5 * _MINUTE),
+        "GatewayUnacknowledged": AlertDelay(_MINUTE, 5 * _MINUTE),
     }
 )
 
@@ -98,6 +103,8 @@ class Timing:
         usual: A platform is silent if it never was so within this time before.
         usual_offset: That time ends so long ago, so that the silence itself is not part of it.
         scrape_timeout: `scrape_timeout` of the scrape configuration.
+        poll_silence: Without an answer that tells of a live broadcast for so long, a poll is
+            silent.
         skew: By so much may a producer's clock be ahead; AUDIENCE_FUTURE rejects at 2 min.
         holds: What each alert waits, by its name.
     """
@@ -126,6 +133,7 @@ class Timing:
     usual: float = _HOUR
     usual_offset: float = 5 * _MINUTE
     scrape_timeout: float = 10 * _SECOND
+    poll_silence: float = 5 * _MINUTE
     skew: float = _MINUTE
     holds: Mapping[str, AlertDelay] = field(default_factory=lambda: _HOLDS)
 

@@ -1,4 +1,4 @@
-"""`live-audience gateway`: takes platforms' webhooks and writes viewer events."""
+"""`live-audience gateway`: takes webhooks, polls platforms, and writes viewer events."""
 
 from __future__ import annotations
 
@@ -56,17 +56,22 @@ def run(ctx: click.Context) -> None:
     service.run(settings, config)
 
 
-@command.command(cls=Command, examples=["live-audience gateway check"])
+@command.command(
+    cls=Command, examples=["live-audience gateway check", "live-audience gateway check --ask"]
+)
+@click.option("--ask", is_flag=True, help="Ask each polled platform once: is the key taken?")
 @with_settings
-def check(settings: Settings) -> None:
+def check(settings: Settings, *, ask: bool) -> None:
     """Look at the configuration, the secrets and the topics; ends with 1 if something is wrong."""
     config = _config(settings)
     from agents.gateway import admin  # noqa: PLC0415 - as above
+    from agents.gateway.polling.poller import described, tried  # noqa: PLC0415 - as above
     from agents.gateway.server import tls_of  # noqa: PLC0415 - as above
-    from agents.gateway.service import intakes_of  # noqa: PLC0415 - as above
+    from agents.gateway.service import edges_of, intakes_of  # noqa: PLC0415 - as above
     from agents.gateway.topics import GatewayTopics  # noqa: PLC0415 - as above
 
     intakes_of(config, GatewayTopics.of(settings))
+    edges = edges_of(config)
     tls_of(config)
     for endpoint in config.endpoint:
         secret = "/SECRET" if endpoint.path_secrets else ""
@@ -78,7 +83,23 @@ def check(settings: Settings) -> None:
                 fg="yellow",
                 err=True,
             )
-    problems = asyncio.run(admin.check(settings))
+    for poll in config.poll:
+        said, suffices = described(poll)
+        click.echo(f"{poll.name}: polls {poll.source}, {len(poll.channels):,} channels: {said}")
+        if not suffices:
+            click.secho(
+                f"Warning: {poll.name}: the budget does not suffice if all of its channels are "
+                "live: then each is sampled in turn",
+                fg="yellow",
+                err=True,
+            )
+    refused = []
+    for poll in config.poll if ask else ():
+        verdict = asyncio.run(tried(poll, edges[poll.name]))
+        click.echo(f"{poll.name}: {poll.source} was asked: {verdict.outcome}")
+        if verdict.outcome != "answered":
+            refused.append(f"{poll.name}: {poll.source} says: {verdict.outcome}, {verdict.why}")
+    problems = [*refused, *asyncio.run(admin.check(settings))]
     if problems:
         raise LiveAudienceError("\n".join(problems))
     click.echo("The gateway can run.")
@@ -87,6 +108,7 @@ def check(settings: Settings) -> None:
 @command.command(cls=Command, examples=["live-audience gateway sources"])
 def sources() -> None:
     """List the sources, what each can tell, and how sure it is."""
+    from agents.gateway.polling.platforms import PLATFORMS  # noqa: PLC0415 - as above
     from agents.gateway.sources import SOURCES  # noqa: PLC0415 - as above
 
     for source in SOURCES.values():
@@ -94,6 +116,11 @@ def sources() -> None:
         click.echo(f"    tells     {source.figures}")
         click.echo(f"    tested by {source.sureness}")
         click.echo(f"    signed    {'yes' if source.signed else 'no: a secret in its path'}")
+    for platform in PLATFORMS.values():
+        click.echo(f"poll {platform.name}: {platform.about}")
+        click.echo(f"    tells     {platform.figures}")
+        click.echo(f"    tested by {platform.sureness}")
+        click.echo(f"    budget    {platform.units:,} units a {platform.per}")
 
 
 @command.command(cls=Command, examples=["live-audience gateway topics"])

@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from agents.gateway.parts import Part, Platform, SecretFrom, Slug
+from agents.gateway.poll_config import Poll
 from agents.gateway.sources import SOURCES
 from streams.errors import MisuseError
 
@@ -18,10 +20,20 @@ if TYPE_CHECKING:
     from agents.gateway.observation import Kind
     from agents.gateway.sources import Source
 
+__all__ = [
+    "VARIABLE",
+    "Config",
+    "Endpoint",
+    "GatewayConfigError",
+    "Leg",
+    "Poll",
+    "Programme",
+    "SecretFrom",
+    "Venue",
+    "load",
+]
+
 VARIABLE: Final = "AUDIENCE_GATEWAY"
-_SLUG: Final = r"^[a-z0-9][a-z0-9-]*$"
-Slug = Annotated[str, Field(pattern=_SLUG, max_length=64)]
-Platform = Annotated[str, Field(pattern=_SLUG, max_length=32)]
 Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$", max_length=100)]
 
 
@@ -39,31 +51,10 @@ class GatewayConfigError(MisuseError):
         super().__init__("\n".join([f"{file} has {head}:", *(f"  {each}" for each in problems)]))
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SecretFrom(_Part):
-    """Where a secret is: a file, or a variable of the environment."""
-
-    file: Path | None = None
-    env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.file is None) == (self.env is None):
-            raise ValueError("give either file or env")
-        return self
-
-    def __str__(self) -> str:
-        """Name the place, never what is there."""
-        return f"file {self.file}" if self.file else f"environment {self.env}"
-
-
 Secrets = Annotated[tuple[SecretFrom, ...], Field(max_length=2)]
 
 
-class HmacOptions(_Part):
+class HmacOptions(Part):
     """How a sender of the source `hmac` signs."""
 
     header: Header
@@ -86,7 +77,7 @@ class HmacOptions(_Part):
         return self
 
 
-class Mapped(_Part):
+class Mapped(Part):
     """Where the fields of a JSON body are: names joined by dots."""
 
     channel: str = "channel"
@@ -97,7 +88,7 @@ class Mapped(_Part):
     viewers: str = ""
     views: str = ""
     title: str = ""
-    kinds: dict[str, Literal["sample", "started", "ended", "ignored"]] = {}
+    kinds: dict[str, Literal["sample", "started", "ended", "ignored"]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _kinds_have_a_field(self) -> Self:
@@ -114,7 +105,7 @@ class Mapped(_Part):
         return found if found in ("sample", "started", "ended") else None
 
 
-class Endpoint(_Part):
+class Endpoint(Part):
     """One address that takes webhooks: `/hooks/NAME`, or `/hooks/NAME/SECRET`."""
 
     name: Slug
@@ -170,21 +161,21 @@ class Endpoint(_Part):
             yield "hmac: is for the source hmac, which needs it"
 
 
-class Leg(_Part):
-    """A channel: as an endpoint tells of it."""
+class Leg(Part):
+    """A channel: as an endpoint tells of it, or a poll that has no endpoint."""
 
     endpoint: Slug
     channel: Annotated[str, Field(min_length=1, max_length=512)]
 
 
-class Venue(_Part):
+class Venue(Part):
     """Where the broadcasts of some channels take place."""
 
     name: Slug
     channels: Annotated[tuple[Leg, ...], Field(min_length=1)]
 
 
-class Programme(_Part):
+class Programme(Part):
     """One show over several channels: by channel, time, and title."""
 
     name: Slug
@@ -207,7 +198,7 @@ class Programme(_Part):
         return self
 
 
-class Config(_Part):
+class Config(Part):
     """All of the file."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
@@ -219,18 +210,20 @@ class Config(_Part):
     trust_proxies: tuple[str, ...] = ()
     # (That there is one is looked at below: pydantic does not count those that are wrong.)
     endpoint: tuple[Endpoint, ...] = ()
+    poll: tuple[Poll, ...] = ()
     venue: tuple[Venue, ...] = ()
     programme: tuple[Programme, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        names = [endpoint.name for endpoint in self.endpoint]
+        names = [endpoint.name for endpoint in self.endpoint] + [poll.name for poll in self.poll]
         problems = [] if names else ["endpoint: is missing: without one nothing is taken"]
         problems += [
             f"endpoint {name}: is there {names.count(name)} times"
             for name in sorted(set(names))
             if names.count(name) > 1
         ]
+        problems += self._polls_that_do_not_fit()
         groups: list[tuple[str, tuple[Leg, ...]]] = [
             *((f"venue {venue.name}", venue.channels) for venue in self.venue),
             *((f"programme {each.name}", each.channels) for each in self.programme),
@@ -239,7 +232,7 @@ class Config(_Part):
             f"{where}: there is no endpoint {leg.endpoint}"
             for where, legs in groups
             for leg in legs
-            if leg.endpoint not in names
+            if leg.endpoint not in self.told
         ]
         taken: dict[Leg, str] = {}
         for venue in self.venue:
@@ -259,6 +252,34 @@ class Config(_Part):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Under which names channels are told of: those of endpoints, and of polls without."""
+        return (
+            *(each.name for each in self.endpoint),
+            *(each.name for each in self.poll if each.endpoint is None),
+        )
+
+    def _polls_that_do_not_fit(self) -> "Iterator[str]":
+        endpoints = {each.name: each for each in self.endpoint}
+        polled: dict[str, str] = {}
+        for poll in self.poll:
+            if poll.endpoint is None:
+                continue
+            endpoint = endpoints.get(poll.endpoint)
+            if endpoint is None:
+                yield f"poll {poll.name}: there is no endpoint {poll.endpoint}"
+                continue
+            platform = endpoint.platform or endpoint.kind.platform
+            if platform != poll.told_platform:
+                yield (
+                    f"poll {poll.name}: its platform is {poll.told_platform}, that of the endpoint "
+                    f"{poll.endpoint} is {platform}"
+                )
+            other = polled.setdefault(poll.endpoint, poll.name)
+            if other != poll.name:
+                yield f"poll {poll.name}: {other} polls the endpoint {poll.endpoint} already"
 
 
 def load(file: Path) -> Config:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from agents.gateway.polling.platform import OUTCOMES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -111,6 +113,7 @@ class GatewayMetrics:
             "Records of gateway-observations that no gateway wrote.",
             registry=registry,
         )
+        self._add_polls(config, registry)
         Gauge(
             "audience_gateway_open_broadcasts",
             "Open broadcasts of the partitions that this gateway has.",
@@ -136,6 +139,77 @@ class GatewayMetrics:
         ):
             for endpoint in config.endpoint:
                 metric.labels(endpoint.name)
+        for name in config.told:
+            self.events.labels(name)
+
+    def _add_polls(self, config: Config, registry: CollectorRegistry) -> None:
+        by_poll = ("poll",)
+        self.polls = Counter(
+            "audience_gateway_polls",
+            "Calls of platforms' APIs, by what became of them.",
+            ("poll", "outcome"),
+            registry=registry,
+        )
+        self.polls_lost = Counter(
+            "audience_gateway_polls_lost",
+            "Observations of polls that Kafka did not acknowledge in time.",
+            by_poll,
+            registry=registry,
+        )
+        self.polls_newest = Gauge(
+            "audience_gateway_newest_poll_timestamp_seconds",
+            "When the newest poll that told of a live broadcast was answered, in seconds since "
+            "1970 UTC; 0 before the first.",
+            by_poll,
+            registry=registry,
+        )
+        self.poll_minutes = Counter(
+            "audience_gateway_poll_minutes",
+            "Minutes of live broadcasts, by whether an answer told of the broadcast in them.",
+            ("poll", "outcome"),
+            registry=registry,
+        )
+        self.poll_budget = Gauge(
+            "audience_gateway_poll_budget_left_units",
+            "Units of the platform's budget that this gateway may spend now.",
+            by_poll,
+            registry=registry,
+        )
+        self.poll_budget_lasts = Gauge(
+            "audience_gateway_poll_budget_lasts_seconds",
+            "For how long all that is followed can be asked for in time, in seconds; +Inf if to "
+            "the end of the budget's day.",
+            by_poll,
+            registry=registry,
+        )
+        self.poll_interval = Gauge(
+            "audience_gateway_poll_interval_minutes",
+            "Minutes between two samples of a broadcast, as far as the budget decides; 1 if it "
+            "suffices.",
+            by_poll,
+            registry=registry,
+        )
+        self.polled = Gauge(
+            "audience_gateway_polled_channels",
+            "Channels that this gateway polls, by whether they are live.",
+            ("poll", "state"),
+            registry=registry,
+        )
+        for poll in config.poll:
+            for outcome in OUTCOMES:
+                self.polls.labels(poll.name, outcome)
+            for state in ("live", "waiting"):
+                self.polled.labels(poll.name, state)
+            for became in ("sampled", "missed"):
+                self.poll_minutes.labels(poll.name, became)
+            for metric in (
+                self.polls_lost,
+                self.polls_newest,
+                self.poll_budget,
+                self.poll_budget_lasts,
+                self.poll_interval,
+            ):
+                metric.labels(poll.name)
 
     def processed(self, notes: Notes) -> None:
         """Count what a durable batch did."""

@@ -37,6 +37,12 @@ class Places:
             for each in config.programme
         ]
 
+        self._legs = frozenset().union(*(legs for _, legs, *_ in self._programmes))
+
+    def is_leg(self, endpoint: str, channel: str) -> bool:
+        """Whether a channel is part of any programme."""
+        return (endpoint, channel) in self._legs
+
     def venue(self, endpoint: str, channel: str) -> str | None:
         """The venue of a channel."""
         return self._venues.get((endpoint, channel))

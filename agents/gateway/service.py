@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import importlib.util
+import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 import mode
@@ -15,6 +16,8 @@ from agents.app import AppHealth, exact_settings
 from agents.gateway.intake import Intake
 from agents.gateway.metrics import GatewayMetrics
 from agents.gateway.places import Places
+from agents.gateway.polling.edge import Edge
+from agents.gateway.polling.poller import Poller
 from agents.gateway.processor import Processor, ProcessorFollowing, processor
 from agents.gateway.secrets import SecretError
 from agents.gateway.sending import Sender
@@ -26,7 +29,7 @@ from streams.errors import LiveAudienceError, PackagesMissingError
 from streams.exact import ExactApp, Rows, Source
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Mapping
+    from collections.abc import AsyncIterable, Callable, Mapping
 
     from agents.gateway.config import Config
     from streams.exact import Batch
@@ -81,6 +84,26 @@ def intakes_of(config: Config, topics: GatewayTopics) -> dict[str, Intake]:
     return intakes
 
 
+def edges_of(config: Config) -> dict[str, Edge]:
+    """What asks the API of each poll.
+
+    Raises:
+        LiveAudienceError: secrets are missing, all of them are named; or certificates, or what a
+            platform's time zone is.
+    """
+    problems = []
+    edges = {}
+    for poll in config.poll:
+        poll.kind.budget(poll.units, poll.reserve)
+        try:
+            edges[poll.name] = Edge(poll)
+        except SecretError as error:
+            problems.append(f"poll {poll.name}: {error}")
+    if problems:
+        raise LiveAudienceError("secrets are missing:\n  " + "\n  ".join(problems))
+    return edges
+
+
 class Gateway(mode.Service):
     """HTTP and the way to Kafka, as one of the app's services.
 
@@ -89,6 +112,7 @@ class Gateway(mode.Service):
         config: the configuration in force.
         work: what knows open broadcasts.
         why_not_processing: what the agent's source still misses, or None.
+        partitions: how many partitions the observations have; None while that is not known.
     """
 
     def __init__(
@@ -96,7 +120,8 @@ class Gateway(mode.Service):
         settings: Settings,
         config: Config,
         work: Processor,
-        why_not_processing: Any,
+        why_not_processing: Callable[[], str | None],
+        partitions: Callable[[], int | None],
     ) -> None:
         self._sender = Sender(settings)
         self._why_not_processing = why_not_processing
@@ -109,6 +134,22 @@ class Gateway(mode.Service):
         hooks = Hooks(config, intakes, self._sender, self.metrics)
         health = Health(self.metrics, self.not_ready_reason)
         self.listening = Listening(config, hooks.app(), health.app())
+        places, edges = Places(config), edges_of(config)
+        self._pollers = [
+            Poller(
+                poll,
+                edges[poll.name],
+                self._sender,
+                GatewayTopics.of(settings).observations.name,
+                work,
+                partitions,
+                places,
+                self.metrics,
+                seed=secrets.token_hex(4),
+            )
+            for poll in config.poll
+        ]
+        self._polling: list[asyncio.Task[None]] = []
         super().__init__()
 
     def not_ready_reason(self) -> str | None:
@@ -123,9 +164,13 @@ class Gateway(mode.Service):
         log.info(
             "taking webhooks", port=self.listening.hooks_port, health=self.listening.health_port
         )
+        self._polling = [asyncio.create_task(poller.run()) for poller in self._pollers]
 
     async def on_stop(self) -> None:
-        """Answer what is there, then no more."""
+        """Ask no more, answer what is there, then nothing."""
+        for task in self._polling:
+            task.cancel()
+        await asyncio.gather(*self._polling, return_exceptions=True)
         await self.listening.stop()
         await self._sender.stop()
 
@@ -144,9 +189,21 @@ def create_app(settings: Settings, config: Config) -> ExactApp:
     app.settings_in_force = settings
     app.drain = settings.drain.total_seconds()
     group = group_of(settings)
-    work = Processor(topics, Places(config), settings.partitioner, settings.partitions)
+    work = Processor(
+        topics,
+        Places(config),
+        settings.partitioner,
+        settings.partitions,
+        [poll.told for poll in config.poll],
+    )
     source: Source
-    gateway = Gateway(settings, config, work, lambda: AppHealth(source).not_ready_reason())
+    gateway = Gateway(
+        settings,
+        config,
+        work,
+        lambda: AppHealth(source).not_ready_reason(),
+        lambda: source.partition_count(),  # noqa: PLW0108 - there is no source yet
+    )
     source = Source(
         app,
         topics.observations.name,

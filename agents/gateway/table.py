@@ -241,6 +241,11 @@ def _alive(row: Channel, seen: Observation) -> Iterator[ViewerEvent]:
         if seen.started is not None:
             known.true_start = True
             yield _event(row, known, seen.started, "started", title=seen.title)
+    elif seen.started is not None and not known.true_start:
+        # It was seen before its start was told, by a sender that knows only its id.
+        known.true_start, known.start = True, seen.started
+        row.broadcasts.sort(key=_by_start)
+        yield _event(row, known, seen.started, "started", title=seen.title)
     known.present_for = seen.present_for or known.present_for
     joins = None
     if seen.kind == "joined":

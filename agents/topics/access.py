@@ -17,7 +17,7 @@ from streams.names import Names
 from streams.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from aiokafka.admin import AIOKafkaAdminClient
 
@@ -167,16 +167,21 @@ async def _group_denied(client: AIOKafkaAdminClient, group: str) -> bool:
     return False  # whoever joins the group tells what is the matter
 
 
-def commands(settings: Settings, principal: str) -> Iterator[str]:
-    """The commands of Apache Kafka that give a worker its rights, one a line.
+def commands(
+    settings: Settings, principal: str, rights: Iterable[Right] | None = None
+) -> Iterator[str]:
+    """The commands of Apache Kafka that give rights, one a line.
 
     Args:
-        settings: those of the worker.
-        principal: who it is to the brokers, e.g. `User:live-audience`.
+        settings: those in force.
+        principal: who gets them, as the brokers know it, e.g. `User:live-audience`.
+        rights: by default those of a worker.
     """
     brokers = ",".join(settings.brokers)
     together: dict[tuple[str, str, bool], list[str]] = {}
-    for right in (*worker_rights(settings), *useful_rights(settings)):
+    if rights is None:
+        rights = (*worker_rights(settings), *useful_rights(settings))
+    for right in rights:
         together.setdefault((right.kind, right.name, right.prefixed), []).append(right.operation)
     for (kind, name, prefixed), operations in together.items():
         pattern = " --resource-pattern-type prefixed" if prefixed else ""

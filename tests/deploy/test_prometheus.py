@@ -19,8 +19,23 @@ from deploy.prometheus_tools import (
 
 from agents import alerts
 from agents.alerts.__main__ import main
+from agents.gateway.config import Config
+from agents.gateway.metrics import GatewayMetrics
 from agents.serving.metrics import catalogue
 
+GATEWAY = Config.model_validate(
+    {
+        "endpoint": [{"name": "a", "source": "mux", "secrets": [{"env": "X"}]}],
+        "poll": [
+            {
+                "name": "b",
+                "source": "youtube",
+                "secret": {"env": "X"},
+                "channels": ["abcdefghijk"],
+            }
+        ],
+    }
+)
 RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
 TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))
 
@@ -32,7 +47,7 @@ def test_the_files_are_what_the_code_writes():
 
 def test_rules_pass_every_lint():
     said = check("promtool", "check", "rules", "--lint=all", "--lint-fatal", *RULES)
-    assert said.count("SUCCESS") == 3
+    assert said.count("SUCCESS") == 4
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.1, 1 / 60])
@@ -77,7 +92,7 @@ def test_a_scale_of_nothing_is_refused():
 
 def test_configurations():
     said = check("promtool", "check", "config", PROMETHEUS / "prometheus.yml")
-    assert "3 rule files found" in said
+    assert "4 rule files found" in said
     for name in ("static", "file"):
         check("promtool", "check", "config", PROMETHEUS / "scrape" / f"{name}.yml")
     check(
@@ -103,6 +118,13 @@ def test_jobs_are_called_as_the_rules_expect():
 def test_names_are_the_catalogues():
     known = {metric.name for metric in catalogue.BROADCAST_METRICS + catalogue.SCOPE_METRICS}
     known |= {metric.name for metric in catalogue.PIPELINE_METRICS + catalogue.WORKER_METRICS}
+    known |= {
+        sample.name
+        for metric in GatewayMetrics(GATEWAY, lambda: 0, lambda: None).registry.collect()
+        for sample in metric.samples
+    }
+    # (A counter of several labels has no sample before the first refusal.)
+    known.add("audience_gateway_deliveries_refused_total")
     for rule in [*RECORDS.values(), *(alert for alert, _ in ALERTS.values())]:
         used = set(re.findall(r"(?<![:\w])audience_\w+(?![:\w])", rule.expr))
         assert used <= known, (rule.name, used - known)
@@ -169,7 +191,12 @@ def test_the_command_writes_them_where_it_is_told(tmp_path):
     assert done.exit_code == 0, done.output
     assert done.output.splitlines() == [
         str(tmp_path / "new" / name)
-        for name in ("recording.yml", "audience-alerts.yml", "pipeline-alerts.yml")
+        for name in (
+            "recording.yml",
+            "audience-alerts.yml",
+            "pipeline-alerts.yml",
+            "gateway-alerts.yml",
+        )
     ]
     written = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "new").iterdir()}
     assert written == alerts.rules(0.1, "https://example.org/")

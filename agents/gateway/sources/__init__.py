@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agents.gateway.sources.base import Answer, Reading, Source, Verified
+from agents.gateway.sources.cloudflare import Cloudflare
 from agents.gateway.sources.hooks import Icecast, NginxRtmp, NodeMediaServer
 from agents.gateway.sources.kick import Kick
 from agents.gateway.sources.livekit import LiveKit
 from agents.gateway.sources.mux import Mux
+from agents.gateway.sources.servers import MediaMtx, Owncast, Srs
 from agents.gateway.sources.standard import Hmac, Standard
 from agents.gateway.sources.twitch import Twitch
 
@@ -26,6 +28,10 @@ SOURCES: Final[Mapping[str, Source]] = {
         NginxRtmp(),
         Icecast(),
         NodeMediaServer(),
+        Srs(),
+        MediaMtx(),
+        Owncast(),
+        Cloudflare(),
         Mux(),
         Twitch(),
         Kick(),

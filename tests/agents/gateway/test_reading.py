@@ -165,6 +165,59 @@ def test_node_media_server():
     assert not read("node-media-server", {"action": "prePlay"}).observations
 
 
+def test_srs_is_told_to_go_on_by_a_body_that_is_not_empty():
+    hook = {"client_id": "c1", "vhost": "__defaultVhost__", "app": "live", "stream": "hall"}
+    found = one("srs", {**hook, "action": "on_play"})
+    assert (found.channel, found.kind, found.viewer) == ("live/hall", "joined", "c1")
+    assert one("srs", {**hook, "action": "on_publish"}).kind == "started"
+    other = one("srs", {**hook, "vhost": "tv.example.org", "action": "on_unpublish"})
+    assert (other.channel, other.kind, other.viewer) == ("tv.example.org/live/hall", "ended", "")
+    for action in ("on_play", "on_connect", "on_close", "on_hls"):
+        assert read("srs", {**hook, "action": action}).answer.body == b"0"
+    assert not read("srs", {**hook, "action": "on_connect"}).observations
+    assert SOURCES["srs"].go_on.body == b"0"
+
+
+def test_mediamtx_by_the_form_of_its_commands():
+    found = one("mediamtx", b"event=read&path=tv%2Fhall&reader=r1")
+    assert (found.channel, found.kind, found.viewer) == ("tv/hall", "joined", "r1")
+    assert one("mediamtx", b"event=ready&path=hall").kind == "started"
+    assert one("mediamtx", b"event=notready&path=hall").kind == "ended"
+    for body, said in (
+        (b"event=other&path=hall", "event: must be"),
+        (b"event=read&path=hall", "reader: must be"),
+        (b"event=ready", "path: must be"),
+    ):
+        with pytest.raises(Unreadable, match=said):
+            read("mediamtx", body)
+
+
+def test_owncast_starts_and_ends_and_its_chat_is_no_audience():
+    told = {"id": "e1", "timestamp": "2026-11-27T20:00:00.5Z", "streamTitle": "A night"}
+    found = one("owncast", {"type": "STREAM_STARTED", "eventData": told}, resume_seconds=7)
+    assert (found.channel, found.kind, found.id) == ("live", "started", "e1")
+    assert (found.at, found.title, found.resume) == (at(told["timestamp"]), "A night", 7)
+    assert one("owncast", {"type": "STREAM_STOPPED", "eventData": told}).kind == "ended"
+    assert not read("owncast", {"type": "USER_JOINED", "eventData": {}}).observations
+
+
+def test_cloudflare_inputs_and_the_notification_that_tries_an_address():
+    told = {
+        "notification_name": "live",
+        "input_id": "i1",
+        "event_type": "live_input.connected",
+        "updated_at": "2026-11-27T20:00:00.123456Z",
+    }
+    found = one("cloudflare-stream", {"name": "Live", "data": told, "ts": NOW_S})
+    assert (found.channel, found.kind, found.at) == ("i1", "started", at(told["updated_at"]))
+    ended = {**told, "event_type": "live_input.disconnected"}
+    assert one("cloudflare-stream", {"data": ended}).kind == "ended"
+    failed = {**told, "event_type": "live_input.errored"}
+    assert "'i1'" in read("cloudflare-stream", {"data": failed}).warning
+    assert not read("cloudflare-stream", {"text": "Hello World!"}).observations
+    assert not SOURCES["cloudflare-stream"].goes_on
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3)
@@ -172,7 +225,8 @@ json_values = st.recursive(
         st.sampled_from(
             ["type", "event", "id", "data", "room", "sid", "subscription", "is_live", "action",
              "participant", "broadcaster", "started_at", "created_at", "createdAt", "channel",
-             "at", "viewers", "challenge", "name", "app"]
+             "at", "viewers", "challenge", "name", "app", "stream", "vhost", "eventData",
+             "timestamp", "event_type", "input_id", "updated_at"]
         ),
         inner,
         max_size=6,
@@ -199,6 +253,8 @@ def test_whatever_a_sender_writes_is_read_or_refused_in_words(name, value):
     [
         ("nginx-rtmp", b"call=play&app=live&name=hall&clientid=1&addr=10.0.0.1", 90),
         ("icecast", b"action=listener_add&mount=%2Flive.ogg&client=7", 86_400),
+        ("srs", {"action": "on_play", "app": "a", "stream": "s", "client_id": "c"}, 86_400),
+        ("mediamtx", b"event=read&path=hall&reader=r1", 86_400),
         (
             "node-media-server",
             {"action": "postPlay", "app": "live", "name": "hall", "id": "s1", "createtime": 5_000},

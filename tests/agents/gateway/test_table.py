@@ -132,6 +132,17 @@ def test_the_true_start_goes_before_the_first_sample():
     assert found == [("started", 0, "200000Z"), ("sample", 7200, "200000Z")]
 
 
+def test_a_true_start_that_is_told_after_a_sample_still_counts():
+    row = Channel("e", "own", "gallery")
+    apply(row, seen("sample", 60, broadcast="b", viewers=1))
+    (start, sample) = apply(
+        row, seen("sample", 120, broadcast="b", started=seen("sample", 0).at, viewers=2)
+    )
+    assert (start.kind, start.at) == ("started", rfc3339.text(seen("sample", 0).at))
+    assert sample.viewers == 2
+    assert len(row.broadcasts) == 1
+
+
 def test_a_message_counts_once():
     row = Channel("e", "own", "gallery")
     once = seen("sample", 0, id="m", viewers=1)

@@ -1,0 +1,111 @@
+"""Twitch: Helix `Get Streams`, by ids of users.
+
+Its answers have no entity tags, so there is nothing to ask conditionally.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+
+from agents.gateway.delivery import Unreadable
+from agents.gateway.polling.budget import Budget, MinuteBudget
+from agents.gateway.polling.platform import Answer, Found, PolledPlatform, Verdict, pause_of
+from agents.gateway.sources.base import count_of, document, name_of, time_of, title_of, within
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agents.gateway.sources.base import Sureness
+
+_USER: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
+_OK, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 200, 401, 403, 429
+
+
+class Twitch(PolledPlatform):
+    """Streams; one that is missing is offline, or not in Twitch's cache yet, or any more."""
+
+    name: ClassVar[str] = "twitch"
+    about: ClassVar[str] = "Twitch Helix: streams"
+    sureness: ClassVar[Sureness] = "documentation"
+    figures: ClassVar[str] = "starts, viewers; ends once a stream is missing for a while"
+    api: ClassVar[str] = "https://api.twitch.tv"
+    login: ClassVar[str] = "https://id.twitch.tv"
+    batch: ClassVar[int] = 100
+    units: ClassVar[int] = 800
+    per: ClassVar[Literal["day", "minute"]] = "minute"
+    waiting_minutes: ClassVar[int] = 1
+    ids_are: ClassVar[str] = "ids of users, which are numbers"
+    an_id: ClassVar[str] = "1"
+
+    def is_id(self, channel: str) -> bool:
+        """Whether it is an id of a user."""
+        return _USER.fullmatch(channel) is not None
+
+    def budget(self, units: int, reserve: float) -> Budget:
+        """Points a minute."""
+        return MinuteBudget(units, reserve)
+
+    def request(self, ids: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
+        """`Get Streams` of up to 100 ids, on one page."""
+        return "/helix/streams", [("first", "100"), *(("user_id", each) for each in ids)]
+
+    def headers(self, secret: str, client_id: str) -> dict[str, str]:
+        """The app's token, and its id."""
+        return {"Authorization": f"Bearer {secret}", "Client-Id": client_id}
+
+    def judge(self, answer: Answer, now: float) -> Verdict:
+        """By the status; every answer says how many points are left."""
+        remaining = _number(answer.headers, "ratelimit-remaining")
+        if answer.status == _OK:
+            return Verdict("answered", remaining=remaining)
+        why = f"status {answer.status}"
+        pause = pause_of(answer.headers, now)
+        if answer.status == _TOO_MANY:
+            reset = _number(answer.headers, "ratelimit-reset")
+            if pause is None and reset is not None:
+                pause = max(0.0, reset - now)
+            return Verdict("limited", pause, 0 if remaining is None else remaining, why)
+        outcome: Literal["refused", "failed"] = (
+            "refused" if answer.status in {_UNAUTHORIZED, _FORBIDDEN} else "failed"
+        )
+        return Verdict(outcome, pause, remaining, why)
+
+    def read(self, body: bytes) -> list[Found]:
+        """The streams that are live."""
+        rows = document(body).get("data")
+        if not isinstance(rows, list):
+            raise Unreadable("data: must be a list")
+        found = []
+        for row in rows:
+            try:
+                found.append(_stream(row))
+            except Unreadable:
+                continue
+        return found
+
+
+def _stream(row: Any) -> Found:
+    if not isinstance(row, dict):
+        raise Unreadable("data: must hold objects")
+    started = time_of(within(row, "started_at"), "started_at")
+    viewers = None
+    # An empty type stands for an error of theirs: what else the row says is not believed.
+    if within(row, "type") == "live":
+        try:
+            viewers = count_of(within(row, "viewer_count"), "viewer_count")
+        except Unreadable:
+            viewers = None
+    return Found(
+        id=name_of(within(row, "user_id"), "user_id"),
+        status="live",
+        broadcast=name_of(within(row, "id"), "id"),
+        started=started,
+        viewers=viewers,
+        title=title_of(within(row, "title")),
+    )
+
+
+def _number(headers: Mapping[str, str], name: str) -> float | None:
+    value = headers.get(name, "")
+    return float(value) if value.isascii() and value.isdigit() and len(value) < 12 else None  # noqa: PLR2004 - Unix seconds

@@ -1,0 +1,6 @@
+"""Lets the tests here say `from evening import ...`."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
