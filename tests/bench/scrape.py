@@ -27,7 +27,7 @@ from agents.serving.live import LiveBroadcasts, LiveScopes
 from agents.serving.metrics import Metrics
 from agents.serving.web import HttpServer
 from agents.worker import tune_gc
-from streams.audience import Row, Rules, decode, encode
+from streams.audience import NO_ROW, Delta, Row, Rules, decode, encode, snapshot
 from streams.events import ViewerEvent
 from streams.exact import Lag, Rows
 
@@ -119,15 +119,14 @@ def fill(count, now):
     rows = [Rows(decode, encode) for _ in range(PARTITIONS)]
     first = int(now / 60) - 20
     for number in range(count):
-        row = None
-        for minute in range(first, first + 20):
-            told = event(number, minute)
-            at, timestamp = minute * MINUTE + number % 60, int(now * 1000)
-            if row is None:
-                row = Row.new(told, at, timestamp, RULES)
-            else:
-                row.accept(told, at, timestamp)
-        row.settle()
+        events = [
+            (event(number, minute), minute * MINUTE + number % 60, int(now * 1000))
+            for minute in range(first, first + 20)
+        ]
+        row, result = Row.begin(events, RULES)
+        Delta().add_row(NO_ROW, row, result)
+        row.fold_sealed()
+        told = events[0][0]
         key = f"{told.platform}:{told.broadcast}".encode()
         part = rows[number % PARTITIONS]
         part.commit({key: row}, {key: encode(row)})
@@ -141,9 +140,11 @@ def change(live, rows, share, now):
         for key in list(part.committed)[::share]:
             row = part.get(key)
             platform, _, broadcast = key.decode().partition(":")
-            told = ViewerEvent(platform, broadcast, "", viewers=(row.viewers or 0) + 1)
-            row.accept(told, int(now * 1e6), int(now * 1000))
-            row.settle()
+            told = ViewerEvent(platform, broadcast, "", viewers=(row.contribution or 0) + 1)
+            before = snapshot(row)
+            result = row.accept_all([(told, int(now * 1e6), int(now * 1000))], before)
+            Delta().add_row(before, row, result)
+            row.fold_sealed()
             changed[key] = row
         part.commit(changed, {key: encode(row) for key, row in changed.items()})
         live.committed(partition, changed)

@@ -2,7 +2,7 @@
 
     python without_scopes.py worker
 
-It is the real command. Only the sums of a batch are left out, so nothing is sent to the scopes, and
+It is the real command. Only the deltas of a batch are left out: nothing is sent to the scopes, and
 the agent of theirs has nothing to do.
 """
 
@@ -11,30 +11,29 @@ from collections.abc import Iterator
 import agents.pipeline.broadcasts.outcome
 from agents.cli import main
 from agents.pipeline.broadcasts.deltas import ScopeDeltas
-from streams.audience import Difference
+from streams.audience import Row
 
 
-class _Nothing(Difference):
-    """Takes no notice."""
+class _NoDeltas(ScopeDeltas):
+    """Tells no scope anything; rows become what they become."""
 
-    def take(self, *_: object) -> None:
+    __slots__ = ()
+
+    def add_row(self, *_: object) -> None:
         pass
 
-    def retire(self, *_: object) -> None:
-        pass
+    def go_stale(self, key: bytes, row: Row) -> None:
+        row.fresh = False
 
+    def finalise(self, key: bytes, row: Row) -> None:
+        row.final = True
 
-class _NoSums(ScopeDeltas):
-    """Tells no scope anything."""
-
-    _nothing = _Nothing()
-
-    def of(self, *_: object) -> Difference:
-        return self._nothing
+    def close(self, key: bytes, row: Row) -> None:
+        row.final, row.fresh = True, False
 
     def send(self, *_: object) -> Iterator[None]:
         return iter(())
 
 
-agents.pipeline.broadcasts.outcome.ScopeDeltas = _NoSums
+agents.pipeline.broadcasts.outcome.ScopeDeltas = _NoDeltas
 main()
