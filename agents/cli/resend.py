@@ -46,7 +46,7 @@ async def resend(
     """Send refused records again, up to those that are there now.
 
     A record keeps its key and its bytes; its timestamp is the time of sending, so one that was
-    from the future is judged anew.
+    from the future is validated anew.
 
     Args:
         settings: brokers, topics, partitioner.

@@ -71,7 +71,7 @@ def export(settings: Settings, path: Path) -> None:
 
     with Steps() as steps:
         counts = asyncio.run(export_state(settings, path, steps.show))
-    click.echo(f"{path}: {_told(counts)}")
+    click.echo(f"{path}: {_format_counts(counts)}")
 
 
 @command.command(
@@ -106,10 +106,10 @@ def import_(settings: Settings, path: Path, start_at: StartAt) -> None:
 
     with Steps() as steps:
         counts = asyncio.run(import_state(settings, path, start_at, steps.show))
-    click.echo(f"{_told(counts)}: AUDIENCE_GROUP={settings.group} goes on from them")
+    click.echo(f"{_format_counts(counts)}: AUDIENCE_GROUP={settings.group} goes on from them")
 
 
-def _told(counts: Mapping[str, int]) -> str:
+def _format_counts(counts: Mapping[str, int]) -> str:
     positions = counts["broadcasts-position"] + counts["scopes-position"]
     return (
         f"{counts['broadcasts']:,} rows of broadcasts, {counts['scopes']:,} of scopes, "

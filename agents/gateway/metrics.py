@@ -211,11 +211,11 @@ class GatewayMetrics:
             ):
                 metric.labels(poll.name)
 
-    def processed(self, notes: Notes) -> None:
+    def processed(self, counters: Notes) -> None:
         """Count what a durable batch did."""
-        for endpoint, count in notes.events.items():
+        for endpoint, count in counters.events.items():
             self.events.labels(endpoint).inc(count)
-        for endpoint, count in notes.repeated.items():
+        for endpoint, count in counters.repeated.items():
             self.repeated.labels(endpoint).inc(count)
-        if notes.odd:
-            self.odd.inc(notes.odd)
+        if counters.odd:
+            self.odd.inc(counters.odd)

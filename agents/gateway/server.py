@@ -172,14 +172,14 @@ class Hooks:
         address = request.remote or ""
         # All lines of it: the first one may be the stranger's own, with the proxy's behind it.
         line = ",".join(request.headers.getall("X-Forwarded-For", []))
-        for told in reversed(line.split(",")):
+        for header in reversed(line.split(",")):
             try:
                 is_proxy = any(ipaddress.ip_address(address) in each for each in self._proxies)
             except ValueError:
                 return address
-            if not is_proxy or not told.strip():
+            if not is_proxy or not header.strip():
                 return address
-            address = told.strip()
+            address = header.strip()
         return address
 
 

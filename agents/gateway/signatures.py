@@ -42,8 +42,8 @@ def check_window(at: float, now: float, window: float = WINDOW) -> None:
     """
     if abs(now - at) > window:
         ago = round(now - at)
-        told = f"{ago} s old" if ago >= 0 else f"{-ago} s ahead"
-        raise Unverified("time", f"it was signed {told}, over the {window:g} s allowed")
+        age_text = f"{ago} s old" if ago >= 0 else f"{-ago} s ahead"
+        raise Unverified("time", f"it was signed {age_text}, over the {window:g} s allowed")
 
 
 def check_hmac(

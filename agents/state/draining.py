@@ -233,7 +233,7 @@ class Drain:
 
     async def _deliver(self, batch: Batch[Any]) -> None:
         with batch:
-            self._work.work_off(batch)
+            self._work.process_batch(batch)
 
     def _partition_for(self, topic: str, key: bytes | None) -> int:
         return (murmur2(key or b"") & 0x7FFFFFFF) % self._places[topic]

@@ -182,9 +182,9 @@ class _Repartition:
         return found.pop() if found else facts[stage.source].partitions
 
     async def _tell(self, writer: Writer, operation: Operation) -> None:
-        await writer.transact([self._told(operation)])
+        await writer.transact([self._operation_record(operation)])
 
-    def _told(self, operation: Operation | None) -> Record:
+    def _operation_record(self, operation: Operation | None) -> Record:
         value = None if operation is None else encode_operation(operation)
         return Record(self._stages[0].changelog, 0, OPERATION_KEY, value)
 
@@ -268,7 +268,7 @@ class _Repartition:
         """Make the state whole: all positions, and no operation any more."""
         target = operation.partitions
         facts = await self._facts()
-        records = [self._told(None)]
+        records = [self._operation_record(None)]
         for stage in self._stages:
             sources = [TopicPartition(stage.source, number) for number in range(target)]
             async with kafka.reader(self._settings) as consumer:

@@ -74,7 +74,9 @@ async def create_topics(settings: Settings, *, take_over: bool = False) -> list[
             refuse_other(settings, owner)
     async with kafka.admin(settings) as client:
         response = await client.create_topics(wanted)
-        await _told(client, {name for name, code, *_ in response.topic_errors if not code})
+        await _wait_until_described(
+            client, {name for name, code, *_ in response.topic_errors if not code}
+        )
     # An older broker's answer has no message.
     answers = {name: (code, *rest) for name, code, *rest in response.topic_errors}
     problems = []
@@ -92,7 +94,7 @@ async def create_topics(settings: Settings, *, take_over: bool = False) -> list[
     return creations
 
 
-async def _told(client: AIOKafkaAdminClient, names: set[str]) -> None:
+async def _wait_until_described(client: AIOKafkaAdminClient, names: set[str]) -> None:
     """Wait until the broker tells of new topics: it says that they are made a moment before.
 
     For a bounded time, for another broker of the cluster may be asked next anyway.

@@ -54,7 +54,7 @@ async def _members(client: AIOKafkaAdminClient, group: str) -> list[str]:
             ((error, _group, _state, _type, _protocol, found, *_),) = response.groups
             if error:
                 raise for_code(error)
-            return [_told(member) for member in found]
+            return [_describe_member(member) for member in found]
         except _NOT_YET:
             if look == _LOOKS - 1:
                 raise
@@ -108,6 +108,6 @@ async def facts_of(settings: Settings, topics: Iterable[str]) -> dict[str, Topic
         return await topic_metadata(client._client, list(topics))  # noqa: SLF001 - see above
 
 
-def _told(member: Sequence[Any]) -> str:
+def _describe_member(member: Sequence[Any]) -> str:
     _id, client, host, *_ = member
     return f"{client} at {host.lstrip('/')}"

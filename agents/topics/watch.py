@@ -42,7 +42,7 @@ class TopicWatch(mode.Service):
         **options: Any,
     ) -> None:
         self._settings = settings
-        self._told = on_findings
+        self._on_findings = on_findings
         self._interval = interval.total_seconds()
         self._known: set[tuple[str, str]] = set()
         super().__init__(**options)
@@ -66,4 +66,4 @@ class TopicWatch(mode.Service):
                 log.warning(finding.what, topic=finding.topic, remedy=finding.remedy)
         self._known = {(finding.topic, finding.what) for finding in findings}
         counts = Counter(finding.topic for finding in findings)
-        self._told({topic.name: counts[topic.name] for topic in Topics.of(self._settings)})
+        self._on_findings({topic.name: counts[topic.name] for topic in Topics.of(self._settings)})

@@ -351,7 +351,7 @@ class Delta(msgspec.Struct, gc=False):
     def _add_tail(
         self,
         row: Row,
-        told: list[tuple[int, Cell]],
+        cells: list[tuple[int, Cell]],
         newest: int,
         first: int,
         base: tuple[int, int | None],
@@ -361,7 +361,7 @@ class Delta(msgspec.Struct, gc=False):
 
         Args:
             row: The row.
-            told: Those of which something was said, in their order.
+            cells: Those of which something was said, in their order.
             newest: The newest minute of the row.
             first: The first minute.
             base: The newest observed minute before `first`, and its audience.
@@ -378,7 +378,7 @@ class Delta(msgspec.Struct, gc=False):
         since, end = first, last + carry + 1
         if end <= first:
             level = None
-        for minute, cell in told:
+        for minute, cell in cells:
             if cell.joins is not None:
                 joins += cell.joins
             if cell.views is not None:

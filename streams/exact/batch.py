@@ -35,7 +35,7 @@ class Output(NamedTuple):
 
 
 class Batch(Generic[RowT]):
-    """Records of one partition, to be worked off as one transaction.
+    """Records of one partition, to be processed as one transaction.
 
     An agent works inside `with batch:` and leaves what it changed in `changed` (key to row, None
     deletes it) and what goes out by `send`. There it awaits nothing but `breathe()`. When the block
@@ -119,7 +119,7 @@ class Batch(Generic[RowT]):
         self.outputs.append(Output(topic, key, value, headers, partition, timestamp))
 
     def reset(self) -> None:
-        """Take back all that was done, so that the batch can be worked off again."""
+        """Take back all that was done, so that the batch can be processed again."""
         self.rows.rollback(self.changed)
         self.changed.clear()
         self.outputs.clear()

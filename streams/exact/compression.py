@@ -243,8 +243,8 @@ def _elements(data: memoryview, at: int, size: int) -> Iterator[bytes]:  # noqa:
         kind, short = tag & 3, tag >> 2
         if kind == 0:
             extra = max(0, short - 59)
-            told = int.from_bytes(data[at + 1 : at + 1 + extra], "little")
-            length = 1 + (told if extra else short)
+            declared = int.from_bytes(data[at + 1 : at + 1 + extra], "little")
+            length = 1 + (declared if extra else short)
             at += 1 + extra
             if at + length > len(data):
                 raise CompressionError("holds snappy that ends before its end")

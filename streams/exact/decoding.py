@@ -264,7 +264,7 @@ class BatchReader:
             return  # compaction may leave an empty batch
         self._reader = open_reader(self._header.attributes & _CODEC_MASK, self._view[HEADER_BYTES:])
         while self._left > 0:
-            content = self._take(PIECE_BYTES)
+            content = self._read_bytes(PIECE_BYTES)
             is_last = len(content) < PIECE_BYTES
             if is_last:
                 self._begin_piece(content, self._left)
@@ -279,7 +279,7 @@ class BatchReader:
                 continue
             if not count:
                 assert length is not None
-                content += self._take(length + 10 - len(content))
+                content += self._read_bytes(length + 10 - len(content))
                 if (headers := header_count(content)) > MAX_HEADERS:
                     self._rest = content
                     yield from self._pass_by(f"with {headers} headers, over {MAX_HEADERS}")
@@ -300,7 +300,7 @@ class BatchReader:
         self._count = count
         self._iterator = chain(DefaultRecordBatch(whole))
 
-    def _take(self, most: int) -> bytes:
+    def _read_bytes(self, most: int) -> bytes:
         """Take the next bytes; fewer than `most` at the end alone."""
         assert self._reader is not None
         found, self._rest = [self._rest[:most]], self._rest[most:]
@@ -320,14 +320,14 @@ class BatchReader:
         delta, at = varint(self._rest, at)
         key_bytes, at = varint(self._rest, at)
         left = length - (at - begin)
-        self._take(at)
+        self._read_bytes(at)
         key, left = yield from self._take_part(key_bytes, left, KEPT_KEY_BYTES)
         value_bytes, at = varint(self._look(10), 0)
-        self._take(at)
+        self._read_bytes(at)
         value, left = yield from self._take_part(value_bytes, left - at, KEPT_BYTES)
         headers: tuple[tuple[str, bytes | None], ...] = ()
         if 0 <= left <= KEPT_HEADER_BYTES:
-            headers = parse_headers(self._take(left))
+            headers = parse_headers(self._read_bytes(left))
         else:
             yield from self._skip(left)
         append_time = header.attributes & _APPEND_TIME
@@ -352,19 +352,19 @@ class BatchReader:
         if size < 0:
             return None, left
         size = min(size, max(0, left))
-        found = self._take(min(size, most))
+        found = self._read_bytes(min(size, most))
         yield from self._skip(size - len(found))
         return found, left - size
 
     def _look(self, least: int) -> bytes:
         """The next bytes, not taken."""
         if len(self._rest) < least:
-            self._rest = self._take(least)
+            self._rest = self._read_bytes(least)
         return self._rest
 
     def _skip(self, count: int) -> Iterator[None]:
         while count > 0:
-            found = len(self._take(min(count, PIECE_BYTES)))
+            found = len(self._read_bytes(min(count, PIECE_BYTES)))
             if not found:
                 raise CompressionError("ends within a record")
             count -= found

@@ -223,7 +223,7 @@ class PartitionTask:
     async def _work(self) -> None:
         """Take the partition over, restore, then work batch by batch until stopped."""
         number = self._source.partition
-        told = False
+        is_logged = False
         self._ledger = self._new_ledger()
         self._fetched = None
         self._more = False
@@ -250,7 +250,7 @@ class PartitionTask:
                 self._since = position.since
             else:
                 self._since = -1 if self._offset else 0
-            told = True
+            is_logged = True
             self._listener.restored(number, self._cached.rows, time.monotonic() - began)
             self._read_offset = self._offset
             use_raw_records(self._consumer)
@@ -268,7 +268,7 @@ class PartitionTask:
         finally:
             self._cached.since = time.monotonic()
             self.phase = TaskState.STARTING
-            if told:
+            if is_logged:
                 self._listener.lost(number)
             await self._ledger.stop()
 

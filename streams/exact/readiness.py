@@ -51,13 +51,13 @@ def not_ready_reason(
     waiting: dict[int, str] = {}
     failing: dict[str, list[int]] = {}
     unanswered: dict[str, list[int]] = {}
-    for number, standing in sorted(partitions.items()):
-        if standing.failure is not None:
-            failing.setdefault(standing.failure.described(now), []).append(number)
-        elif not standing.is_running:
-            waiting[number] = standing.phase
-        elif standing.unanswered > limit:
-            unanswered.setdefault(f"{standing.unanswered:.0f}", []).append(number)
+    for number, status in sorted(partitions.items()):
+        if status.failure is not None:
+            failing.setdefault(status.failure.described(now), []).append(number)
+        elif not status.is_running:
+            waiting[number] = status.phase
+        elif status.unanswered > limit:
+            unanswered.setdefault(f"{status.unanswered:.0f}", []).append(number)
     # What is the same of several is said once: a broker that is away takes all its partitions.
     for failure, numbers in failing.items():
         reasons.append(f"{_named(numbers)} of {topic} {_are(numbers)} {failure}")

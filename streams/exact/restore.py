@@ -89,7 +89,7 @@ async def restore(
         consumer.assign([changelog])
         consumer.seek(changelog, start)
         count = 0
-        told = time.monotonic()
+        reported_at = time.monotonic()
         at = start
         while at < end:
             fetched = await _next(consumer, changelog, settings.deadline, what)
@@ -105,8 +105,8 @@ async def restore(
                 count += len(records)
                 at = fetched.end
                 await asyncio.sleep(0)  # other partitions are at work meanwhile
-            if time.monotonic() - told >= 1:
-                told = time.monotonic()
+            if time.monotonic() - reported_at >= 1:
+                reported_at = time.monotonic()
                 progress(at - start, end - start)
         return RestoreResult(position, end, count)
     finally:

@@ -183,7 +183,7 @@ class Source(mode.Service):
             await self._run_sessions()
         except Exception as error:
             # Faust logs much on its way out; whoever looks at night reads the last line.
-            atexit.register(logger.critical, "worker stopped: %s", _told(error))
+            atexit.register(logger.critical, "worker stopped: %s", _error_text(error))
             raise
 
     async def _run_sessions(self) -> None:
@@ -303,11 +303,13 @@ class Source(mode.Service):
             partition.look(now)
         running = [p for p in self.partitions.values() if p.phase is TaskState.RUNNING]
         silent = [p for p in running if p.unanswered(now) > limit]
-        told = f"no fetch was answered for over {limit:g} s: its leader is unknown or does not work"
+        reason = (
+            f"no fetch was answered for over {limit:g} s: its leader is unknown or does not work"
+        )
         if silent and len(silent) == len(running):
-            raise SessionLost(f"{self.topic}: {told}")
+            raise SessionLost(f"{self.topic}: {reason}")
         for partition in silent:
-            partition.interrupt(SessionLost(told))
+            partition.interrupt(SessionLost(reason))
 
     def _look_at_membership(self, now: float) -> None:
         """See whether the group's coordinator is heard of."""
@@ -447,7 +449,7 @@ class Source(mode.Service):
         return _hash(key or b"") % count
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     """A refusal speaks for itself; of anything else the kind matters too."""
     return str(error) if isinstance(error, Unrecoverable) else f"{type(error).__name__}: {error}"
 

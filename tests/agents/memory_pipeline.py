@@ -53,7 +53,7 @@ class Stage:
             read_at=self.line.now,
         )
         with batch:
-            self.work.work_off(batch)
+            self.work.process_batch(batch)
         assert batch._done.exception() is None, batch._done.exception()
         if lost:
             rows.rollback(batch.changed)

@@ -111,7 +111,7 @@ async def measure(venues: int, days: int, partitions: int) -> None:
         )
         began = time.process_time()
         with batch:
-            work.work_off(batch)
+            work.process_batch(batch)
         batch._done.result()  # raises what the agent raised
         encoded = {
             key: None if row is None else encode_scope(row) for key, row in batch.changed.items()

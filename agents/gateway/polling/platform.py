@@ -140,7 +140,7 @@ class PolledPlatform(abc.ABC):
         """What proves who asks: with a key, or with a token."""
 
     @abc.abstractmethod
-    def judge(self, answer: Answer, now: float) -> Verdict:
+    def evaluate(self, answer: Answer, now: float) -> Verdict:
         """What the head of an answer says; what its body says is read only if it is right."""
 
     @abc.abstractmethod

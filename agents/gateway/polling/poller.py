@@ -186,7 +186,7 @@ class Poller:
 
     async def _made(self, call: Call) -> Verdict:
         answer = await self._edge.ask(call.ids)
-        verdict = self._kind.judge(answer, self._clock())
+        verdict = self._kind.evaluate(answer, self._clock())
         if verdict.outcome != "answered":
             return verdict
         try:
@@ -283,7 +283,7 @@ async def tried(poll: Poll, edge: Edge) -> Verdict:
     await edge.start()
     try:
         answer = await edge.ask(poll.channels[:1] or [poll.kind.an_id])
-        verdict = poll.kind.judge(answer, time.time())
+        verdict = poll.kind.evaluate(answer, time.time())
         if verdict.outcome == "answered":
             poll.kind.read(answer.body)
     except Unanswered as error:

@@ -54,7 +54,7 @@ class Twitch(PolledPlatform):
         """The app's token, and its id."""
         return {"Authorization": f"Bearer {secret}", "Client-Id": client_id}
 
-    def judge(self, answer: Answer, now: float) -> Verdict:
+    def evaluate(self, answer: Answer, now: float) -> Verdict:
         """By the status; every answer says how many points are left."""
         remaining = _number(answer.headers, "ratelimit-remaining")
         if answer.status == _OK:

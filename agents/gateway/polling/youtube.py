@@ -78,7 +78,7 @@ class YouTube(PolledPlatform):
         del client_id
         return {"X-Goog-Api-Key": secret}
 
-    def judge(self, answer: Answer, now: float) -> Verdict:
+    def evaluate(self, answer: Answer, now: float) -> Verdict:
         """Told apart by status, and for 400 and 403 by the reason in the body."""
         if answer.status == _OK:
             return Verdict("answered")

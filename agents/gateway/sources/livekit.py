@@ -71,7 +71,7 @@ class LiveKit(Source):
                     shared,
                     algorithms=["HS256"],
                     issuer=key,
-                    # The times are judged below, by the clock that we are given.
+                    # The times are checked below, by the clock that we are given.
                     options={
                         "verify_exp": False,
                         "verify_nbf": False,
@@ -107,22 +107,22 @@ class LiveKit(Source):
         at = seconds_of(body.get("createdAt"), "createdAt")
         created = within(body, "room", "creationTime")
         start = None if created is None else seconds_of(created, "room.creationTime")
-        told = {
+        fields = {
             "id": name_of(body.get("id"), "id"),
             "broadcast": room,
             "started": start,
             "present_for": _PRESENT,
         }
         if event == "room_started":
-            observation = self.observe(endpoint, channel, "started", at, **told)
+            observation = self.observe(endpoint, channel, "started", at, **fields)
         elif event == "room_finished":
-            observation = self.observe(endpoint, channel, "ended", at, **told)
+            observation = self.observe(endpoint, channel, "ended", at, **fields)
         else:
             if _publishes(within(body, "participant")):
                 return Reading()
             viewer = name_of(within(body, "participant", "sid"), "participant.sid")
             kind = "joined" if event == "participant_joined" else "left"
-            observation = self.observe(endpoint, channel, kind, at, viewer=viewer, **told)  # type: ignore[arg-type]  # one of two kinds
+            observation = self.observe(endpoint, channel, kind, at, viewer=viewer, **fields)  # type: ignore[arg-type]  # one of two kinds
         return Reading([observation])
 
 

@@ -156,7 +156,7 @@ class BroadcastProcessor:
 
     # -- batches ---------------------------------------------------------------------------------
 
-    def work_off(self, batch: Batch[State]) -> None:
+    def process_batch(self, batch: Batch[State]) -> None:
         """Judge and apply a batch's records, finalise what is due, tell the scopes of it."""
         for _ in self.steps(batch):
             pass

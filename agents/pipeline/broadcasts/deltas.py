@@ -130,7 +130,7 @@ def _add(scopes: dict[str, Delta], name: str, total: Delta) -> None:
 def _parts(change: ScopeDelta) -> list[ScopeDelta]:
     """A change as records that are not too large; only the last one moves the minute on.
 
-    What is closed is judged by the newest minute before a record, so they come to the same.
+    What is closed is decided by the newest minute before a record, so they come to the same.
     """
     if len(change.minutes) + len(change.known) <= MAX_MINUTES_PER_RECORD:
         return [change]

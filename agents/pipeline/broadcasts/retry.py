@@ -1,7 +1,7 @@
 """What is left of a batch when our own code fails on part of it.
 
 The agent takes a batch quickly, and minds no defect of its own. Should one show, nothing that was
-done stays, and the batch is worked off again by this: each broadcast apart, its records tried one
+done stays, and the batch is processed again by this: each broadcast apart, its records tried one
 by one on a copy of its row. What fails is refused as `error`, with its row as it was; the rest
 counts as if that had never come.
 """

@@ -121,7 +121,7 @@ class ScopeProcessor:
 
     # -- batches ---------------------------------------------------------------------------------
 
-    def work_off(self, batch: Batch[State]) -> None:
+    def process_batch(self, batch: Batch[State]) -> None:
         """Add up a batch's changes, then publish what is due."""
         for _ in self.steps(batch):
             pass
@@ -142,7 +142,7 @@ class ScopeProcessor:
             raise  # a newer version's records: no defect of ours, and no going on
         except Exception:  # one record, or our own defect, must not stop the rest
             log.exception(
-                "a batch of changes could not be added up: it is worked off again, scope by scope "
+                "a batch of deltas could not be added up: it is processed again, scope by scope "
                 "where it failed",
                 source=f"{batch.topic}/{batch.partition}",
                 records=len(batch.records),

@@ -1,7 +1,7 @@
 """What is left of a batch of changes when one cannot be read, or our own code fails on a scope.
 
 The agent adds up a batch quickly, and minds nothing. Should it fail, nothing that was done stays,
-and the batch is worked off again by this. What cannot be read is skipped. If it fails all the same,
+and the batch is processed again by this. What cannot be read is skipped. If it fails all the same,
 each scope is added up apart, its changes tried one by one on copies of its rows: those that fail
 are skipped. The rest counts as if they had never come.
 

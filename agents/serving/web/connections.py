@@ -203,7 +203,7 @@ class Connections:
         self._sweeping: asyncio.Task[None] | None = None
         self._emptied: asyncio.Future[None] | None = None
         self._untold: Counter[str] = Counter()
-        self._told = float("-inf")
+        self._logged_at = float("-inf")
 
     def __len__(self) -> int:
         """How many are open."""
@@ -267,10 +267,10 @@ class Connections:
 
     def _tell(self) -> None:
         now = asyncio.get_running_loop().time()
-        if self._untold and now - self._told >= _TELL:
+        if self._untold and now - self._logged_at >= _TELL:
             log.warning("HTTP connections were closed", open=len(self._open), **self._untold)
             self._untold.clear()
-            self._told = now
+            self._logged_at = now
 
 
 @web.middleware

@@ -66,15 +66,15 @@ class HealthApi:
     async def healthz(self, request: web.Request) -> web.Response:
         """Answer `/healthz`."""
         del request
-        return _told("Not healthy", self._health.unhealthy_reason)
+        return _response("Not healthy", self._health.unhealthy_reason)
 
     async def readyz(self, request: web.Request) -> web.Response:
         """Answer `/readyz`."""
         del request
-        return _told("Not ready", self._health.not_ready_reason)
+        return _response("Not ready", self._health.not_ready_reason)
 
 
-def _told(title: str, why_not: Callable[[], str | None]) -> web.Response:
+def _response(title: str, why_not: Callable[[], str | None]) -> web.Response:
     reason = why_not()
     if reason is None:
         return answer(Status())

@@ -138,7 +138,7 @@ class Listener:
         self._last_file = files - files // _SHARE
         self._accepting: list[asyncio.Task[None]] = []
         self._coming: set[asyncio.Task[object]] = set()
-        self._told = float("-inf")
+        self._logged_at = float("-inf")
 
     def start(self) -> None:
         """Begin to take connections in.
@@ -199,8 +199,8 @@ class Listener:
             return  # it went before it was taken in
         self._connections.close_least_needed()
         now = asyncio.get_running_loop().time()
-        if now - self._told >= _TELL:
-            self._told = now
+        if now - self._logged_at >= _TELL:
+            self._logged_at = now
             log.warning(
                 "an HTTP connection could not be taken in",
                 error=str(error),

@@ -122,7 +122,7 @@ class HttpServer:
             self._listener.start()
         except (OSError, OverflowError) as error:
             await self.stop()
-            raise HttpError(_told(error, self._host, self._port)) from error
+            raise HttpError(_error_text(error, self._host, self._port)) from error
         self._port = sockets[0].getsockname()[1]
         self.connections.start()
 
@@ -161,10 +161,10 @@ def check_address(host: str, port: int) -> None:
         for bound in bind(host, port):
             bound.close()
     except (OSError, OverflowError) as error:
-        raise HttpError(_told(error, host, port)) from error
+        raise HttpError(_error_text(error, host, port)) from error
 
 
-def _told(error: Exception, host: str, port: int) -> str:
+def _error_text(error: Exception, host: str, port: int) -> str:
     code = error.errno if isinstance(error, OSError) else None
     if code == errno.EADDRINUSE:
         return (

@@ -72,13 +72,13 @@ BROADCASTS = {
 }
 
 
-def work_off(work, source, records, rows):
+def process_batch(work, source, records, rows):
     """Work off one batch; what can be watched of it."""
     batch = Watched(TopicPartition(source, 0), records, rows, caught_up=True, read_at=SENT / 1000)
     for offset, record in enumerate(records):
         record.offset = offset
     with batch:
-        work.work_off(batch)
+        work.process_batch(batch)
     assert batch._done.exception() is None
     return [weakref.ref(batch), *map(weakref.ref, records)], batch.result
 
@@ -99,7 +99,7 @@ async def test_of_viewer_events(name, defect, collector, monkeypatch):
 
         monkeypatch.setattr(BroadcastProcessor, "_apply", fail)
     records = [Record(record.value, record.key, record.timestamp) for record in BROADCASTS[name]]
-    watched, counters = work_off(work, TOPICS.events.name, records, rows)
+    watched, counters = process_batch(work, TOPICS.events.name, records, rows)
     accepted = sum(counters.accepted.values())
     assert accepted + sum(counters.reasons.values()) == len(records)
     del records
@@ -118,7 +118,7 @@ async def test_of_a_record_that_our_own_code_fails_on(collector, monkeypatch):
 
         monkeypatch.setattr(Row, name, fail)
     records = [taken(), taken(viewers=666), taken()]
-    watched, counters = work_off(work, TOPICS.events.name, records, rows)
+    watched, counters = process_batch(work, TOPICS.events.name, records, rows)
     assert counters.reasons == {"error": 1}
     del records
     assert not any(ref() for ref in watched)
@@ -143,6 +143,6 @@ async def test_of_sums(name, defect, collector, monkeypatch):
 
         monkeypatch.setattr("streams.audience.scope.ScopeUpdate.add", fail)
     records = [Record(record.value, record.key) for record in CHANGES[name]]
-    watched, _ = work_off(work, TOPICS.scope_deltas.name, records, rows)
+    watched, _ = process_batch(work, TOPICS.scope_deltas.name, records, rows)
     del records
     assert not any(ref() for ref in watched)

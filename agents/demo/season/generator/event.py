@@ -12,7 +12,7 @@ from streams.viewer_event import Kind  # noqa: TC001 - msgspec reads the annotat
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Told = int | UnsetType
+GivenCount = int | UnsetType
 """A number that may be left out."""
 
 
@@ -27,8 +27,8 @@ class Event(msgspec.Struct, omit_defaults=True, gc=False):
     at: str
     kind: Kind = "sample"
     viewers: int | UnsetType | None = UNSET
-    joins: Told = UNSET
-    views: Told = UNSET
+    joins: GivenCount = UNSET
+    views: GivenCount = UNSET
     venue: str | None = None
     programme: str | None = None
     title: str | None = None

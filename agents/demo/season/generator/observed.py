@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
-    from agents.demo.season.generator.event import Told
+    from agents.demo.season.generator.event import GivenCount
     from agents.demo.season.generator.planned import Planned
 
 #: How far a sample strays from its place in the minute: over the border at times.
@@ -41,8 +41,8 @@ class Sample(NamedTuple):
 
     at: int
     viewers: int
-    joins: Told
-    views: Told
+    joins: GivenCount
+    views: GivenCount
 
 
 class Observed(NamedTuple):
@@ -58,7 +58,7 @@ class Observed(NamedTuple):
     started: int
     samples: list[Sample]
     ended: int
-    views: Told
+    views: GivenCount
 
 
 def observe(broadcast: Planned, rng: random.Random) -> Observed:
@@ -78,9 +78,9 @@ def observe(broadcast: Planned, rng: random.Random) -> Observed:
         first = _WHOLE + int((broadcast.minutes - missing - 2 * _WHOLE + 1) * noise())
         if first + missing <= broadcast.minutes - _WHOLE:
             del times[first : first + missing], viewers[first : first + missing]
-    joins: Iterator[Told] = repeat(UNSET)
-    views: Iterator[Told] = repeat(UNSET)
-    last: Told = UNSET
+    joins: Iterator[GivenCount] = repeat(UNSET)
+    views: Iterator[GivenCount] = repeat(UNSET)
+    last: GivenCount = UNSET
     if broadcast.counts != "views":
         joins = _joins(broadcast.views, times, viewers)
     if broadcast.counts != "joins":

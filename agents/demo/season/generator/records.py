@@ -31,7 +31,7 @@ from streams.rfc3339 import MINUTE, SECOND
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agents.demo.season.generator.event import Told
+    from agents.demo.season.generator.event import GivenCount
     from streams.viewer_event import Kind
 
 _UNKNOWN: Final = 0.015
@@ -130,9 +130,9 @@ class _RecordMaker:
         self,
         at: int,
         delay: int,
-        viewers: Told | None = UNSET,
-        joins: Told = UNSET,
-        views: Told = UNSET,
+        viewers: GivenCount | None = UNSET,
+        joins: GivenCount = UNSET,
+        views: GivenCount = UNSET,
         kind: Kind = "sample",
         title: str | None = None,
         revision: int = 0,

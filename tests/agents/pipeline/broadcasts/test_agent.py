@@ -54,7 +54,7 @@ class Bench:
         records = [v if isinstance(v, ConsumerRecord) else self.record(v) for v in values]
         batch = Batch(SOURCE, records, self.rows, caught_up=caught_up, read_at=now)
         with batch:
-            self.work.work_off(batch)
+            self.work.process_batch(batch)
         assert batch._done.exception() is None
         encoded = {k: None if r is None else audience.encode(r) for k, r in batch.changed.items()}
         self.rows.commit(batch.changed, encoded)
@@ -465,7 +465,7 @@ class Cut(Bench):
             SOURCE, records, self.rows, caught_up=caught_up, read_at=now, since=self.since
         )
         with batch:
-            self.work.work_off(batch)
+            self.work.process_batch(batch)
         assert batch._done.exception() is None
         encoded = {k: None if r is None else audience.encode(r) for k, r in batch.changed.items()}
         self.rows.commit(batch.changed, encoded)
