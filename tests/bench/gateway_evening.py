@@ -21,7 +21,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "agents" / "gateway" / "polling")]
 
-from evening import PARTITIONS, Clock, Control, Gateway, config_of  # noqa: E402 - as above
 from platform_servers import (  # noqa: E402 - as above
     CLIENT,
     CLIENT_SECRET,
@@ -31,6 +30,7 @@ from platform_servers import (  # noqa: E402 - as above
     TwitchServer,
     YouTubeServer,
 )
+from simulated_evening import PARTITIONS, Clock, Control, Gateway, config_of  # noqa: E402 - as above
 
 from agents.gateway.observation import Observation  # noqa: E402 - as above
 from streams import rfc3339  # noqa: E402 - as above

@@ -5,6 +5,7 @@ import base64
 import datetime as dt
 import json
 import sys
+import time
 import tomllib
 
 import aiohttp
@@ -15,6 +16,7 @@ from standardwebhooks import Webhook
 from agents.gateway import admin
 from agents.gateway.topics import GatewayTopics
 from agents.topics.admin import create_topics
+from streams import rfc3339
 from streams.settings import Settings
 
 MAIN = "from agents.cli import main; main(prog_name='live-audience')"
@@ -188,5 +190,4 @@ class Gateway:
 
 def now(seconds=0.0):
     """A time of RFC 3339, so many seconds from now."""
-    at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return rfc3339.text(round((time.time() + seconds) * 1_000_000))

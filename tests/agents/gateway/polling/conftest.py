@@ -1,4 +1,4 @@
-"""Lets the tests here say `from evening import ...`."""
+"""Lets the tests here say `from simulated_evening import ...`."""
 
 import sys
 from pathlib import Path

@@ -1,8 +1,8 @@
 """What may be polled, and what is said of a configuration that cannot be right."""
 
 import pytest
-from evening import config_of
 from pydantic import ValidationError
+from simulated_evening import config_of
 
 from agents.gateway.poll_config import Poll
 from agents.gateway.polling.platforms import PLATFORMS

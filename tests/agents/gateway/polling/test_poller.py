@@ -5,7 +5,6 @@ import datetime as dt
 
 import pytest
 from aiohttp import web
-from evening import Clock, Control, Gateway, config_of, run
 from platform_servers import (
     CLIENT,
     CLIENT_SECRET,
@@ -15,6 +14,7 @@ from platform_servers import (
     TwitchServer,
     YouTubeServer,
 )
+from simulated_evening import Clock, Control, Gateway, config_of, run
 
 from agents.gateway.observation import Observation
 from agents.gateway.polling.edge import Edge, Unanswered

@@ -56,7 +56,7 @@ def test_views_of_each_are_as_planned(small, sent):
         assert views[f"{planned.platform}:{planned.broadcast}".encode()] == total
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_the_published_season():
     season = Season()
     views, count = views_of(season.records())
