@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agents.alerts.model import Alert, Group
+from agents.alerts.model import Group, make_alert
 from agents.alerts.recording import BROADCAST
 from agents.alerts.timing import duration, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agents.alerts.model import Severity
+    from agents.alerts.model import Alert, Severity
     from agents.alerts.timing import Timing
 
 #: Below so many viewers, halves and doubles mean nothing.
@@ -41,8 +41,9 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
         labels: tuple[tuple[str, str], ...] = (),
         why: str,
     ) -> Alert:
-        hold = timing.holds[name]
-        return Alert(name, expr, severity, summary, description, *hold, runbook(name), labels, why)
+        return make_alert(
+            timing, runbook, name, expr, severity, summary, description, labels=labels, why=why
+        )
 
     gap = duration(timing.gap)
     started = f"time() - max by ({BROADCAST}) (audience_started_timestamp_seconds)"

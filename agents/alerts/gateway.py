@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from agents.alerts.model import Alert, Group
+from agents.alerts.model import Group, make_alert
 from agents.alerts.timing import duration, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agents.alerts.model import Severity
     from agents.alerts.timing import Timing
 
 _FAULTS: Final = 3
@@ -21,19 +21,7 @@ _UNPROVEN: Final = "signature|time|missing|malformed|repeated"
 
 def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
     """The group of these alerts."""
-
-    def alert(
-        name: str,
-        expr: str,
-        severity: Severity,
-        summary: str,
-        description: str,
-        *,
-        why: str = "",
-    ) -> Alert:
-        hold = timing.holds[name]
-        return Alert(name, expr, severity, summary, description, *hold, runbook(name), why=why)
-
+    alert = partial(make_alert, timing, runbook)
     rate, counted = duration(timing.rate), duration(timing.counted)
     rules = [
         alert(

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from agents.alerts.timing import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from agents.alerts.timing import Timing
 
 Severity = Literal["critical", "warning", "info", "none"]
 
@@ -84,6 +86,35 @@ class Alert:
         yield f"    summary: {_quoted(self.summary)}"
         yield f"    description: {_quoted(self.description)}"
         yield f"    runbook_url: {_quoted(self.runbook_url)}"
+
+
+def make_alert(
+    timing: Timing,
+    runbook: Callable[[str], str],
+    name: str,
+    expr: str,
+    severity: Severity,
+    summary: str,
+    description: str,
+    *,
+    labels: tuple[tuple[str, str], ...] = (),
+    why: str = "",
+) -> Alert:
+    """An alert that waits as the timing says of its name, with its page.
+
+    Args:
+        timing: How long alerts wait.
+        runbook: Gives the address of an alert's page.
+        name: As in `Alert`, like the others.
+        expr: See there.
+        severity: See there.
+        summary: See there.
+        description: See there.
+        labels: See there.
+        why: See there.
+    """
+    hold = timing.holds[name]
+    return Alert(name, expr, severity, summary, description, *hold, runbook(name), labels, why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from agents.alerts.model import Alert, Group
+from agents.alerts.model import Group, make_alert
 from agents.alerts.timing import duration, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agents.alerts.model import Severity
     from agents.alerts.timing import Timing
 
 #: The job's name in the scrape configuration.
@@ -26,19 +26,7 @@ _FAULTS: Final = 3
 
 def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
     """The group of these alerts."""
-
-    def alert(
-        name: str,
-        expr: str,
-        severity: Severity,
-        summary: str,
-        description: str,
-        *,
-        why: str = "",
-    ) -> Alert:
-        hold = timing.holds[name]
-        return Alert(name, expr, severity, summary, description, *hold, runbook(name), why=why)
-
+    alert = partial(make_alert, timing, runbook)
     gap = duration(timing.gap)
     rate, counted = duration(timing.rate), duration(timing.counted)
     window = duration(timing.lag_window)

@@ -137,11 +137,11 @@ def correct_minute(
         if new.higher is not None:
             # It was told before the audience. To tell it no earlier than it was leaves the latest
             # time at which somebody watched as it is.
-            figures_now = min(at - 1, max(row.watched_at, first))
+            high_at = min(at - 1, max(row.watched_at, first))
             high = ViewerEvent(
-                platform, broadcast, time_text(figures_now), viewers=new.higher, revision=revision
+                platform, broadcast, time_text(high_at), viewers=new.higher, revision=revision
             )
-            events.append((high, figures_now))
+            events.append((high, high_at))
         event = ViewerEvent(
             platform,
             broadcast,
@@ -216,8 +216,8 @@ def _correction(
 
 def _figures(platform: str, broadcast: str, row: Row) -> dict[str, Any]:
     figures = compute_figures(row)
-    figures_now = msgspec.structs.asdict(summary(platform, broadcast, row, row.status, figures))
-    shown = {name: value for name, value in figures_now.items() if name not in _LEFT_OUT}
+    fields = msgspec.structs.asdict(summary(platform, broadcast, row, row.status, figures))
+    shown = {name: value for name, value in fields.items() if name not in _LEFT_OUT}
     return {**shown, "viewers": figures.viewers}
 
 

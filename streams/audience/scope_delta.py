@@ -86,22 +86,21 @@ class ScopeDelta(msgspec.Struct, array_like=True, tag="d2", forbid_unknown_field
         return None if is_nothing else change
 
     def split(self, most: int) -> list[ScopeDelta]:
-        """This delta as several that come to the same, each of at most so many minutes.
+        """This delta as several that come to the same, each with at most so many minutes.
 
         Only the last moves the scope's minute on: what is closed is decided by the minute before.
 
         Args:
-            most: How many numbers of minutes one may have.
+            most: How many minutes one may change, each in its audience and in where it is known.
         """
         if len(self.minutes) + len(self.known) <= most:
             return [self]
         minutes = sorted(self.minutes.keys() | self.known.keys())
-        step = max(1, most // 2)
         pieces = [
             ScopeDelta(
                 {minute: by for minute in piece if (by := self.minutes.get(minute))},
                 {minute: by for minute in piece if (by := self.known.get(minute))},
             )
-            for piece in (minutes[begin : begin + step] for begin in range(0, len(minutes), step))
+            for piece in (minutes[begin : begin + most] for begin in range(0, len(minutes), most))
         ]
         return [*pieces, msgspec.structs.replace(self, minutes={}, known={})]

@@ -17,7 +17,8 @@ from contract.logs import (
     tried,
     within_lateness,
 )
-from contract.twin import COUNTS, NOT_PUBLISHED, Twin
+from contract.summaries import COUNTS, NOT_PUBLISHED
+from contract.twin import Twin
 from hypothesis import event as saw
 from hypothesis import given
 from hypothesis import strategies as st

@@ -17,15 +17,18 @@ from collections.abc import Collection, Mapping
 from contract.reading import Record, check, read
 from contract.rules import Settings
 from contract.run import MINUTE, Run
+from contract.summaries import (
+    COUNTS,
+    NOT_PUBLISHED,
+    Member,
+    run_key,
+    run_summary,
+    scope_summary,
+    scopes_of,
+)
 
-from streams import rfc3339
 from streams.rejections import Reason, Rejected
 from streams.routing import PartitionChecker
-
-MINUTES = ("peak_at", "first_audience_at", "run")
-TIMES = ("started_at", "ended_at")
-NOT_PUBLISHED = ("viewers", "peak_5m", "peak_1h")
-COUNTS = ("events", "late")
 
 
 class Life:
@@ -48,11 +51,7 @@ class Life:
     @property
     def key(self) -> str:
         """The key of its summaries."""
-        began = self.run.began
-        if began is None:
-            return f"{self.platform}:{self.broadcast}"
-        stamp = rfc3339.text(began * MINUTE)[:16].replace("-", "").replace(":", "")
-        return f"{self.platform}/{stamp}:{self.broadcast}"
+        return run_key(self.platform, self.broadcast, self.run)
 
     @property
     def status(self) -> str:
@@ -61,9 +60,7 @@ class Life:
         return "live" if self.run.ended_at() is None else "ended"
 
     def scopes(self) -> list[str]:
-        told = self.run
-        scopes = ["world", f"platform:{self.platform}", f"venue:{told.venue or 'unknown'}"]
-        return scopes if told.programme is None else [*scopes, f"programme:{told.programme}"]
+        return scopes_of(self.platform, self.run)
 
     def figures(self) -> dict[str, object]:
         """Those of the run, kept until the next event: nothing else changes them."""
@@ -254,29 +251,12 @@ class Twin:
 
     def scope(self, name: str) -> dict[str, object]:
         """A scope's summary as it is now (section 7)."""
-        lives = [life for life in self.runs if name in life.scopes()]
-        sums: dict[int, int] = {}
-        for life in lives:
-            for minute, audience in life.run.in_scopes().items():
-                sums[minute] = sums.get(minute, 0) + audience
-        peak = max(sums.values(), default=None)
-        told = [life.figures() for life in lives]
-        now = [life.figures()["viewers"] for life in lives if self._counts(life)]
-        kind, _, rest = name.partition(":")
-        return {
-            "scope": kind,
-            "name": rest,
-            "minute": rfc3339.text(self._minutes[name] * MINUTE),
-            "viewers": sum(now) if now else None,
-            "peak": peak,
-            "peak_at": _minute_text(min((m for m in sums if sums[m] == peak), default=None)),
-            "peak_sum": sum(one["peak"] or 0 for one in told),
-            "viewer_minutes": sum(one["viewer_minutes"] for one in told),
-            "joins": sum(one["joins"] for one in told),
-            "views": sum(one["joins"] if one["views"] is None else one["views"] for one in told),
-            "broadcasts": len(lives),
-            "live": sum(life.status == "live" for life in lives),
-        }
+        members = [
+            Member(life.run, life.figures(), life.status == "live", self._counts(life))
+            for life in self.runs
+            if name in life.scopes()
+        ]
+        return scope_summary(name, self._minutes[name], members)
 
     def _life(self, key):
         return next(life for life in reversed(self.runs) if life.key == key)
@@ -290,21 +270,7 @@ class Twin:
         self.published.append((life.key, life.published))
 
     def _summary(self, life):
-        told = {name: value for name, value in life.figures().items() if name not in NOT_PUBLISHED}
-        for name in MINUTES:
-            told[name] = _minute_text(told[name])
-        for name in TIMES:
-            told[name] = None if told[name] is None else rfc3339.text(told[name])
-        return {
-            "platform": life.platform,
-            "broadcast": life.broadcast,
-            "status": life.status,
-            **told,
-        }
-
-
-def _minute_text(minute: int | None) -> str | None:
-    return None if minute is None else rfc3339.text(minute * MINUTE)
+        return run_summary(life.platform, life.broadcast, life.status, life.figures())
 
 
 def _but_counts(summary: dict[str, object]) -> dict[str, object]:

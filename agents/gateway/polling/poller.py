@@ -116,7 +116,7 @@ class Poller:
                         task = asyncio.create_task(self.make(call))
                         making.add(task)
                         task.add_done_callback(making.discard)
-                except Exception:
+                except Exception:  # our own error must not end the polling of all channels
                     log.exception("polling failed; it goes on", poll=self.poll.name)
                     await asyncio.sleep(_LOOK)
                 await asyncio.sleep(_TICK)

@@ -291,7 +291,7 @@ class BroadcastProcessor:
         outcome.clock_skew = max(outcome.clock_skew, lead)
         return timed_events
 
-    def validate(  # one loop over what a record may be
+    def validate(  # noqa: C901  # one loop over what a record may be
         self, outcome: BatchResult, key: bytes, records: list[Any]
     ) -> tuple[list[TimedEvent], list[Any]]:
         """Refuse what cannot be taken whatever its broadcast's row says; return the rest."""
@@ -316,7 +316,8 @@ class BroadcastProcessor:
                 if lead > future:
                     given = platform
                     self._check_future(record, at, clock)
-                clock_skew = max(clock_skew, lead)
+                if lead > clock_skew:  # noqa: PLR1730  # max() would call a function
+                    clock_skew = lead
             except Rejected as refused:
                 if kept is records:
                     kept = records[: len(timed_events)]
@@ -418,7 +419,8 @@ class BroadcastProcessor:
         run = None if former is None else events[0][1] // MINUTE
         row, result = Row.begin(events, rules, run, gap_end(former, rules))
         outcome.batch.changed[key] = row
-        outcome.counters.cut += self._is_cut(outcome.batch, row)
+        if outcome.batch.since:
+            outcome.counters.cut += self._is_cut(outcome.batch, row)
         return row, result
 
     def _late_for(

@@ -74,19 +74,11 @@ class ScopeDeltas:
             if total is not delta:
                 total.add(delta)
 
-    def changes(self) -> dict[bytes, ScopeDelta]:
+    def _steps(self) -> Generator[None, None, dict[bytes, ScopeDelta]]:
         """What changes in each scope, by its name; only where something does. To be asked once.
 
         The names are `world`, `platform:fliggy`, `venue:louvre`, `programme:night`.
         """
-        steps = self._steps()
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]  # what `_steps` returns
-
-    def _steps(self) -> Generator[None, None, dict[bytes, ScopeDelta]]:
         platforms: dict[str, Delta] = {}
         others: dict[str, Delta] = {}
         for count, ((platform, venue, programme), total) in enumerate(self._groups.items()):
@@ -116,7 +108,7 @@ class ScopeDeltas:
         for count, (name, change) in enumerate(changes.items()):
             if not count % _SCOPES_PER_STEP:
                 yield
-            for part in _parts(change):
+            for part in change.split(MAX_MINUTES_PER_RECORD):
                 batch.send(topic, name, encode_delta(part))
 
 
@@ -125,25 +117,3 @@ def _add(scopes: dict[str, Delta], name: str, total: Delta) -> None:
     if change is None:
         change = scopes[name] = Delta()
     change.add(total)
-
-
-def _parts(change: ScopeDelta) -> list[ScopeDelta]:
-    """A change as records that are not too large; only the last one moves the minute on.
-
-    What is closed is decided by the newest minute before a record, so they come to the same.
-    """
-    if len(change.minutes) + len(change.known) <= MAX_MINUTES_PER_RECORD:
-        return [change]
-    minutes = sorted(change.minutes.keys() | change.known.keys())
-    pieces = [
-        ScopeDelta(
-            {minute: by for minute in piece if (by := change.minutes.get(minute))},
-            {minute: by for minute in piece if (by := change.known.get(minute))},
-        )
-        for piece in (
-            minutes[start : start + MAX_MINUTES_PER_RECORD]
-            for start in range(0, len(minutes), MAX_MINUTES_PER_RECORD)
-        )
-    ]
-    change.minutes, change.known = {}, {}
-    return [*pieces, change]

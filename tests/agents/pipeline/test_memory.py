@@ -6,11 +6,11 @@ import weakref
 import orjson
 import pytest
 from aiokafka import TopicPartition
+from memory_pipeline import fail_at_666
 
 from agents.pipeline.broadcasts.agent import BroadcastProcessor
 from agents.pipeline.scopes.agent import ScopeProcessor
 from streams import audience
-from streams.audience import Row
 from streams.audience.scope_codec import decode_scope, encode_delta, encode_scope
 from streams.audience.scope_delta import ScopeDelta
 from streams.exact import Batch, Rows
@@ -108,15 +108,7 @@ async def test_of_viewer_events(name, defect, collector, monkeypatch):
 
 async def test_of_a_record_that_our_own_code_fails_on(collector, monkeypatch):
     work, rows = BroadcastProcessor(SETTINGS, TOPICS), Rows(audience.decode, audience.encode)
-    # All events but a run's first go through these.
-    for name, accept in {"_accept": Row._accept, "_accept_plain": Row._accept_plain}.items():
-
-        def fail(row, told, *others, accept=accept):
-            if any(event.viewers == 666 for event, _, _ in told):
-                raise ZeroDivisionError("a defect")
-            return accept(row, told, *others)
-
-        monkeypatch.setattr(Row, name, fail)
+    fail_at_666(monkeypatch)
     records = [taken(), taken(viewers=666), taken()]
     watched, counters = process_batch(work, TOPICS.events.name, records, rows)
     assert counters.reasons == {"error": 1}

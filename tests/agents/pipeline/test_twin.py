@@ -6,7 +6,8 @@ import orjson
 import pytest
 from contract import logs
 from contract.logs import Advance
-from contract.twin import COUNTS, Twin
+from contract.summaries import COUNTS
+from contract.twin import Twin
 from hypothesis import given
 from hypothesis import strategies as st
 from memory_pipeline import Line

@@ -9,8 +9,7 @@ from types import SimpleNamespace
 
 from contract.rules import Settings
 from contract.run import MINUTE, Run
-
-from streams import rfc3339
+from contract.summaries import Member, run_key, run_summary, scope_summary, scopes_of
 
 FIELDS = ("viewers", "joins", "views", "venue", "programme", "title")
 #: How hard logs are taken in, as environment variables. What is told of viewers stays fresh.
@@ -20,8 +19,6 @@ RULES = {
     "AUDIENCE_RUN_GAP": "3h",
     "AUDIENCE_STALE": "7d",
 }
-COUNTS = ("events", "late")
-NOT_PUBLISHED = ("viewers", "peak_5m", "peak_1h")
 
 
 class Oracle:
@@ -80,65 +77,28 @@ class Oracle:
     def summary(self, key, status):
         """The JSON of a run's summary as the contract has it."""
         platform, _, broadcast = key.decode().partition(":")
-        figures = self.runs[key].figures()
-        told = {name: value for name, value in figures.items() if name not in NOT_PUBLISHED}
-        for name in ("peak_at", "first_audience_at", "run"):
-            told[name] = None if told[name] is None else time_text(told[name] * MINUTE)
-        for name in ("started_at", "ended_at"):
-            told[name] = time_text(told[name])
         platform = platform.partition("/")[0]
-        return {"platform": platform, "broadcast": broadcast, "status": status, **told}
+        return run_summary(platform, broadcast, status, self.runs[key].figures())
 
     def scopes(self):
         """The JSON of all scopes' summaries, by name."""
         members = defaultdict(list)
         newest = {id(run) for run in self.rows.values()}
         for key, run in self.runs.items():
+            figures = run.figures()
             is_live = id(run) in newest and run.ended_at() is None
+            counts = is_live and figures["viewers"] is not None
             for scope in scopes_of(key.decode().partition(":")[0].partition("/")[0], run):
-                members[scope].append((run, is_live))
-        return {name: self._scope(name, runs) for name, runs in members.items()}
-
-    def _scope(self, name, members):
-        sums = defaultdict(int)
-        for run, _ in members:
-            for minute, audience in run.in_scopes().items():
-                sums[minute] += audience
-        peak = max(sums.values(), default=None)
-        told = [run.figures() for run, _ in members]
-        now = [run.figures()["viewers"] for run, is_live in members if is_live]
-        now = [viewers for viewers in now if viewers is not None]
-        kind, _, rest = name.partition(":")
-        peak_at = min((minute for minute in sums if sums[minute] == peak), default=None)
+                members[scope].append(Member(run, figures, is_live, counts))
         return {
-            "scope": kind,
-            "name": rest,
-            "minute": time_text(self._minutes[name] * MINUTE),
-            "viewers": sum(now) if now else None,
-            "peak": peak,
-            "peak_at": None if peak_at is None else time_text(peak_at * MINUTE),
-            "peak_sum": sum(one["peak"] or 0 for one in told),
-            "viewer_minutes": sum(one["viewer_minutes"] for one in told),
-            "joins": sum(one["joins"] for one in told),
-            "views": sum(one["joins"] if one["views"] is None else one["views"] for one in told),
-            "broadcasts": len(members),
-            "live": sum(is_live for _, is_live in members),
+            name: scope_summary(name, self._minutes[name], runs) for name, runs in members.items()
         }
-
-
-def scopes_of(platform, run):
-    """The names of a run's scopes as it is now."""
-    names = ["world", f"platform:{platform}", f"venue:{run.venue or 'unknown'}"]
-    return names if run.programme is None else [*names, f"programme:{run.programme}"]
 
 
 def summary_key(key, run):
     """The key of a run's summaries, of its records' key."""
-    if run.began is None:
-        return key
     platform, _, broadcast = key.decode().partition(":")
-    stamp = rfc3339.text(run.began * MINUTE)[:16].replace("-", "").replace(":", "")
-    return f"{platform}/{stamp}:{broadcast}".encode()
+    return run_key(platform, broadcast, run).encode()
 
 
 def as_event(fields):
@@ -153,7 +113,3 @@ def as_event(fields):
     return SimpleNamespace(
         kind=fields.get("kind", "sample"), revision=fields.get("revision", 0), **event
     )
-
-
-def time_text(at):
-    return None if at is None else rfc3339.text(at)

@@ -8,7 +8,8 @@ from collections import Counter
 import aiohttp
 import orjson
 from aiokafka import AIOKafkaProducer
-from integration.pipeline.oracle import COUNTS, NOT_PUBLISHED, RULES, summary_key
+from contract.summaries import COUNTS, NOT_PUBLISHED
+from integration.pipeline.oracle import RULES, summary_key
 from kafka_tools import admin_client, alter_topic, consume_all
 from processes import Process
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 from contract import logs
-from contract.twin import COUNTS, Twin
+from contract.summaries import COUNTS
+from contract.twin import Twin
 from hypothesis import given
 from hypothesis import strategies as st
 from system import System

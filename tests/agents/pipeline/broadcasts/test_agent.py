@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 from aiokafka.structs import ConsumerRecord, TopicPartition
+from memory_pipeline import fail_at_666
 
 from agents.pipeline.broadcasts import agent as module
 from agents.pipeline.broadcasts.agent import BroadcastProcessor
@@ -322,17 +323,7 @@ class TestOurOwnDefects:
 
     @pytest.fixture
     def failing(self, monkeypatch):
-        # All events but a run's first go through these.
-        for name, accept in {"_accept": Row._accept, "_accept_plain": Row._accept_plain}.items():
-
-            def fail(row, told, *others, accept=accept):
-                place = accept(row, told, *others)
-                if any(given.viewers == 666 for given, _, _ in told):
-                    row.events = 10**9  # half of its work done
-                    raise ZeroDivisionError("a defect")
-                return place
-
-            monkeypatch.setattr(Row, name, fail)
+        fail_at_666(monkeypatch)
 
     async def test_in_the_middle_of_a_batch(self, bench, failing):
         bench.batch(event(0, viewers=1))

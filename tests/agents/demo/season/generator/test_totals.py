@@ -9,7 +9,7 @@ from agents.demo.season.generator import BROADCASTS, VIEWS, Season
 from agents.demo.season.generator.planned import Planned
 
 
-class GivenCount(msgspec.Struct):
+class CountedEvent(msgspec.Struct):
     """What counts of an event."""
 
     at: str
@@ -23,7 +23,7 @@ REVISION = 10**13  # more than any number of views
 
 def views_of(records):
     """Views by key, from the records alone: by the contract, sections 3 and 4."""
-    read = msgspec.json.Decoder(GivenCount).decode
+    read = msgspec.json.Decoder(CountedEvent).decode
     told, joined = defaultdict(dict), defaultdict(dict)
     count = 0
     for key, value, _ in records:
