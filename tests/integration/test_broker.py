@@ -218,7 +218,10 @@ async def test_three_nodes_hold_three_copies_and_one_may_die(tmp_path, topic_pre
         ):
             for number in range(3):
                 await producer.send_and_wait(topic, b"between", partition=number)
-        records = await consume_all(cluster.bootstrap, topic)
+        async with asyncio.timeout(30):
+            # The marker of a commit is written after it was acknowledged.
+            while len(records := await consume_all(cluster.bootstrap, topic)) < 33:
+                pass
         assert Counter(values(records)) == {b"before": 30, b"between": 3}
         await asyncio.to_thread(cluster.start)  # what is missing
         assert cluster.running
