@@ -227,26 +227,19 @@ class _LogCapture(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-#: How many captures are open: several clients may connect at once in one process.
-_captures = 0
-
-
 @contextmanager
 def _captured_logs() -> Iterator[list[str]]:
     """Keep what aiokafka logs to itself, for the one line that is shown in its place.
 
     While any capture is open, each of them gets what any client logs.
     """
-    global _captures  # noqa: PLW0603  # `propagate` is of the process, too
     logger = logging.getLogger("aiokafka")
     heard = _LogCapture()
-    _captures += 1
     logger.propagate = False
     logger.addHandler(heard)
     try:
         yield heard.lines
     finally:
         logger.removeHandler(heard)
-        _captures -= 1
         # Each putting back what it found would leave the logger mute where two overlap.
-        logger.propagate = not _captures
+        logger.propagate = not any(isinstance(each, _LogCapture) for each in logger.handlers)

@@ -121,6 +121,8 @@ async def test_what_is_due_survives_a_kill(brokers, topic_prefix, log, oracle):
                 worker.signal(signal.SIGCONT)
                 await asyncio.sleep(0.05)
         await worker.kill()
+        rows, _ = await heads(system)
+        assert any(head.publish_pending for head in rows.values())
         await system.worker()
         await system.done(len(log))
         await compare(system, oracle)
