@@ -1,0 +1,64 @@
+// The minutes of one scope over today and yesterday: from the API once, then from what is live.
+
+import { ask } from "./live.js";
+import { midnight } from "./format.js";
+import { Minutes } from "./minutes.js";
+import { settings } from "./settings.js";
+
+const AGAIN = 300_000;
+
+export class DayHistory {
+  minutes = new Minutes();
+
+  #live;
+  #key;
+  #asked = 0;
+  #closed = false;
+
+  /** @param {import("./live.js").Live} live @param {string} key `world`, `venue:louvre`. */
+  constructor(live, key) {
+    this.#live = live;
+    this.#key = key;
+  }
+
+  /** Today in the chosen time zone, in seconds since 1970. */
+  today() {
+    const now = this.#live.state.at ?? Date.now();
+    const from = midnight(now, settings.zone) / 1000;
+    return { from, to: midnight(now, settings.zone, -1) / 1000 };
+  }
+
+  /** Takes what is live, and asks for minutes now and then: late events change them. */
+  update() {
+    const scope = this.#live.state.scopes.get(this.#key);
+    const at = this.#live.state.at;
+    if (at === null) return;
+    if (scope !== undefined) this.minutes.set(Math.floor(at / 60000) * 60, scope.viewers);
+    if (Date.now() - this.#asked > AGAIN) this.#ask();
+  }
+
+  async #ask() {
+    this.#asked = Date.now();
+    const { from, to } = this.today();
+    const path = this.#key === "world" ? "world" : this.#key.split(":").map(encodeURIComponent).join("/");
+    const query = new URLSearchParams({
+      from: new Date((from - 86400) * 1000).toISOString(),
+      to: new Date(to * 1000).toISOString(),
+    });
+    try {
+      const found = await ask(`v1/scopes/${path}/minutes?${query}`);
+      if (this.#closed || found === null) return;
+      for (const { minute, audience } of found.minutes) {
+        this.minutes.set(Date.parse(minute) / 1000, audience);
+      }
+      this.minutes.forget();
+    } catch {
+      // The connection's state tells of it; asked again in a minute.
+      this.#asked = Date.now() - AGAIN + 60_000;
+    }
+  }
+
+  close() {
+    this.#closed = true;
+  }
+}
