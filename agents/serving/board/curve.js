@@ -22,12 +22,12 @@ function options(series, width, height, hooks = {}) {
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
     scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(10, high * 1.08)] } },
     axes: [
-      { ...axis, space: 70, values: (_, splits) => splits.map((at) => clock(at * 1000)) },
+      { ...axis, size: 34, space: 70, values: (_, splits) => splits.map((at) => clock(at * 1000)) },
       { ...axis, size: 58, values: (_, splits) => splits.map((value) => short(value)) },
     ],
     series: [{}, ...series],
     hooks,
-    padding: [10, 8, 0, 0],
+    padding: [10, 24, 0, 0],
   };
 }
 
@@ -162,12 +162,13 @@ export function broadcastCurve(found, span) {
     return {
       look: `broadcast ${minutes.length > 0}`,
       label,
-      data: [at, by("waiting"), by("carried"), by("observed")],
+      data: [at, by("observed", "carried"), by("waiting"), by("carried"), by("observed")],
       options: options(
         [
+          { fill: colour("wash"), width: 0, points: { show: false } },
           { stroke: colour("faint"), width: 2, dash: [2, 4], points: { show: false } },
           { stroke: colour("accent"), width: 0, points: { show: true, size: 5, fill: colour("page"), stroke: colour("accent") } },
-          { stroke: colour("accent"), fill: colour("wash"), width: 2.5, points: { show: minutes.length < 3 } },
+          { stroke: colour("accent"), width: 2.5, points: { show: minutes.length < 3 } },
         ],
         width,
         height,

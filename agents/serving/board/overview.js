@@ -44,6 +44,8 @@ export function overview(live) {
       const world = scopes.get("world");
       history.update();
       text(now, count(world?.viewers ?? (at === null ? null : 0)));
+      // On the wall the number is as large as its digits let it be.
+      now.style.setProperty("--digits", Math.max(5, now.textContent.length));
       const known = world !== undefined && world.peak !== null;
       fill(
         detail,

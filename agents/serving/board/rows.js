@@ -107,7 +107,7 @@ function programmeRow() {
   const viewers = h("td", { class: "number strong" });
   const top = h("td", { class: "number" });
   return {
-    node: h("tr", { class: "programme" }, h("th", { scope: "row", class: "name" }, name), h("td", {}), viewers, top, h("td", {}), h("td", {})),
+    node: h("tr", { class: "programme" }, h("th", { scope: "row", class: "name" }, name), h("td", { class: "sparkcell" }), viewers, top, h("td", {}), h("td", {})),
     update({ programme, scope }) {
       const { count } = format();
       name.setAttribute("href", `#/programme/${encodeURIComponent(programme)}`);

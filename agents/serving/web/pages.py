@@ -1,4 +1,4 @@
-"""`/`: a page for people, and `/openapi.json` for programs."""
+"""`/api`: what all can be read here, for people, and `/openapi.json` for programs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _PAGE: Final = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>live-audience worker</title>
+<title>live-audience: API</title>
 <style>{style}</style>
 </head>
 <body>
@@ -55,6 +55,9 @@ others.</p>
 </html>
 """
 
+#: The list itself, and what only the board asks for.
+_UNLISTED: Final = ("/api", "/board/{file}")
+
 
 class Pages:
     """The page and the document.
@@ -66,16 +69,18 @@ class Pages:
     def __init__(self, operations: Sequence[Operation]) -> None:
         everything = [*operations, *self.operations()]
         self._document = orjson.dumps(document(everything), option=orjson.OPT_INDENT_2)
-        entries = "\n".join(_entry(operation) for operation in everything if operation.path != "/")
+        entries = "\n".join(
+            _entry(operation) for operation in everything if operation.path not in _UNLISTED
+        )
         self._page = _PAGE.format(style=_STYLE, entries=entries)
 
     def operations(self) -> Iterable[Operation]:
         """The paths that this answers, and how."""
         return (
             Operation(
-                "/",
-                self.root,
-                "A page for people.",
+                "/api",
+                self.paths,
+                "A page that lists these paths.",
                 {200: ResponseSpec("What this is and where all is found.", media=("text/html",))},
             ),
             Operation(
@@ -86,8 +91,8 @@ class Pages:
             ),
         )
 
-    async def root(self, request: web.Request) -> web.Response:
-        """Answer `/`."""
+    async def paths(self, request: web.Request) -> web.Response:
+        """Answer `/api`."""
         del request
         response = web.Response(text=self._page, content_type="text/html")
         response.headers["Content-Security-Policy"] = CONTENT_POLICY

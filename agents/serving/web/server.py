@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from agents.serving.web.board import Board
 from agents.serving.web.broadcasts import BroadcastsApi
 from agents.serving.web.connections import Connection, Connections, Limits, received
 from agents.serving.web.health import Health, HealthApi
@@ -88,6 +89,7 @@ class HttpServer:
             *BroadcastsApi(live, partitioner, partition_count, searches).operations(),
             *ScopesApi(scopes, scope_partition_count, searches).operations(),
         ]
+        operations += Board().operations()
         operations += Pages(operations).operations()
         app = web.Application(middlewares=[received, problems])
         app.router.add_routes(
