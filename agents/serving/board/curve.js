@@ -13,7 +13,9 @@ function colour(name) {
 /** What all curves share: axes in the chosen language and zone, no legend of uPlot's own. */
 function options(series, width, height, hooks = {}) {
   const { short, clock } = format();
-  const axis = { stroke: colour("quiet"), grid: { stroke: colour("line"), width: 1 }, font: "13px system-ui, sans-serif" };
+  // On the wall the axes are read from afar, too.
+  const points = document.body.classList.contains("wall") ? Math.max(13, Math.round(innerHeight * 0.024)) : 13;
+  const axis = { stroke: colour("quiet"), grid: { stroke: colour("line"), width: 1 }, font: `${points}px system-ui, sans-serif` };
   return {
     width,
     height,
@@ -22,12 +24,12 @@ function options(series, width, height, hooks = {}) {
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
     scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(10, high * 1.08)] } },
     axes: [
-      { ...axis, size: 34, space: 70, values: (_, splits) => splits.map((at) => clock(at * 1000)) },
-      { ...axis, size: 58, values: (_, splits) => splits.map((value) => short(value)) },
+      { ...axis, size: points * 2.6, space: points * 5.4, values: (_, splits) => splits.map((at) => clock(at * 1000)) },
+      { ...axis, size: points * 4.5, values: (_, splits) => splits.map((value) => short(value)) },
     ],
     series: [{}, ...series],
     hooks,
-    padding: [10, 24, 0, 0],
+    padding: [10, points * 1.9, 0, 0],
   };
 }
 
