@@ -1,4 +1,4 @@
-"""FetchResponse records by the thousand, straight from aiokafka's C decoder.
+"""Reads the records of fetch responses by the thousand, straight from aiokafka's C decoder.
 
 aiokafka makes each fetched record anew in Python (`PartitionRecords._consumer_record`), which costs
 more than to fetch, check and decode it. So what it has fetched is taken over as a whole, and the
@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from bisect import bisect_left
 from collections import OrderedDict, deque
-from itertools import chain, islice
-from operator import attrgetter, length_hint
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiokafka.consumer import fetcher as theirs
@@ -36,7 +34,7 @@ from streams.exact.decoding import (
     unreadable_batch,
 )
 from streams.exact.legacy import LegacyReader
-from streams.exact.parsing import are_in_place, is_growing
+from streams.exact.plain_batches import PlainBatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,120 +123,6 @@ class Taken(NamedTuple):
         return len(self.records) + len(self.unreadable)
 
 
-class _Run:
-    """Batches one behind the other that the C decoder reads as they are.
-
-    Attributes:
-        batches: As aiokafka has them, not yet iterated.
-        views: Their bytes.
-        size: How many those are in all.
-        end: The offset behind what was given.
-        is_over: Whether all was given, or the decoder failed.
-    """
-
-    __slots__ = (
-        "_chain",
-        "_failed",
-        "_given",
-        "_sources",
-        "batches",
-        "end",
-        "is_over",
-        "size",
-        "views",
-    )
-
-    def __init__(self) -> None:
-        self.batches: list[Any] = []
-        self.views: list[memoryview] = []
-        self.size = 0
-        self.end = 0
-        self.is_over = False
-        self._given = 0
-        self._failed: int | None = None
-        self._sources: Any = None
-        self._chain: Iterator[Any] = iter(())
-
-    def read(self, most: int, records: list[Any]) -> int:
-        """Read up to so many records; return how many bytes it begins to work through."""
-        worked = 0
-        if self._sources is None:
-            worked = self.size
-            self.end = self.batches[0].base_offset
-            self._sources = iter(self.batches)
-            self._chain = chain.from_iterable(self._sources)
-        before, place = len(records), max(0, self._place)
-        try:
-            records.extend(islice(self._chain, most))
-        except Exception:  # noqa: BLE001  # whatever it is, what follows is read another way
-            self._fail(self._place)
-        offsets = [record.offset for record in records[before:]]
-        if not self._are_in_place(offsets):
-            del records[before + self._first_misplaced(offsets, place) :]
-        found = len(records) - before
-        self._given += found
-        if found:
-            self.end = records[-1].offset + 1
-        if found < most and not self.is_over:
-            self.is_over = True
-            self.end = self.batches[-1].next_offset
-        return worked
-
-    def after(self, begin: int, largest: int) -> list[_Run | BatchReader]:
-        """What is left of it to be read, last first: nothing, unless the decoder failed."""
-        if (place := self._failed) is None:
-            return []
-        view = self.views[place]
-        given = self._given - sum(self._counts(place))
-        rest = _Run()
-        rest.views = self.views[place + 1 :]
-        rest.batches = [DefaultRecordBatch(view) for view in rest.views]  # some may be read by now
-        rest.size = sum(map(len, rest.views))
-        failed = BatchReader(view, self.batches[place], begin, largest, given)
-        return [rest, failed] if rest.batches else [failed]
-
-    @property
-    def _place(self) -> int:
-        """Which batch is being read, -1 before the first one."""
-        return len(self.batches) - length_hint(self._sources) - 1
-
-    def _counts(self, place: int) -> list[int]:
-        """How many records the batches before one have."""
-        return [max(0, read_header(view).record_count) for view in self.views[:place]]
-
-    def _fail(self, place: int) -> None:
-        self._failed = place
-        self.is_over = True
-
-    def _are_in_place(self, offsets: list[int]) -> bool:
-        """Whether offsets grow, and those of the batch that is being read are what they must be."""
-        if not offsets:
-            return True
-        first, header = self.end, read_header(self.views[self._place])
-        # Nearly always there is no gap, and to see this takes one comparison in C.
-        if offsets[-1] < header.next_offset and offsets == list(range(first, first + len(offsets))):
-            return True
-        if offsets[0] < first or not is_growing(offsets):
-            return False
-        begin = max(header.base_offset, self.end)
-        theirs = offsets[bisect_left(offsets, begin) :]
-        return are_in_place(theirs, header, begin - header.base_offset)
-
-    def _first_misplaced(self, offsets: list[int], place: int) -> int:
-        """Find the batch in which an offset is wrong; return how many records come before it."""
-        given, at = self._given - sum(self._counts(place)), 0
-        while at < len(offsets) and place < len(self.views):
-            header = read_header(self.views[place])
-            part = offsets[at : at + max(0, header.record_count - given)]
-            if not are_in_place(part, header, given):
-                self._fail(place)
-                break
-            at += len(part)
-            place += 1
-            given = 0
-        return at
-
-
 class FetchResponse:
     """The committed records of one fetch response, of one partition.
 
@@ -272,7 +156,7 @@ class FetchResponse:
         self._largest = largest
         self._suspects = {} if suspects is None else suspects
         self._highwater = highwater
-        self._readers: deque[_Run | BatchReader | LegacyReader | Unreadable] = deque()
+        self._readers: deque[PlainBatches | BatchReader | LegacyReader | Unreadable] = deque()
 
     # -- for aiokafka ------------------------------------------------------------------------------
 
@@ -331,8 +215,8 @@ class FetchResponse:
             self._readers.append(BatchReader(view, batch, begin, self._largest))
             return
         readers = self._readers
-        if not readers or type(run := readers[-1]) is not _Run or run.size >= _RUN_BYTES:
-            readers.append(run := _Run())
+        if not readers or type(run := readers[-1]) is not PlainBatches or run.size >= _RUN_BYTES:
+            readers.append(run := PlainBatches())
         run.batches.append(batch)
         run.views.append(view)
         run.size += len(view)
@@ -399,7 +283,7 @@ class FetchResponse:
         worked = 0
         while readers and worked < most_bytes and (left := most - len(records)) > 0:
             reader = readers[0]
-            if isinstance(reader, _Run):
+            if isinstance(reader, PlainBatches):
                 worked += reader.read(left, records)
                 self.end = max(self.end, reader.end)
                 if reader.is_over:

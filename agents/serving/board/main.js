@@ -107,6 +107,11 @@ function drawState() {
   document.body.classList.toggle("doubtful", told !== "");
 }
 
+// The address says which page is shown, so a link within the page must not change it.
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 window.addEventListener("hashchange", () => show({ focus: true }));
 window.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && wall()) location.hash = "#/";
