@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "replay": "agents.cli.replay",
     "state": "agents.cli.state",
     "summaries": "agents.cli.summaries",
+    "top": "agents.cli.top",
     "topics": "agents.cli.topics",
     "worker": "agents.cli.worker",
 }

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents import kafka
+from agents.cli import printing
 from agents.cli.help import Command
 from agents.cli.progress import Steps
 from agents.cli.settings import with_settings
@@ -181,41 +182,28 @@ def _cells(summary: Summary) -> list[str]:
         return [
             summary.scope,
             summary.name,
-            _time(summary.minute),
-            _count(summary.viewers),
-            _count(summary.peak),
-            _time(summary.peak_at),
-            _count(summary.peak_sum),
-            _count(summary.viewer_minutes / _MINUTES_PER_HOUR),
-            _count(summary.joins),
-            _count(summary.views),
-            _count(summary.broadcasts),
-            _count(summary.live),
+            printing.time(summary.minute),
+            printing.count(summary.viewers),
+            printing.count(summary.peak),
+            printing.time(summary.peak_at),
+            printing.count(summary.peak_sum),
+            printing.count(summary.viewer_minutes / _MINUTES_PER_HOUR),
+            printing.count(summary.joins),
+            printing.count(summary.views),
+            printing.count(summary.broadcasts),
+            printing.count(summary.live),
         ]
     return [
-        _printable(f"{summary.platform}:{summary.broadcast}"),
-        _printable(summary.title or ""),
+        printing.printable(f"{summary.platform}:{summary.broadcast}"),
+        printing.printable(summary.title or ""),
         summary.venue,
         summary.status,
-        _time(summary.started_at),
-        _time(summary.ended_at),
-        _count(summary.peak),
-        _count(summary.average),
-        _count(summary.viewer_minutes / _MINUTES_PER_HOUR),
-        _count(summary.joins),
-        _count(summary.views),
+        printing.time(summary.started_at),
+        printing.time(summary.ended_at),
+        printing.count(summary.peak),
+        printing.count(summary.average),
+        printing.count(summary.viewer_minutes / _MINUTES_PER_HOUR),
+        printing.count(summary.joins),
+        printing.count(summary.views),
         f"{summary.coverage:.0%}",
     ]
-
-
-def _count(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f}"
-
-
-def _time(text: str | None) -> str:
-    return "-" if text is None else text[:16].replace("T", " ")
-
-
-def _printable(text: str) -> str:
-    """The text without what could steer a terminal."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)

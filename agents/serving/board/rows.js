@@ -8,28 +8,18 @@ import { format, word } from "./settings.js";
 
 const SPARK = 60;
 
-/** Seconds without a sample after which a broadcast's number is shown as old. */
-const SILENT = 300;
-
 /** Whether no two minutes in a row came near the peak: one false sample makes such a one. */
 export function spike(figures) {
   return figures.peak > 20 && figures.minutes_observed >= 3 && figures.peak > 2 * (figures.peak_held ?? 0);
 }
 
-/** Seconds since the newest sample; null where the API does not say. */
-export function silence(figures, at) {
-  if (figures.newest_at === null || figures.newest_at === undefined || at === null) return null;
-  return Math.max(0, at / 1000 - Date.parse(figures.newest_at) / 1000 - 60);
-}
-
 /** What is uncertain of a broadcast, in words. */
 export function doubts(figures, at) {
-  const found = [];
-  const silent = silence(figures, at);
-  if (figures.status === "live" && silent !== null && (figures.fresh === false || silent > SILENT)) {
-    found.push(h("span", { class: "doubt", title: word("staleHint") }, word("stale", { ago: format().length(Math.floor(silent / 60)) })));
-  }
-  return found;
+  if (figures.status !== "live" || figures.fresh) return [];
+  const silent = Math.max(0, Math.floor((at - Date.parse(figures.newest_at)) / 60000));
+  return [
+    h("span", { class: "doubt", title: word("staleHint") }, word("stale", { ago: format().length(silent) })),
+  ];
 }
 
 /** A peak, and whether it was held. */
@@ -147,7 +137,7 @@ function broadcastRow(live, { figures: first }) {
     update({ figures, leg }) {
       const { at } = live.state;
       const { count, percent, ago } = format();
-      row.className = [leg ? "leg" : "", figures.fresh === false ? "stale" : ""].join(" ").trim();
+      row.className = [leg ? "leg" : "", !figures.fresh ? "stale" : ""].join(" ").trim();
       text(name, figures.title ?? word("noTitle"));
       text(place, [figures.platform, figures.venue === "unknown" ? null : figures.venue].filter(Boolean).join(" · "));
       fill(doubtful, doubts(figures, at));
@@ -156,7 +146,7 @@ function broadcastRow(live, { figures: first }) {
       text(firstMinute, count(figures.first_minute));
       text(coverage, percent(figures.coverage));
       const minute = Math.floor(at / 60000) * 60;
-      if (figures.fresh !== false) minutes.set(minute, figures.viewers);
+      if (figures.fresh) minutes.set(minute, figures.viewers);
       if (minute !== shown) {
         spark.draw(minutes.last(SPARK, at / 1000));
         minutes.forget();

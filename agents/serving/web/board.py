@@ -64,7 +64,11 @@ class Board:
                 "/",
                 self.page,
                 "The live board: a page for people.",
-                {200: ResponseSpec("The page; all it needs is under `/board/`.", media=("text/html",))},
+                {
+                    200: ResponseSpec(
+                        "The page; all it needs is under `/board/`.", media=("text/html",)
+                    )
+                },
             ),
             Operation(
                 "/board/{file}",

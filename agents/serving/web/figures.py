@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from streams.audience import Row, compute_figures, summary
 from streams.audience.scope import scope_summary
-from streams.summaries import BroadcastSummary, Count, ScopeSummary
+from streams.summaries import BroadcastSummary, Count, ScopeSummary, Time, time_text
 
 if TYPE_CHECKING:
     from streams.audience.scope import ScopeHead
@@ -27,6 +27,10 @@ class BroadcastFigures(BroadcastSummary, gc=False):
     ]
     peak_5m: Annotated[Count | None, Meta(description="Peak of its last 5 minutes.")]
     peak_1h: Annotated[Count | None, Meta(description="Peak of its last 60 minutes.")]
+    fresh: Annotated[
+        bool, Meta(description="Whether its viewers count in those of its scopes now.")
+    ]
+    newest_at: Annotated[Time, Meta(description="When its newest event was observed.")]
     partition: Annotated[int, Meta(ge=0, description="Where its events lie in viewer-events.")]
 
 
@@ -48,6 +52,8 @@ def broadcast_figures(partition: int, key: bytes, row: Row) -> BroadcastFigures:
         viewers=figures.viewers,
         peak_5m=figures.peak_5m,
         peak_1h=figures.peak_1h,
+        fresh=row.contribution is not None,
+        newest_at=time_text(row.newest_at),
         partition=partition,
     )
 
