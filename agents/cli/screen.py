@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.cli import printing
-from agents.serving.web.coverage import Coverage
+from agents.serving.web.coverage import Coverage  # noqa: TC001 - msgspec looks it up
 from agents.serving.web.figures import BroadcastFigures, ScopeFigures
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -112,9 +113,9 @@ async def _get(session: aiohttp.ClientSession, url: str, missing: bytes | None =
     try:
         async with session.get(url) as answer:
             body = await answer.read()
-            if answer.status == 404 and missing is not None:
+            if answer.status == HTTPStatus.NOT_FOUND and missing is not None:
                 return missing
-            if answer.status != 200:
+            if answer.status != HTTPStatus.OK:
                 raise TopError(f"{url}: {answer.status} {_detail(body) or answer.reason}")
             return body
     except (aiohttp.ClientError, TimeoutError) as error:

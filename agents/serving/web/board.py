@@ -1,7 +1,7 @@
 """`/`: the board for people, and the files that it is made of.
 
-The files lie in `agents/serving/board` as a browser reads them: nothing is built. They are read once,
-when the worker starts.
+The files lie in `agents/serving/board` as a browser reads them: nothing is built. They are read
+once, when the worker starts.
 """
 
 from __future__ import annotations
