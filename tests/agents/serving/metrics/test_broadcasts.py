@@ -38,8 +38,6 @@ class WorkerMetrics:
             top=top,
             top_scopes=0,
             assigned=lambda: 2,
-            lags=lambda: self.lags,
-            scope_lags=dict,
             not_ready_reason=lambda: self.ready,
             clock=self.clock,
         )
