@@ -31,7 +31,6 @@ class WorkerMetrics:
         self.live = LiveBroadcasts()
         self.rows = Rows(decode, encode)
         self.ready = None
-        self.lags = {}
         self.metrics = Metrics(
             self.live,
             LiveScopes(),
