@@ -38,6 +38,10 @@ logger = logging.getLogger(__name__)
 _FIRST_PAUSE = 0.2
 _MAX_PAUSE = 5.0
 
+#: After this share of the patience without an answer, which several sessions have tried for, the
+#: source is unhealthy; after all of it without any progress the worker ends by itself.
+_UNHEALTHY = 0.5
+
 #: So often is looked at how a session stands, in seconds.
 _LOOK = 0.25
 
@@ -186,7 +190,7 @@ class Source(mode.Service):
         if self.crash_reason is not None:
             return f"the worker is ending: {self.crash_reason}"
         silent = self._health.silent(time.monotonic())
-        if silent <= self._settings.patience:
+        if silent <= _UNHEALTHY * self._settings.patience:
             return None
         return (
             f"no fetch of {self.topic} was answered for {silent:.0f} s, whatever sessions were "

@@ -1,11 +1,9 @@
-"""A worker whose fetch tasks of the viewer events can be killed.
-
-SIGUSR1 kills the one that runs; SIGUSR2 begins to kill each one as soon as it is there, or ends
-that.
-"""
+"""A worker of which SIGUSR1 begins to kill the viewer events' fetch tasks, or ends that."""
 
 import asyncio
 import signal
+
+import mode
 
 from agents import logs
 from agents.app import create_app
@@ -13,31 +11,28 @@ from agents.worker import Worker
 from streams.settings import load
 
 
-def kill(source):
-    """Kill the task by which aiokafka fetches, if there is one."""
-    fetcher = source._consumer and source._consumer._fetcher
-    if fetcher is not None:
-        fetcher._fetch_task.cancel()
+class Killing(mode.Service):
+    """While it is on, each task by which aiokafka fetches for a source dies as it begins."""
 
+    def __init__(self, source):
+        self._source = source
+        self._is_on = False
+        super().__init__()
 
-class Killing:
-    """Kills every fetch task of a source while it goes on."""
+    async def on_start(self):
+        # (Not sooner: mode has handlers of its own.)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._toggle)
 
-    def __init__(self, loop, source):
-        self._loop, self._source = loop, source
-        self._task = None
+    def _toggle(self):
+        self._is_on = not self._is_on
 
-    def toggle(self):
-        if self._task is None:
-            self._task = self._loop.create_task(self._run())
-        else:
-            self._task.cancel()
-            self._task = None
-
-    async def _run(self):
-        while True:
-            kill(self._source)
-            await asyncio.sleep(0.001)
+    @mode.Service.task
+    async def _kill(self):
+        while not self.should_stop:
+            await self.sleep(0.02)
+            fetcher = self._source._consumer and self._source._consumer._fetcher
+            if self._is_on and fetcher is not None:
+                fetcher._fetch_task.cancel()
 
 
 if __name__ == "__main__":
@@ -46,7 +41,5 @@ if __name__ == "__main__":
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     app = create_app(settings)
-    source = app.sources[0]
-    loop.add_signal_handler(signal.SIGUSR1, kill, source)
-    loop.add_signal_handler(signal.SIGUSR2, Killing(loop, source).toggle)
+    app.services.append(Killing(app.sources[0]))
     Worker(app, loop=loop, loglevel="INFO").execute_from_commandline()
