@@ -32,7 +32,7 @@ from agents.pipeline.scopes.agent import (
     scopes,
 )
 from agents.serving.live import LiveBroadcasts, LiveScopes
-from agents.serving.metrics import Metrics
+from agents.serving.metrics import STAGES, Metrics
 from agents.serving.web import HttpServer, Limits
 from agents.topics.owner import OutputOwnership
 from agents.topics.remedies import REMEDIES
@@ -82,13 +82,15 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         top=settings.top_broadcasts,
         top_scopes=settings.top_scopes,
         assigned=lambda: len(source.partitions),
-        lags=lambda: source.lags(),  # noqa: PLW0108  # the source comes after, and needs these
-        scope_lags=lambda: scopes_source.lags(),  # noqa: PLW0108  # as above
         not_ready_reason=lambda: AppHealth(source, scopes_source).not_ready_reason(),
-        stages=lambda: {stage.topic: stage for stage in (source, scopes_source)},
+        stages=lambda: dict(zip(STAGES, (source, scopes_source), strict=True)),
         clock=clock,
     )
-    following = BroadcastsListener(work, live, metrics, clock, ownership, topics.events.name)
+    counted, scopes_counted = (
+        metrics.pipeline.stages.of(stage, topic.name)
+        for stage, topic in zip(STAGES, (topics.events, topics.scope_deltas), strict=True)
+    )
+    following = BroadcastsListener(work, live, metrics, clock, ownership, counted)
     source = Source(
         app,
         topics.events.name,
@@ -109,9 +111,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         outputs=[topics.scope_summaries.name],
         rows=lambda: Rows(decode_scope, encode_scope, cache_size=CACHED_ROWS),
         settings=scopes_settings(settings),
-        listener=ScopesListener(
-            scopes_work, live_scopes, metrics.pipeline, topics.scope_deltas.name
-        ),
+        listener=ScopesListener(scopes_work, live_scopes, metrics.pipeline, scopes_counted, clock),
         clock=clock.time,
         guard=ownership.check,
         monotonic=clock.monotonic,
@@ -159,10 +159,8 @@ class AppHealth:
 
     def unhealthy_reason(self) -> str | None:
         """Return what only a restart mends, or None."""
-        for source in self._sources:
-            if source.crash_reason is not None:
-                return f"the worker is ending: {source.crash_reason}"
-        return None
+        reasons = (source.unhealthy_reason() for source in self._sources)
+        return "; ".join(filter(None, reasons)) or None
 
     def not_ready_reason(self) -> str | None:
         """Return what is missing, or None."""

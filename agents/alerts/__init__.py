@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agents.alerts import audience, gateway, pipeline, recording
+from agents.alerts import audience, gateway, objective, pipeline, recording
 from agents.alerts.model import Alert, Group, Record, document
 from agents.alerts.timing import AlertDelay, Timing, duration
 
@@ -56,6 +56,7 @@ def groups(scale: float | Timing = 1.0, runbooks: str = RUNBOOKS) -> dict[str, l
         "recording.yml": recording.groups(timing),
         "audience-alerts.yml": [audience.group(timing, runbook)],
         "pipeline-alerts.yml": [pipeline.group(timing, runbook)],
+        "objective.yml": [objective.group(timing, runbook)],
         "gateway-alerts.yml": [gateway.group(timing, runbook)],
     }
 

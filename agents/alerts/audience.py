@@ -63,7 +63,8 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
               last_over_time(audience_ended_timestamp_seconds[{gap}])
             ) > {number(timing.silence)} < {number(timing.replayed)}
             unless on ()
-            job:audience_source_lag_seconds:max > {number(timing.behind)}
+            job_stage:audience_source_lag_seconds:max{{stage="broadcasts"}}
+            > {number(timing.behind)}
             """,
             f"{_NAME} is silent",
             "No event for {{ $value | humanizeDuration }}, and it has not ended.",

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 #: The job's name in the scrape configuration.
 JOB: Final = "live-audience"
 
-_LAG_RECORDS, _LAG_SLOPE = 1000, 1
+#: The lag grows by so many seconds each second from where on a partition falls behind.
+_LAG_SLOPE = 0.02
 _REFUSED, _REFUSED_COUNT, _LATE = 0.01, 10, 0.05
 _PLATFORM_REFUSED = 0.5
 #: Part of the scrapes' time-out from which they are slow.
@@ -29,7 +30,7 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
     alert = partial(make_alert, timing, runbook)
     gap = duration(timing.gap)
     rate, counted = duration(timing.rate), duration(timing.counted)
-    window = duration(timing.lag_window)
+    window, lag = duration(timing.lag_window), "job_stage_partition:audience_source_lag_seconds:max"
     stopped = duration(timing.stopped)
     usual, usual_offset = duration(timing.usual), duration(timing.usual_offset)
     rules = [
@@ -130,13 +131,14 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
         alert(
             "SessionsLost",
             f"""
-            max by (job, instance) (
+            max by (job, instance, stage) (
               increase(audience_sessions_lost_total[{counted}])
             ) >= {_FAULTS}
             """,
             "warning",
             "Worker {{ $labels.instance }} loses its session with Kafka again and again",
-            '{{ printf "%.0f" $value }} times in 15 minutes, for whatever reason; its log says it. '
+            '{{ printf "%.0f" $value }} times in 15 minutes that of the {{ $labels.stage }}, for '
+            "whatever reason; its log says it. "
             "Nothing counts twice, but figures stand still between.",
             why="By worker, so that it means the same with 2 and with 50 of them.",
         ),
@@ -184,23 +186,27 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
         alert(
             "LagGrowing",
             f"""
-            job_partition:audience_source_lag_records:max > {_LAG_RECORDS}
+            {lag}
             and
-            deriv(job_partition:audience_source_lag_records:max[{window}]) > {_LAG_SLOPE}
+            min_over_time({lag}[{window}]) > {number(timing.lag_least)}
+            and
+            deriv({lag}[{window}]) > {_LAG_SLOPE}
             """,
             "warning",
-            "The lag of partition {{ $labels.partition }} is growing",
-            "{{ $value | humanize }} records wait in it, and more come than are read.",
-            why="After a restart much waits, but less and less.",
+            "The lag of partition {{ $labels.partition }} of the {{ $labels.stage }} is growing",
+            "Its oldest record has waited for {{ $value | humanizeDuration }}: more come than are "
+            "read.",
+            why="In time, for a thousand records are nothing to a busy partition and a day to a "
+            "quiet one. After a restart much waits, but less and less; and what comes and goes "
+            "between two batches is no lag.",
         ),
         alert(
             "FiguresStale",
             f"""
-            max by (job) ({{__name__=~"audience_(source|scopes)_lag_seconds"}})
-            > {number(timing.stale)}
+            job_stage:audience_source_lag_seconds:max > {number(timing.stale)}
             """,
             "critical",
-            "The figures are behind",
+            "The figures of {{ $labels.stage }} are behind",
             "The oldest record that is not yet in them is {{ $value | humanizeDuration }} old.",
             why="Of both stages: the world's total comes from that of the scopes.",
         ),

@@ -132,17 +132,22 @@ def _indicators(timing: Timing) -> list[Record]:
     rate = duration(timing.rate)
     return [
         Record(
-            "job:audience_source_lag_seconds:max",
-            "max by (job) (audience_source_lag_seconds)",
+            "job_stage_partition:audience_source_lag_seconds:max",
+            "max by (job, stage, partition) (audience_source_lag_seconds)",
+            "Of one that nobody works on several workers tell.",
+        ),
+        Record(
+            "job_stage:audience_source_lag_seconds:max",
+            "max by (job, stage) (job_stage_partition:audience_source_lag_seconds:max)",
             "Freshness: how old the oldest record is that is not yet in the figures.",
         ),
         Record(
-            "job_partition:audience_source_lag_records:max",
-            "max by (job, partition) (audience_source_lag_records)",
+            "job_stage_partition:audience_source_lag_records:max",
+            "max by (job, stage, partition) (audience_source_lag_records)",
         ),
         Record(
-            "job:audience_source_lag_records:sum",
-            "sum by (job) (job_partition:audience_source_lag_records:max)",
+            "job_stage:audience_source_lag_records:sum",
+            "sum by (job, stage) (job_stage_partition:audience_source_lag_records:max)",
         ),
         Record(
             "job:audience_live_broadcasts:sum",

@@ -48,6 +48,8 @@ _HOLDS: Final[Mapping[str, AlertDelay]] = MappingProxyType(
         "ScrapeSlow": AlertDelay(5 * _MINUTE, 5 * _MINUTE),
         "Watchdog": AlertDelay(0.0, 0.0),
         "LagGrowing": AlertDelay(5 * _MINUTE, 2 * _MINUTE),
+        "ErrorBudgetBurnsFast": AlertDelay(2 * _MINUTE, 5 * _MINUTE),
+        "ErrorBudgetBurns": AlertDelay(10 * _MINUTE, 15 * _MINUTE),
         "FiguresStale": AlertDelay(_MINUTE, 2 * _MINUTE),
         "EventsRefused": AlertDelay(2 * _MINUTE, 5 * _MINUTE),
         "EventsFailed": AlertDelay(0.0, 5 * _MINUTE),
@@ -97,6 +99,10 @@ class Timing:
         rate: Window of the rates.
         counted: Window in which faults of workers are counted.
         lag_window: Window over which lag must grow.
+        lag_least: It must have been at least so long all the while: less comes and goes.
+        burn_hour: The windows of the fast burn of the error budget are this and `rate`,
+        burn_long: those of the slow one this
+        burn_short: and this.
         stale: Age of the oldest waiting record from which figures count as stale.
         stopped: Without an event for so long, the input stands still; with the alert's own wait
             before it fires, 5 minutes.
@@ -128,6 +134,10 @@ class Timing:
     rate: float = 5 * _MINUTE
     counted: float = 15 * _MINUTE
     lag_window: float = 5 * _MINUTE
+    lag_least: float = 10 * _SECOND
+    burn_hour: float = _HOUR
+    burn_long: float = 6 * _HOUR
+    burn_short: float = 30 * _MINUTE
     stale: float = 2 * _MINUTE
     stopped: float = 3 * _MINUTE
     usual: float = _HOUR

@@ -9,60 +9,70 @@ import structlog
 from streams.exact import Fenced, Listener, SessionLost
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
     from agents.pipeline.broadcasts.agent import BroadcastProcessor
+    from agents.pipeline.broadcasts.arrivals import Arrivals
     from agents.pipeline.broadcasts.outcome import BatchCounters
     from agents.serving.live import LiveBroadcasts
-    from agents.serving.metrics import Metrics
+    from agents.serving.metrics import Metrics, StageMetrics
     from agents.topics.owner import OutputOwnership
     from streams.clock import Clock
     from streams.exact import Batch, Rows, Source
-
-    class SessionMetrics(Protocol):
-        """What is counted of sessions."""
-
-        def session_lost(self, *, fenced: bool, in_transaction: bool) -> None:
-            """Count a session with Kafka that ended with an error."""
-
-        def follow(self, topic: str) -> None:
-            """Begin to count what becomes of a topic's partitions."""
-
-        def partition_failed(self, topic: str, *, fenced: bool, in_transaction: bool) -> None:
-            """Count a partition's work that failed, and is begun anew."""
-
-        def rebalanced(self, topic: str) -> None:
-            """Count that the group has given the worker its partitions anew."""
 
 
 log = structlog.get_logger(__name__)
 
 
-class SessionListener(Listener):
-    """What both sources' listeners do about what is lost, and about rebalances.
+class StageListener(Listener):
+    """What both sources' listeners count: batches, and sessions and partitions that fail.
 
     Args:
-        meter: Counts it.
-        topic: What the source reads.
+        stage: Counts it.
+        clock: When events become durable.
     """
 
-    def __init__(self, meter: SessionMetrics, topic: str) -> None:
-        self._meter = meter
-        self._topic = topic
-        meter.follow(topic)
+    def __init__(self, stage: StageMetrics, clock: Clock) -> None:
+        self._stage = stage
+        self._clock = clock
 
     def failed(self, partition: int, reason: Exception) -> None:
         """Count a partition's work that failed."""
         del partition
-        self._meter.partition_failed(self._topic, **_kind(reason))
+        self._stage.partition_failed(**_kind(reason))
 
     def rebalanced(self) -> None:
         """Count a rebalance."""
-        self._meter.rebalanced(self._topic)
+        self._stage.rebalanced()
 
     def session_lost(self, reason: Exception) -> None:
         """Count a lost session."""
-        self._meter.session_lost(**_kind(reason))
+        self._stage.session_lost(**_kind(reason))
+
+    def restored(self, partition: int, rows: Rows[Any], seconds: float) -> None:
+        """Tell how long a restore took."""
+        del rows
+        self._stage.restored(partition, seconds)
+
+    def lost(self, partition: int) -> None:
+        """Forget a partition."""
+        self._stage.lost(partition)
+
+    def count(
+        self, batch: Batch[Any], arrivals: Arrivals, work_seconds: float, commit_seconds: float
+    ) -> None:
+        """Count a batch that is durable.
+
+        Args:
+            batch: The batch.
+            arrivals: When its events arrived.
+            work_seconds: From reading it until the agent was through.
+            commit_seconds: From then until it was durable.
+        """
+        self._stage.observe_transaction(
+            records=len(batch.records) + sum(found.records for found in batch.unreadable),
+            work_seconds=work_seconds,
+            commit_seconds=commit_seconds,
+        )
+        self._stage.observe_latency(arrivals, self._clock.time())
 
 
 def _kind(reason: Exception) -> dict[str, bool]:
@@ -72,7 +82,7 @@ def _kind(reason: Exception) -> dict[str, bool]:
     }
 
 
-class BroadcastsListener(SessionListener):
+class BroadcastsListener(StageListener):
     """Follows the viewer events' source.
 
     Args:
@@ -81,7 +91,7 @@ class BroadcastsListener(SessionListener):
         metrics: What is counted.
         clock: From when on a restored broadcast's silence counts.
         ownership: Knows what former owners of the outputs have refused already.
-        topic: What the source reads.
+        stage: What is counted of the stage.
 
     Attributes:
         source: What is followed; to be set before it starts.
@@ -96,13 +106,12 @@ class BroadcastsListener(SessionListener):
         metrics: Metrics,
         clock: Clock,
         ownership: OutputOwnership,
-        topic: str,
+        stage: StageMetrics,
     ) -> None:
-        super().__init__(metrics.pipeline, topic)
+        super().__init__(stage, clock)
         self._work = work
         self._live = live
         self._metrics = metrics
-        self._clock = clock
         self._ownership = ownership
 
     def restoring(self, partition: int, done: int, total: int) -> None:
@@ -116,7 +125,7 @@ class BroadcastsListener(SessionListener):
         self._work.refused_before = self._ownership.refused(self.source.topic_id())
         self._work.restored(partition, rows, self._clock.monotonic(), self._clock.time(), count)
         self._live.restored(partition, rows)
-        self._metrics.worker.restored(partition, seconds)
+        super().restored(partition, rows, seconds)
 
     def committed(self, batch: Batch[Any], work_seconds: float, commit_seconds: float) -> None:
         """Take over what a batch has made durable."""
@@ -143,15 +152,11 @@ class BroadcastsListener(SessionListener):
             cut=counters.cut,
             ahead=counters.clock_skew,
         )
-        self._metrics.pipeline.observe_transaction(
-            records=len(batch.records) + sum(found.records for found in batch.unreadable),
-            work_seconds=work_seconds,
-            commit_seconds=commit_seconds,
-        )
+        self.count(batch, counters.arrivals, work_seconds, commit_seconds)
 
     def lost(self, partition: int) -> None:
         """Show nothing of a partition any more."""
         log.info("partition lost", partition=partition)
         self._work.lost(partition)
         self._live.lost(partition)
-        self._metrics.worker.lost(partition)
+        super().lost(partition)

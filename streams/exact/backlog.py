@@ -52,6 +52,11 @@ class Backlog:
         """Return the seconds since a fetch could have been answered, and none was."""
         return self._watch.unanswered(now)
 
+    def is_heard(self, now: float, limit: float) -> bool:
+        """Say whether a fetch was answered within so many seconds, and since it was last begun."""
+        age = self._watch.age(now)
+        return age is not None and age <= limit
+
     def is_empty(self, reached: int) -> bool:
         """Say whether nothing waits behind an offset, as far as a fresh answer tells."""
         now = time.monotonic()

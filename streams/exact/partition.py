@@ -488,9 +488,20 @@ class PartitionTask:
         """Return the seconds since a fetch could have been answered, and none was."""
         return self._backlog.unanswered(now) if self.phase is TaskState.RUNNING else 0.0
 
+    def is_heard(self, now: float, limit: float) -> bool:
+        """Say whether a fetch was answered lately, or what was fetched is being processed."""
+        is_running = self.phase is TaskState.RUNNING
+        return is_running and (self._is_busy() or self._backlog.is_heard(now, limit))
+
     def _is_busy(self) -> bool:
         """Whether fetched records are being processed, so that nothing need be fetched."""
         return self._fetched is not None or (self._in_batch and self._oldest is not None)
+
+    @property
+    def stored(self) -> int | None:
+        """The position that lies with the rows, as far as it was read or written here."""
+        restored = self._cached.restored
+        return None if restored is None or restored.position is None else restored.position.offset
 
     def _begun(self) -> int:
         return self._offset if self._in_batch else max(self._offset, self._read_offset)

@@ -17,6 +17,8 @@ from streams.exact.cluster import TopicMetadata, check_cluster
 from streams.exact.deadline import close_within, with_deadline
 from streams.exact.errors import Fenced, SessionLost, Unrecoverable, release_frames
 from streams.exact.failure import Backoff
+from streams.exact.group_offsets import LOOK_SECONDS, GroupOffsets, look_at_offsets
+from streams.exact.health import HealthWatch
 from streams.exact.listener import Listener
 from streams.exact.membership import Membership
 from streams.exact.partition import CachedState, PartitionTask, TaskState
@@ -35,6 +37,10 @@ logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 0.2
 _MAX_PAUSE = 5.0
+
+#: After this share of the patience without an answer, which several sessions have tried for, the
+#: source is unhealthy; after all of it without any progress the worker ends by itself.
+_UNHEALTHY = 0.5
 
 #: So often is looked at how a session stands, in seconds.
 _LOOK = 0.25
@@ -116,13 +122,27 @@ class Source(mode.Service):
         self._progress = time.monotonic()
         self._member_since = time.monotonic()
         self._membership = self._new_membership()
+        self._offsets = GroupOffsets()
+        self._health = HealthWatch(time.monotonic())
         super().__init__(**kwargs)
 
     # -- what others may ask -------------------------------------------------------------------
 
     def lags(self) -> dict[int, Lag]:
-        """Return what waits in each partition that the group has given this worker."""
-        return {number: partition.lag() for number, partition in self.partitions.items()}
+        """Return what waits in each partition that the group has given this worker.
+
+        And in those that nobody seems to work on: something waits, and the group's position has not
+        moved for a while.
+        """
+        now = time.monotonic()
+        lags = self._offsets.stalled(now, without=self.partitions)
+        for number, partition in self.partitions.items():
+            own = partition.lag()
+            is_running = partition.phase is TaskState.RUNNING
+            lags[number] = (
+                own if is_running else self._offsets.lag(number, partition.stored, own, now)
+            )
+        return lags
 
     def failing(self) -> dict[int, float]:
         """Return for how long each partition has not been able to go on, in seconds; 0 if it does.
@@ -165,6 +185,19 @@ class Source(mode.Service):
             now=now,
         )
 
+    def unhealthy_reason(self) -> str | None:
+        """Return what new sessions do not mend, so that a restart may be better, or None."""
+        if self.crash_reason is not None:
+            return f"the worker is ending: {self.crash_reason}"
+        silent = self._health.silent(time.monotonic())
+        if silent <= _UNHEALTHY * self._settings.patience:
+            return None
+        return (
+            f"no fetch of {self.topic} was answered for {silent:.0f} s, whatever sessions were "
+            "begun anew: see that Kafka answers and its partitions have leaders; if they do, "
+            "restart this worker"
+        )
+
     def partition_count(self, topic: str | None = None) -> int | None:
         """Return how many partitions a topic has, None before that is known."""
         facts = self._metadata.get(topic or self.topic)
@@ -185,6 +218,17 @@ class Source(mode.Service):
             # Faust logs much on its way out; whoever looks at night reads the last line.
             atexit.register(logger.critical, "worker stopped: %s", _error_text(error))
             raise
+
+    @mode.Service.task
+    async def _watch_offsets(self) -> None:
+        """Ask now and then what the group has committed, for partitions not at work."""
+        while not self.should_stop:
+            await self.sleep(LOOK_SECONDS)
+            consumer, count = self._consumer, self.partition_count()
+            if consumer is not None and count is not None:
+                await look_at_offsets(
+                    consumer, self.topic, count, self._offsets, self._settings.deadline
+                )
 
     async def _run_sessions(self) -> None:
         """Keep up a session with Kafka; after one is lost, begin another."""
@@ -281,6 +325,7 @@ class Source(mode.Service):
             Unrecoverable: Another worker has taken the instance over, or nothing progressed for
                 too long.
         """
+        self._look_at_health(time.monotonic())
         if self._membership.fenced is not None:
             raise self._membership.fenced
         async with with_deadline(self._settings.deadline, "membership in the group"):
@@ -295,6 +340,17 @@ class Source(mode.Service):
         failures = [p.failure.reason for p in self.partitions.values() if p.failure is not None]
         if failures:
             self._require_progress(failures[-1])
+
+    def _look_at_health(self, now: float) -> None:
+        """Take note of whether fetches are answered, or the group of one without partitions."""
+        limit = self._settings.deadline
+        partitions = list(self.partitions.values())
+        if partitions:
+            heard = any(partition.is_heard(now, limit) for partition in partitions)
+        else:
+            heard = self.is_member and self._membership.unanswered(now) <= limit
+        restoring = any(partition.phase is TaskState.RESTORING for partition in partitions)
+        self._health.look(now, heard=heard, restoring=restoring)
 
     def _look_at_fetches(self, now: float) -> None:
         """See whether fetches are answered: where none is, the session ends, else the partition."""

@@ -86,6 +86,7 @@ class Stage:
                 output.key,
                 output.value,
                 output.timestamp or int(self.line.now * 1000),
+                headers=tuple(output.headers),
             )
         self.work.committed(batch)
         return batch
@@ -122,11 +123,21 @@ class Line:
             encode_scope,
         )
 
-    def append(self, topic, partition, key, value, timestamp, *, log_append=True):
+    def append(self, topic, partition, key, value, timestamp, *, log_append=True, headers=()):
         log = self.log[topic, partition]
         log.append(
             ConsumerRecord(
-                topic, partition, len(log), timestamp, int(log_append), key, value, None, 0, 0, ()
+                topic,
+                partition,
+                len(log),
+                timestamp,
+                int(log_append),
+                key,
+                value,
+                None,
+                0,
+                0,
+                headers,
             )
         )
 

@@ -45,8 +45,6 @@ class Worker:
             top=1_000,
             top_scopes=1_000,
             assigned=lambda: len(OWNED),
-            lags=dict,
-            scope_lags=dict,
             not_ready_reason=self.not_ready_reason,
             clock=ManualClock(BEGAN * 60.0),
         )

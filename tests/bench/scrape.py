@@ -29,7 +29,7 @@ from agents.serving.web import HttpServer
 from agents.worker import tune_gc
 from streams.audience import NO_ROW, Delta, Row, Rules, decode, encode, snapshot
 from streams.events import ViewerEvent
-from streams.exact import Lag, Rows
+from streams.exact import Rows
 
 PARTITIONS = 8
 RULES = Rules(lateness=15, carry=2)
@@ -197,10 +197,7 @@ async def measure(count, rounds):
             scopes,
             top=count,
             top_scopes=0,
-            stale=300,
             assigned=lambda: PARTITIONS,
-            lags=lambda: dict.fromkeys(range(PARTITIONS), Lag(0, 0.0)),
-            scope_lags=dict,
             not_ready_reason=lambda: None,
         )
         server = HttpServer(

@@ -19,6 +19,7 @@ LOUVRE = {"platform": "fliggy", "broadcast": "b1", "venue": "louvre"}
 PRADO = {"platform": "fliggy", "broadcast": "b2", "venue": "prado"}
 LEG = {"platform": "fliggy", "venue": "louvre", "programme": "night"}
 JOB = {"job": "live-audience"}
+STAGE, SCOPES = {**JOB, "stage": "broadcasts"}, {**JOB, "stage": "scopes"}
 WORKER = {**JOB, "instance": "w1"}
 
 
@@ -131,8 +132,8 @@ def test_what_people_read(tmp_path):
             [
                 ("WorkerDown", WORKER),
                 ("RestoreTooLong", WORKER),
-                ("FiguresStale", JOB),
-                ("LagGrowing", {**JOB, "partition": "0"}),
+                ("FiguresStale", STAGE),
+                ("LagGrowing", {**STAGE, "partition": "0"}),
                 ("PartitionsUnowned", {**JOB, "topic": "viewer-events"}),
                 ("EventsStopped", JOB),
                 ("BroadcastSilent", LOUVRE),
@@ -153,12 +154,27 @@ def test_what_people_read(tmp_path):
                 ("BroadcastCoverageLow", PRADO),
                 ("SimulcastLegMissing", LEG),
             ],
-            [("BroadcastAudienceDropped", LOUVRE), ("FiguresStale", JOB)],
+            [("BroadcastAudienceDropped", LOUVRE), ("FiguresStale", STAGE)],
         ),
         (
-            ("FiguresStale", JOB),
-            [("LagGrowing", {**JOB, "partition": "0"}), ("BroadcastSilent", LOUVRE)],
-            [("LagGrowing", {"job": "another", "partition": "0"}), ("WorkerDown", WORKER)],
+            ("FiguresStale", STAGE),
+            [
+                ("LagGrowing", {**STAGE, "partition": "0"}),
+                ("ErrorBudgetBurnsFast", STAGE),
+                ("ErrorBudgetBurns", STAGE),
+                ("BroadcastSilent", LOUVRE),
+            ],
+            [
+                ("LagGrowing", {**STAGE, "job": "another", "partition": "0"}),
+                ("LagGrowing", {**SCOPES, "partition": "0"}),
+                ("ErrorBudgetBurnsFast", {**STAGE, "job": "another"}),
+                ("WorkerDown", WORKER),
+            ],
+        ),
+        (
+            ("ErrorBudgetBurnsFast", STAGE),
+            [("ErrorBudgetBurns", STAGE)],
+            [("ErrorBudgetBurns", SCOPES), ("LagGrowing", {**STAGE, "partition": "0"})],
         ),
         (
             ("EventsStopped", JOB),

@@ -19,7 +19,11 @@ SCOPE = {"scope", "name"}
 IDENTITY = {
     **{metric.name: BROADCAST for metric in catalogue.BROADCAST_METRICS},
     **{metric.name: SCOPE for metric in catalogue.SCOPE_METRICS},
-    **{m.name: set(m.labels) for m in catalogue.WORKER_METRICS if m.labels},
+    **{
+        m.name: set(m.labels)
+        for m in catalogue.WORKER_METRICS + catalogue.PIPELINE_METRICS
+        if m.labels and m.kind == "gauge"
+    },
 }
 CATALOGUE = {
     metric.name

@@ -516,7 +516,9 @@ def test_keda_says_how_many_and_takes_its_time():
     behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 1800
     (trigger,) = spec["triggers"]
-    assert 'audience_source_lag_records{job="live"}' in trigger["metadata"]["query"]
+    assert (
+        'audience_source_lag_records{job="live",stage="broadcasts"}' in trigger["metadata"]["query"]
+    )
     assert trigger["metadata"]["threshold"] == "100000"
 
 

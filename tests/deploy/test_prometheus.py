@@ -18,10 +18,12 @@ from deploy.prometheus_tools import (
 )
 
 from agents import alerts
+from agents.alerts import objective
 from agents.alerts.__main__ import main
 from agents.gateway.config import Config
 from agents.gateway.metrics import GatewayMetrics
 from agents.serving.metrics import catalogue
+from agents.serving.metrics.latency import BOUNDS, OBJECTIVE_SECONDS
 
 GATEWAY = Config.model_validate(
     {
@@ -47,7 +49,7 @@ def test_the_files_are_what_the_code_writes():
 
 def test_rules_pass_every_lint():
     said = check("promtool", "check", "rules", "--lint=all", "--lint-fatal", *RULES)
-    assert said.count("SUCCESS") == 4
+    assert said.count("SUCCESS") == 5
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.1, 1 / 60])
@@ -92,7 +94,7 @@ def test_a_scale_of_nothing_is_refused():
 
 def test_configurations():
     said = check("promtool", "check", "config", PROMETHEUS / "prometheus.yml")
-    assert "4 rule files found" in said
+    assert "5 rule files found" in said
     for name in ("static", "file"):
         check("promtool", "check", "config", PROMETHEUS / "scrape" / f"{name}.yml")
     check(
@@ -117,7 +119,14 @@ def test_jobs_are_called_as_the_rules_expect():
 
 def test_names_are_the_catalogues():
     known = {metric.name for metric in catalogue.BROADCAST_METRICS + catalogue.SCOPE_METRICS}
-    known |= {metric.name for metric in catalogue.PIPELINE_METRICS + catalogue.WORKER_METRICS}
+    pipeline = catalogue.PIPELINE_METRICS + catalogue.WORKER_METRICS
+    known |= {metric.name for metric in pipeline}
+    known |= {
+        f"{metric.name}_{part}"
+        for metric in pipeline
+        if metric.kind == "histogram"
+        for part in ("bucket", "count", "sum")
+    }
     known |= {
         sample.name
         for metric in GatewayMetrics(GATEWAY, lambda: 0, lambda: None).registry.collect()
@@ -128,6 +137,11 @@ def test_names_are_the_catalogues():
     for rule in [*RECORDS.values(), *(alert for alert, _ in ALERTS.values())]:
         used = set(re.findall(r"(?<![:\w])audience_\w+(?![:\w])", rule.expr))
         assert used <= known, (rule.name, used - known)
+
+
+def test_the_objective_asks_for_a_bucket_that_is_there():
+    assert objective.IN_TIME == OBJECTIVE_SECONDS
+    assert objective.IN_TIME in BOUNDS
 
 
 def test_recorded_names_follow_the_convention_and_are_all_tried():
@@ -195,6 +209,7 @@ def test_the_command_writes_them_where_it_is_told(tmp_path):
             "recording.yml",
             "audience-alerts.yml",
             "pipeline-alerts.yml",
+            "objective.yml",
             "gateway-alerts.yml",
         )
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from agents.pipeline.broadcasts.arrivals import HEADER, encode_arrivals
 from streams.audience import Delta, add_to_groups
 from streams.audience.scope_codec import encode_delta
 from streams.audience.scope_delta import ScopeDelta
@@ -16,6 +17,7 @@ from streams.audience.scope_delta import ScopeDelta
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from agents.pipeline.broadcasts.arrivals import Arrivals
     from streams.audience import AcceptResult, Row, RowSnapshot
     from streams.exact import Batch
 
@@ -102,14 +104,24 @@ class ScopeDeltas:
                 by_name[name.encode()] = change
         return by_name
 
-    def send(self, batch: Batch[Any], topic: str) -> Iterator[None]:
-        """Send them with the batch, placed by scope, step by step."""
+    def send(
+        self, batch: Batch[Any], topic: str, arrivals: Arrivals | None = None
+    ) -> Iterator[None]:
+        """Send them with the batch, placed by scope, step by step.
+
+        Args:
+            batch: The batch.
+            topic: Where to.
+            arrivals: When its events arrived: goes with what changes in the world.
+        """
         changes = yield from self._steps()
         for count, (name, change) in enumerate(changes.items()):
             if not count % _SCOPES_PER_STEP:
                 yield
+            headers = [(HEADER, encode_arrivals(arrivals))] if arrivals and name == b"world" else ()
             for part in change.split(MAX_MINUTES_PER_RECORD):
-                batch.send(topic, name, encode_delta(part))
+                batch.send(topic, name, encode_delta(part), headers)
+                headers = ()
 
 
 def _add(scopes: dict[str, Delta], name: str, total: Delta) -> None:

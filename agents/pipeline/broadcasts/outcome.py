@@ -8,6 +8,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from agents.pipeline.broadcasts.arrivals import Arrivals, group_arrivals
 from agents.pipeline.broadcasts.deltas import ScopeDeltas
 from agents.pipeline.broadcasts.rejected import reject
 from streams.rejections import Reason
@@ -27,6 +28,7 @@ class BatchCounters:
 
     Attributes:
         accepted: Records accepted, by platform.
+        arrivals: When its records arrived.
         late: Late ones, by platform.
         rejected: Otherwise refused ones, by platform (empty where none that is valid is named).
         reasons: Refused ones, late ones too, by reason.
@@ -41,6 +43,7 @@ class BatchCounters:
 
     __slots__ = (
         "accepted",
+        "arrivals",
         "busy",
         "clock_skew",
         "cut",
@@ -55,6 +58,7 @@ class BatchCounters:
 
     def __init__(self) -> None:
         self.accepted: dict[str, int] = {}
+        self.arrivals: Arrivals = []
         self.late: dict[str, int] = {}
         self.rejected: dict[str, int] = {}
         self.reasons: dict[str, int] = {}
@@ -153,4 +157,5 @@ class BatchResult:
                 yield
             if offset >= refused_before:
                 reject(self.batch, rejected, record, reason, detail)
-        yield from self.deltas.send(self.batch, scope_deltas)
+        self.counters.arrivals = group_arrivals(self.batch.records, self.batch.read_at)
+        yield from self.deltas.send(self.batch, scope_deltas, self.counters.arrivals)

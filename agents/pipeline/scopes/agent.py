@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from agents.pipeline.broadcasts.arrivals import read_arrivals
 from agents.pipeline.broadcasts.lifecycle import Deadlines
-from agents.pipeline.listeners import SessionListener
+from agents.pipeline.listeners import StageListener
 from agents.pipeline.scopes.retry import MALFORMED, RecordByRecordRetry
 from agents.pipeline.scopes.rows import State, chunk_key, heads, scope_of
 from streams.audience.scope import ScopeHead, ScopeUpdate, scope_summary
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable, Iterator
     from typing import Protocol
 
-    from agents.pipeline.listeners import SessionMetrics
     from agents.serving.live import LiveScopes
+    from agents.serving.metrics import StageMetrics
+    from streams.clock import Clock
     from streams.exact import Batch, Rows
     from streams.settings import Settings
     from streams.topics import Topics
 
-    class ScopeStageMetrics(SessionMetrics, Protocol):
+    class ScopeMeter(Protocol):
         """What is counted of the scopes."""
 
         def scope_closed(self, minutes: int) -> None:
@@ -279,20 +281,26 @@ def _interval_passed(published: int, now: int) -> bool:
     return not -PUBLISH_INTERVAL_MS < now - published < PUBLISH_INTERVAL_MS
 
 
-class ScopesListener(SessionListener):
+class ScopesListener(StageListener):
     """Follows the source of the scopes.
 
     Args:
         work: The agent's part, which knows what is due.
         live: What readers see.
-        meter: What is counted.
-        topic: What the source reads.
+        meter: What is counted of scopes.
+        stage: What is counted of the stage.
+        clock: When events become durable.
     """
 
     def __init__(
-        self, work: ScopeProcessor, live: LiveScopes, meter: ScopeStageMetrics, topic: str
+        self,
+        work: ScopeProcessor,
+        live: LiveScopes,
+        meter: ScopeMeter,
+        stage: StageMetrics,
+        clock: Clock,
     ) -> None:
-        super().__init__(meter, topic)
+        super().__init__(stage, clock)
         self._work = work
         self._live = live
         self._closed = meter.scope_closed
@@ -307,10 +315,10 @@ class ScopesListener(SessionListener):
         log.info("scopes restored", partition=partition, rows=len(rows), seconds=round(seconds, 3))
         self._work.restored(partition, rows)
         self._live.restored(partition, rows)
+        super().restored(partition, rows, seconds)
 
     def committed(self, batch: Batch[Any], work_seconds: float, commit_seconds: float) -> None:
         """Take over what a batch has made durable."""
-        del work_seconds, commit_seconds
         if batch.is_empty:
             return
         self._work.committed(batch)
@@ -319,11 +327,13 @@ class ScopesListener(SessionListener):
             self._closed(batch.result.closed)
         for reason, changes in batch.result.skipped.items():
             self._skipped(reason, changes)
+        self.count(batch, read_arrivals(batch.records), work_seconds, commit_seconds)
 
     def lost(self, partition: int) -> None:
         """Let go of a partition."""
         self._work.lost(partition)
         self._live.lost(partition)
+        super().lost(partition)
 
 
 async def scopes(batches: AsyncIterable[Batch[State]], work: ScopeProcessor) -> None:

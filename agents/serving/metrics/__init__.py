@@ -8,9 +8,11 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from agents.serving.live import TopSelection, is_always_exported
 from agents.serving.metrics.broadcasts import BroadcastMetrics
+from agents.serving.metrics.catalogue import STAGES
 from agents.serving.metrics.exposition import Exposition
 from agents.serving.metrics.pipeline import PipelineMetrics
 from agents.serving.metrics.scopes import ScopeMetrics
+from agents.serving.metrics.stages import StageMetrics
 from agents.serving.metrics.worker import WorkerMetrics, no_stages
 from streams.clock import SystemClock
 
@@ -18,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agents.serving.live import LiveBroadcasts, LiveScopes
-    from agents.serving.metrics.worker import Lags, Stage
+    from agents.serving.metrics.worker import Stage
     from streams.clock import Clock
 
-__all__ = ["Exposition", "Metrics", "PipelineMetrics"]
+__all__ = ["STAGES", "Exposition", "Metrics", "PipelineMetrics", "StageMetrics"]
 
 
 class Metrics:
@@ -33,15 +35,13 @@ class Metrics:
         top: How many of the broadcasts are exported one by one.
         top_scopes: How many of the scopes are.
         assigned: How many partitions the group has given to the worker.
-        lags: For each partition, how many records wait and how old the oldest is.
-        scope_lags: The same of the scopes' stage.
         not_ready_reason: What is missing before the worker is ready; None if it is.
-        stages: The sources, by the topics they read.
+        stages: The sources, by the catalogue's `STAGES`.
         clock: The wall clock.
 
     Attributes:
         pipeline: To be told what batches did.
-        worker: To be told of restores.
+        worker: To be told of findings about topics, and of closed connections.
         exposition: What a scrape gets.
     """
 
@@ -53,8 +53,6 @@ class Metrics:
         top: int,
         top_scopes: int,
         assigned: Callable[[], int],
-        lags: Callable[[], Lags],
-        scope_lags: Callable[[], Lags],
         not_ready_reason: Callable[[], str | None],
         stages: Callable[[], Mapping[str, Stage]] = no_stages,
         clock: Clock | None = None,
@@ -68,8 +66,6 @@ class Metrics:
             live,
             selection,
             assigned=assigned,
-            lags=lags,
-            scope_lags=scope_lags,
             not_ready_reason=not_ready_reason,
             stages=stages,
         )

@@ -46,6 +46,9 @@ class Metric:
 
 _BROADCAST: Final = ("platform", "broadcast", "venue")
 
+#: The values of the label `stage`: what viewer events become broadcasts in, and what adds those up.
+STAGES: Final = ("broadcasts", "scopes")
+
 # -- of one broadcast, in the order in which they are written --------------------------------------
 
 VIEWERS: Final = Metric(
@@ -255,17 +258,19 @@ TRANSACTIONS: Final = Metric(
     "audience_transactions_total",
     "counter",
     "Kafka transactions, by outcome: committed or failed.",
-    ("outcome",),
+    ("stage", "outcome"),
 )
 FENCED: Final = Metric(
     "audience_fenced_total",
     "counter",
     "Times that a partition's producer was fenced: another one had taken the partition over.",
+    ("stage",),
 )
 SESSIONS_LOST: Final = Metric(
     "audience_sessions_lost_total",
     "counter",
     "Consumer group sessions that ended with an error; a new one follows each.",
+    ("stage",),
 )
 PARTITION_FAILURES: Final = Metric(
     "audience_partition_failures_total",
@@ -283,16 +288,26 @@ BATCH_SECONDS: Final = Metric(
     "audience_batch_seconds",
     "histogram",
     "Time from fetching a batch until its transaction is committed.",
-    unit="seconds",
+    ("stage",),
+    "seconds",
 )
 BATCH_RECORDS: Final = Metric(
-    "audience_batch_records", "histogram", "Records per batch (one transaction)."
+    "audience_batch_records", "histogram", "Records per batch (one transaction).", ("stage",)
 )
 CHANGELOG_SECONDS: Final = Metric(
     "audience_changelog_seconds",
     "histogram",
     "Part of audience_batch_seconds spent writing and committing rows, outputs and position.",
-    unit="seconds",
+    ("stage",),
+    "seconds",
+)
+EVENT_LATENCY: Final = Metric(
+    "audience_event_latency_seconds",
+    "histogram",
+    "Time from a viewer event's arrival, its Kafka timestamp, until it is durable in the figures "
+    "of the stage: those of its broadcast, or of the world.",
+    ("stage",),
+    "seconds",
 )
 CLOCK_SKEW: Final = Metric(
     "audience_producer_clock_skew_seconds",
@@ -334,36 +349,23 @@ EXPORTED: Final = Metric(
 LAG_RECORDS: Final = Metric(
     "audience_source_lag_records",
     "gauge",
-    "Consumer lag: offsets up to the last stable one not yet processed; absent while unknown.",
-    ("partition",),
+    "Consumer lag: offsets up to the last stable one not yet processed, also of a partition that "
+    "is not at work; absent while unknown.",
+    ("stage", "partition"),
 )
 LAG_SECONDS: Final = Metric(
     "audience_source_lag_seconds",
     "gauge",
-    "Age of the oldest record not yet processed, 0 without lag; while the lag is unknown, as no "
-    "fetch is answered or the partition is not running, the time since it was known to be 0.",
-    ("partition",),
-    "seconds",
-)
-SCOPES_LAG_RECORDS: Final = Metric(
-    "audience_scopes_lag_records",
-    "gauge",
-    "Consumer lag of the scopes stage: offsets not yet processed; absent while unknown.",
-    ("partition",),
-)
-SCOPES_LAG_SECONDS: Final = Metric(
-    "audience_scopes_lag_seconds",
-    "gauge",
-    "Age of the oldest delta not yet processed by the scopes stage; while that is unknown as "
-    "audience_source_lag_seconds.",
-    ("partition",),
+    "Age of the oldest record not yet processed, 0 without lag; where that is not known, as no "
+    "fetch is answered or the partition is not at work, the time since nothing was known to wait.",
+    ("stage", "partition"),
     "seconds",
 )
 RECOVERY: Final = Metric(
     "audience_recovery_seconds",
     "gauge",
     "Time to restore the partition's state from the changelog when it was last assigned.",
-    ("partition",),
+    ("stage", "partition"),
     "seconds",
 )
 RESTORE_PROGRESS: Final = Metric(
@@ -412,6 +414,8 @@ PIPELINE_METRICS: Final = (
     BATCH_SECONDS,
     BATCH_RECORDS,
     CHANGELOG_SECONDS,
+    EVENT_LATENCY,
+    RECOVERY,
     CLOCK_SKEW,
     BUILD,
 )
@@ -423,9 +427,6 @@ WORKER_METRICS: Final = (
     EXPORTED,
     LAG_RECORDS,
     LAG_SECONDS,
-    SCOPES_LAG_RECORDS,
-    SCOPES_LAG_SECONDS,
-    RECOVERY,
     RESTORE_PROGRESS,
     PARTITION_FAILING,
     TOPIC_FINDINGS,

@@ -6,9 +6,10 @@ import platform as machine
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client import Gauge, Info, disable_created_metrics
 
 from agents.serving.metrics import catalogue
+from agents.serving.metrics.stages import StageFamilies, make_counter
 from streams.rejections import Reason
 
 if TYPE_CHECKING:
@@ -16,15 +17,12 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from agents.serving.metrics.catalogue import Metric
     from streams.clock import Clock
 
 #: So many platforms have a label of their own; what comes after shares one.
 MAX_PLATFORMS: Final = 100
 OTHER: Final = "other"
 
-_SECONDS: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30)
-_RECORDS: Final = (1, 10, 100, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
 _SKEW_WINDOW: Final = 60.0
 
 
@@ -34,29 +32,25 @@ class PipelineMetrics:
     Args:
         registry: Where they are registered.
         clock: By it the clock skew of producers is forgotten.
+
+    Attributes:
+        stages: What each of the two stages counts.
     """
 
     def __init__(self, registry: CollectorRegistry, clock: Clock) -> None:
         # A `_created` beside each counter would only double their number; a switch of the library.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own gap
-        self._events = _counter(catalogue.EVENTS, registry)
-        self._rejected = _counter(catalogue.REJECTED, registry)
-        self._relabelled = _counter(catalogue.RELABELLED, registry)
-        self._mended = _counter(catalogue.MENDED, registry)
+        self.stages = StageFamilies(registry)
+        self._events = make_counter(catalogue.EVENTS, registry)
+        self._rejected = make_counter(catalogue.REJECTED, registry)
+        self._relabelled = make_counter(catalogue.RELABELLED, registry)
+        self._mended = make_counter(catalogue.MENDED, registry)
         for what in ("title", "surrogate"):
             self._mended.labels(what)
-        self._cut = _counter(catalogue.CUT, registry)
-        self._finalised = _counter(catalogue.FINALISED, registry)
-        self._scope_closed = _counter(catalogue.SCOPE_CLOSED, registry)
-        self._scope_skipped = _counter(catalogue.SCOPE_SKIPPED, registry)
-        self._transactions = _counter(catalogue.TRANSACTIONS, registry)
-        self._fenced = _counter(catalogue.FENCED, registry)
-        self._sessions_lost = _counter(catalogue.SESSIONS_LOST, registry)
-        self._partition_failures = _counter(catalogue.PARTITION_FAILURES, registry)
-        self._rebalances = _counter(catalogue.REBALANCES, registry)
-        self._batch_seconds = _histogram(catalogue.BATCH_SECONDS, _SECONDS, registry)
-        self._batch_records = _histogram(catalogue.BATCH_RECORDS, _RECORDS, registry)
-        self._changelog_seconds = _histogram(catalogue.CHANGELOG_SECONDS, _SECONDS, registry)
+        self._cut = make_counter(catalogue.CUT, registry)
+        self._finalised = make_counter(catalogue.FINALISED, registry)
+        self._scope_closed = make_counter(catalogue.SCOPE_CLOSED, registry)
+        self._scope_skipped = make_counter(catalogue.SCOPE_SKIPPED, registry)
         self._skew = WindowedMax(clock, _SKEW_WINDOW)
         skew = catalogue.CLOCK_SKEW
         Gauge(skew.name, skew.help, unit=skew.unit, registry=registry).set_function(self._skew.get)
@@ -73,8 +67,6 @@ class PipelineMetrics:
             self._rejected.labels(reason.value)
         for why in catalogue.SKIPPED_BECAUSE:
             self._scope_skipped.labels(why)
-        for outcome in ("committed", "failed"):
-            self._transactions.labels(outcome)
         self._platforms: set[str] = set()
 
     def observe_batch(
@@ -135,57 +127,6 @@ class PipelineMetrics:
         """
         self._scope_skipped.labels(reason).inc(changes)
 
-    def observe_transaction(
-        self, *, records: int, work_seconds: float, commit_seconds: float
-    ) -> None:
-        """Count a committed transaction.
-
-        Args:
-            records: How many records its batch had; 0 for one that only finalises.
-            work_seconds: From reading them until the agent was through.
-            commit_seconds: From then until they were durable.
-        """
-        self._transactions.labels("committed").inc()
-        self._batch_records.observe(records)
-        self._batch_seconds.observe(work_seconds + commit_seconds)
-        self._changelog_seconds.observe(commit_seconds)
-
-    def session_lost(self, *, fenced: bool, in_transaction: bool) -> None:
-        """Count a session with Kafka that ended with an error.
-
-        Args:
-            fenced: Because another worker had taken over.
-            in_transaction: While a transaction was open: what became of it only Kafka knows.
-        """
-        self._sessions_lost.inc()
-        self._failed(fenced=fenced, in_transaction=in_transaction)
-
-    def follow(self, topic: str) -> None:
-        """Begin to count what becomes of a topic's partitions."""
-        self._partition_failures.labels(topic)
-        self._rebalances.labels(topic)
-
-    def partition_failed(self, topic: str, *, fenced: bool, in_transaction: bool) -> None:
-        """Count a partition's work that failed, and is begun anew.
-
-        Args:
-            topic: Whose partition it is.
-            fenced: Because another writer had taken over.
-            in_transaction: While a transaction was open.
-        """
-        self._partition_failures.labels(topic).inc()
-        self._failed(fenced=fenced, in_transaction=in_transaction)
-
-    def rebalanced(self, topic: str) -> None:
-        """Count that the group has given the worker its partitions of a topic anew."""
-        self._rebalances.labels(topic).inc()
-
-    def _failed(self, *, fenced: bool, in_transaction: bool) -> None:
-        if fenced:
-            self._fenced.inc()
-        if in_transaction:
-            self._transactions.labels("failed").inc()
-
     def _bounded(self, platform: str) -> str:
         """The label for a platform: itself, or `other` if too many are known."""
         if not platform or platform in self._platforms:
@@ -235,20 +176,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "unknown"  # run from its sources, not installed
-
-
-def _counter(metric: Metric, registry: CollectorRegistry) -> Counter:
-    return Counter(metric.family, metric.help, metric.labels, registry=registry)
-
-
-def _histogram(
-    metric: Metric, buckets: tuple[float, ...], registry: CollectorRegistry
-) -> Histogram:
-    return Histogram(
-        metric.name,
-        metric.help,
-        metric.labels,
-        unit=metric.unit,
-        registry=registry,
-        buckets=buckets,
-    )

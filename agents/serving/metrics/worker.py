@@ -22,11 +22,18 @@ if TYPE_CHECKING:
     from agents.serving.metrics.catalogue import Metric
     from streams.exact import Lag
 
-    Lags = Mapping[int, Lag]
-
 
 class Stage(Protocol):
-    """What is asked of a stage of the pipeline: its source."""
+    """What is asked of a stage of the pipeline: its source.
+
+    Attributes:
+        topic: What it reads.
+    """
+
+    topic: str
+
+    def lags(self) -> Mapping[int, Lag]:
+        """How many records wait in each partition, and how old the oldest is."""
 
     def failing(self) -> Mapping[int, float]:
         """For how long each of its partitions fails, in seconds; 0 if it does not."""
@@ -51,10 +58,8 @@ class WorkerMetrics(Collector):
         live: The broadcasts it owns.
         selection: Which of them are exported.
         assigned: How many partitions the group has given it.
-        lags: For each partition, how many records wait and how old the oldest is.
-        scope_lags: The same of the scopes' stage.
         not_ready_reason: What `/readyz` says.
-        stages: The sources, by the topics they read.
+        stages: The sources, by the catalogue's `STAGES`.
     """
 
     def __init__(
@@ -64,31 +69,18 @@ class WorkerMetrics(Collector):
         selection: TopSelection,
         *,
         assigned: Callable[[], int],
-        lags: Callable[[], Lags],
-        scope_lags: Callable[[], Lags],
         not_ready_reason: Callable[[], str | None],
         stages: Callable[[], Mapping[str, Stage]] = no_stages,
     ) -> None:
         self._live = live
         self._selection = selection
         self._assigned = assigned
-        self._lags = lags
-        self._scope_lags = scope_lags
         self._not_ready_reason = not_ready_reason
         self._stages = stages
-        self._recovery: dict[int, float] = {}
         self._findings: Mapping[str, int] = {}
         # All reasons from the start: a rate needs a zero before the first.
         self._http_closed = dict.fromkeys(("head", "idle", "unread", "answer", "full"), 0)
         registry.register(self)
-
-    def restored(self, partition: int, seconds: float) -> None:
-        """Take note of how long it took to read a partition's state back."""
-        self._recovery[partition] = seconds
-
-    def lost(self, partition: int) -> None:
-        """Forget a partition."""
-        self._recovery.pop(partition, None)
 
     def set_topic_findings(self, findings: Mapping[str, int]) -> None:
         """Take note of how many things are wrong with each topic."""
@@ -112,24 +104,34 @@ class WorkerMetrics(Collector):
         yield _by_partition(
             catalogue.EXPORTED, {number: self._selection.count.get(number, 0) for number in shown}
         )
-        yield from _lags(catalogue.LAG_RECORDS, catalogue.LAG_SECONDS, self._lags())
-        yield from _lags(
-            catalogue.SCOPES_LAG_RECORDS, catalogue.SCOPES_LAG_SECONDS, self._scope_lags()
-        )
-        yield _by_partition(catalogue.RECOVERY, dict(sorted(self._recovery.items())))
         stages = self._stages()
-        counts = {topic: stage.partition_count() for topic, stage in stages.items()}
+        lags = {name: dict(sorted(stage.lags().items())) for name, stage in stages.items()}
+        yield _by_stage(
+            catalogue.LAG_RECORDS,
+            {
+                name: {number: lag.records for number, lag in found.items()}
+                for name, found in lags.items()
+            },
+        )
+        yield _by_stage(
+            catalogue.LAG_SECONDS,
+            {
+                name: {number: lag.seconds for number, lag in found.items()}
+                for name, found in lags.items()
+            },
+        )
+        counts = {stage.topic: stage.partition_count() for stage in stages.values()}
         yield _family(
             catalogue.TOPIC_PARTITIONS,
             {(topic,): count for topic, count in counts.items() if count is not None},
         )
         yield _by_stage(
             catalogue.RESTORE_PROGRESS,
-            {topic: stage.restored_ratios() for topic, stage in stages.items()},
+            {stage.topic: stage.restored_ratios() for stage in stages.values()},
         )
         yield _by_stage(
             catalogue.PARTITION_FAILING,
-            {topic: stage.failing() for topic, stage in stages.items()},
+            {stage.topic: stage.failing() for stage in stages.values()},
         )
         yield _family(
             catalogue.TOPIC_FINDINGS, {(name,): count for name, count in self._findings.items()}
@@ -139,21 +141,15 @@ class WorkerMetrics(Collector):
         )
 
 
-def _lags(records: Metric, seconds: Metric, lags: Lags) -> Iterator[Family]:
-    found = sorted(lags.items())
-    yield _by_partition(
-        records, {number: lag.records for number, lag in found if lag.records is not None}
-    )
-    yield _by_partition(seconds, {number: lag.seconds for number, lag in found})
-
-
-def _by_stage(metric: Metric, values: Mapping[str, Mapping[int, float]]) -> Family:
+def _by_stage(metric: Metric, values: Mapping[str, Mapping[int, float | None]]) -> Family:
+    """Make a family by stage or topic, and partition; None has no sample."""
     return _family(
         metric,
         {
-            (topic, str(number)): value
-            for topic, by_partition in values.items()
+            (name, str(number)): value
+            for name, by_partition in values.items()
             for number, value in sorted(by_partition.items())
+            if value is not None
         },
     )
 

@@ -123,8 +123,8 @@ def _world() -> Iterator[stat.Panel]:
     )
     yield stat_panel(
         "Behind by",
-        "Age of the oldest record that is not yet in these figures, over all partitions; 0 when "
-        "none waits.",
+        "Age of the oldest record that is not yet in these figures, over all partitions of both "
+        "stages; 0 when none waits.",
         f"max({metric('audience_source_lag_seconds')})",
         unit=SECONDS,
         colors=levels((30, AMBER), (120, RED)),

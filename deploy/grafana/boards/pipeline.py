@@ -55,7 +55,8 @@ def dashboard() -> Dashboard:
 def _health() -> Iterator[stat.Panel]:
     yield stat_panel(
         "Freshness",
-        "Age of the oldest record that is not yet in the figures, over all partitions.",
+        "Age of the oldest record that is not yet in the figures, over all partitions of both "
+        "stages: broadcasts, and the scopes that are added up from them.",
         f"max({metric('audience_source_lag_seconds')})",
         unit=SECONDS,
         colors=levels((30, AMBER), (120, RED)),
@@ -108,15 +109,41 @@ def _share(outcome: str) -> str:
 def _lag() -> Iterator[timeseries.Panel]:
     yield timeseries_panel(
         "Consumer lag (time)",
-        "By partition. It grows as the clock does where a partition stands still.",
-        PanelSeries(max_by("partition", "audience_source_lag_seconds"), "partition {{partition}}"),
+        "By stage and partition. It grows as the clock does where a partition stands still.",
+        PanelSeries(
+            max_by("stage, partition", "audience_source_lag_seconds"), "{{stage}} {{partition}}"
+        ),
         unit=SECONDS,
     )
     yield timeseries_panel(
         "Consumer lag (records)",
-        "Records that are not yet in the figures, by partition.",
-        PanelSeries(max_by("partition", "audience_source_lag_records"), "partition {{partition}}"),
+        "Records that are not yet in the figures, by stage and partition; also of partitions that "
+        "are not at work.",
+        PanelSeries(
+            max_by("stage, partition", "audience_source_lag_records"), "{{stage}} {{partition}}"
+        ),
         stacked=True,
+    )
+    in_time = rate("audience_event_latency_seconds_bucket", 'le="10.0"')
+    yield timeseries_panel(
+        "Events in the figures within 10 s",
+        "Share of the events that were durable in the figures of a stage within 10 s of their "
+        "arrival in Kafka, and the objective for 30 days. Those that still wait are not in it.",
+        PanelSeries(
+            f"sum by (stage) ({in_time}) / "
+            f"(sum by (stage) ({rate('audience_event_latency_seconds_count')}) > 0)",
+            "{{stage}}",
+        ),
+        PanelSeries("vector(0.99)", "objective"),
+        unit=SHARE,
+        most=1,
+    )
+    yield timeseries_panel(
+        "Time from arrival to figures",
+        "How long events took from their arrival in Kafka until they were durable in the figures "
+        "of a stage.",
+        *_quantiles("audience_event_latency_seconds"),
+        unit=SECONDS,
     )
 
 
@@ -161,15 +188,18 @@ def _batches() -> Iterator[timeseries.Panel]:
     yield timeseries_panel(
         "Transactions",
         "Kafka transactions a second. A failed one costs a new session, and nothing else.",
-        PanelSeries(f"sum by (outcome) ({rate('audience_transactions_total')})", "{{outcome}}"),
+        PanelSeries(
+            f"sum by (stage, outcome) ({rate('audience_transactions_total')})",
+            "{{stage}} {{outcome}}",
+        ),
         unit=RATE,
     )
     yield timeseries_panel(
         "Sessions lost",
         "Sessions with Kafka that ended with an error, and those of them that another worker had "
         "taken over, a second. A few at a rebalance are usual; again and again they are not.",
-        PanelSeries(f"sum({rate('audience_sessions_lost_total')})", "lost"),
-        PanelSeries(f"sum({rate('audience_fenced_total')})", "fenced"),
+        PanelSeries(f"sum by (stage) ({rate('audience_sessions_lost_total')})", "{{stage}} lost"),
+        PanelSeries(f"sum by (stage) ({rate('audience_fenced_total')})", "{{stage}} fenced"),
         unit=RATE,
     )
     yield timeseries_panel(
@@ -209,7 +239,7 @@ def _batches() -> Iterator[timeseries.Panel]:
 
 def _quantiles(name: str) -> Iterator[PanelSeries]:
     for label, share in _QUANTILES.items():
-        yield PanelSeries(quantile(share, name), label)
+        yield PanelSeries(quantile(share, name), f"{{{{stage}}}}, {label}")
 
 
 def _rejected() -> Iterator[timeseries.Panel]:
@@ -262,7 +292,9 @@ def _workers() -> Iterator[timeseries.Panel]:
     yield timeseries_panel(
         "Restore duration",
         "How long it took to read a partition's state back when it was last given to a worker.",
-        PanelSeries(max_by("partition", "audience_recovery_seconds"), "partition {{partition}}"),
+        PanelSeries(
+            max_by("stage, partition", "audience_recovery_seconds"), "{{stage}} {{partition}}"
+        ),
         unit=SECONDS,
         width=THIRD,
     )

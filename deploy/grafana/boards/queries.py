@@ -53,5 +53,5 @@ def scopes(name: str, *matchers: str) -> str:
 
 
 def quantile(share: float, name: str) -> str:
-    """Return a quantile of a histogram over all chosen workers."""
-    return f"histogram_quantile({share}, sum by (le) ({rate(f'{name}_bucket')}))"
+    """Return a quantile of a histogram over all chosen workers, by stage."""
+    return f"histogram_quantile({share}, sum by (stage, le) ({rate(f'{name}_bucket')}))"

@@ -149,8 +149,6 @@ async def test_what_is_wrong_with_a_topic_is_told(brokers, topic_prefix, admin):
             live,
             TopSelection(live, 1),
             assigned=lambda: 0,
-            lags=dict,
-            scope_lags=dict,
             not_ready_reason=lambda: None,
         )
         watch = TopicWatch(

@@ -238,7 +238,9 @@ async def test_what_is_counted_is_told_once_it_is_durable(bench):
     registry = CollectorRegistry()
     meter = PipelineMetrics(registry, ManualClock(0))
     live = LiveScopes()
-    following = ScopesListener(bench.stage.work, live, meter, "scope-deltas")
+    clock = ManualClock(1_060.0)
+    stage = meter.stages.of("scopes", "scope-deltas")
+    following = ScopesListener(bench.stage.work, live, meter, stage, clock)
     following.restored(0, bench.stage.rows[0], 0.1)
     await live.indexed()
     bench.send("world", START + 50_000, 5)
@@ -249,10 +251,16 @@ async def test_what_is_counted_is_told_once_it_is_durable(bench):
     following.committed(batch, 0.1, 0.1)
     assert registry.get_sample_value(name) == 1
     assert live.row(0, b"world").minute == START + 50_000
+    committed = {"stage": "scopes", "outcome": "committed"}
+    assert registry.get_sample_value("audience_transactions_total", committed) == 1
+    assert registry.get_sample_value("audience_batch_records_sum", {"stage": "scopes"}) == 2
+    recovery = {"stage": "scopes", "partition": "0"}
+    assert registry.get_sample_value("audience_recovery_seconds", recovery) == 0.1
     assert (live.partitions, len(live)) == ([0], 1)
     following.committed(bench.stage.batch(0, 10), 0.1, 0.1)
     following.lost(0)
     assert registry.get_sample_value(name) == 1
+    assert registry.get_sample_value("audience_recovery_seconds", recovery) is None
     assert live.partitions == []
 
 

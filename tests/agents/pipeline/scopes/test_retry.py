@@ -29,7 +29,8 @@ class Bench:
         self.stage = self.line.scopes
         self.registry = CollectorRegistry()
         meter = PipelineMetrics(self.registry, ManualClock(0))
-        self.following = ScopesListener(self.stage.work, LiveScopes(), meter, "scope-deltas")
+        stage = meter.stages.of("scopes", "scope-deltas")
+        self.following = ScopesListener(self.stage.work, LiveScopes(), meter, stage, ManualClock(0))
 
     def add(self, name, audience, minute=START, **sums):
         delta = ScopeDelta(

@@ -31,15 +31,12 @@ class WorkerMetrics:
         self.live = LiveBroadcasts()
         self.rows = Rows(decode, encode)
         self.ready = None
-        self.lags = {}
         self.metrics = Metrics(
             self.live,
             LiveScopes(),
             top=top,
             top_scopes=0,
             assigned=lambda: 2,
-            lags=lambda: self.lags,
-            scope_lags=dict,
             not_ready_reason=lambda: self.ready,
             clock=self.clock,
         )

@@ -92,22 +92,6 @@ def test_past_a_hundred_platforms_it_is_other_and_what_is_refused_takes_no_place
     assert count("", "rejected") == 1
 
 
-def test_counts_transactions_and_lost_sessions(pipeline, registry):
-    pipeline.observe_transaction(records=400, work_seconds=0.25, commit_seconds=0.5)
-    pipeline.session_lost(fenced=True, in_transaction=True)
-    pipeline.session_lost(fenced=False, in_transaction=False)
-    value = registry.get_sample_value
-    assert value("audience_transactions_total", {"outcome": "committed"}) == 1
-    assert value("audience_transactions_total", {"outcome": "failed"}) == 1
-    assert value("audience_fenced_total") == 1
-    assert value("audience_sessions_lost_total") == 2
-    assert value("audience_batch_seconds_sum") == 0.75
-    assert value("audience_changelog_seconds_sum") == 0.5
-    assert value("audience_batch_records_sum") == 400
-    assert value("audience_batch_records_bucket", {"le": "500.0"}) == 1
-    assert value("audience_batch_records_bucket", {"le": "100.0"}) == 0
-
-
 def test_the_clock_skew_of_producers_is_the_greatest_lately(pipeline, registry, clock):
     def skew():
         return registry.get_sample_value("audience_producer_clock_skew_seconds")
@@ -135,58 +119,16 @@ def test_the_greatest_is_forgotten_after_a_long_silence_or_a_step_back_of_the_cl
     assert greatest.get() == 0
 
 
-async def test_only_partitions_that_the_worker_has_are_there(registry):
-    live = LiveBroadcasts()
-    lags = {1: Lag(7, 2.5), 0: Lag(0, 0.0)}
-    missing = "state of partition 1 is being restored"
-    worker = WorkerMetrics(
-        registry,
-        live,
-        TopSelection(live, 10),
-        assigned=lambda: 2,
-        lags=lambda: lags,
-        scope_lags=dict,
-        not_ready_reason=lambda: missing,
-    )
-
-    def partitions(name):
-        return {
-            sample.labels["partition"]: sample.value
-            for family in registry.collect()
-            for sample in family.samples
-            if sample.name == name
-        }
-
-    for number in (0, 1):
-        live.restored(number, Rows(decode, encode))
-        worker.restored(number, 1.5 + number)
-    await live.indexed()
-    assert partitions("audience_live_broadcasts") == {"0": 0, "1": 0}
-    assert partitions("audience_exported_broadcasts") == {"0": 0, "1": 0}
-    assert partitions("audience_source_lag_records") == {"0": 0, "1": 7}
-    assert partitions("audience_source_lag_seconds") == {"0": 0, "1": 2.5}
-    assert partitions("audience_recovery_seconds") == {"0": 1.5, "1": 2.5}
-    assert registry.get_sample_value("audience_partitions_assigned") == 2
-    assert registry.get_sample_value("audience_worker_ready") == 0
-
-    live.lost(1)
-    worker.lost(1)
-    worker.lost(1)
-    del lags[1]
-    missing = None
-    for name in (
-        "audience_live_broadcasts",
-        "audience_exported_broadcasts",
-        "audience_source_lag_records",
-        "audience_source_lag_seconds",
-        "audience_recovery_seconds",
-    ):
-        assert partitions(name).keys() == {"0"}
-    assert registry.get_sample_value("audience_worker_ready") == 1
-
-
 class Stage:
     """A stage with one partition that fails and one that is restoring."""
+
+    topic = "viewer-events"
+
+    def __init__(self, lags):
+        self.found = lags
+
+    def lags(self):
+        return self.found
 
     def failing(self):
         return {1: 12.5, 0: 0.0}
@@ -201,8 +143,54 @@ class Stage:
 class Unsurveyed(Stage):
     """A stage that has not yet asked Kafka."""
 
+    topic = "scope-deltas"
+
     def partition_count(self):
         return None
+
+
+async def test_only_partitions_that_the_worker_has_are_there(registry):
+    live = LiveBroadcasts()
+    stage = Stage({1: Lag(7, 2.5), 0: Lag(0, 0.0)})
+    missing = "state of partition 1 is being restored"
+    WorkerMetrics(
+        registry,
+        live,
+        TopSelection(live, 10),
+        assigned=lambda: 2,
+        not_ready_reason=lambda: missing,
+        stages=lambda: {"broadcasts": stage},
+    )
+
+    def partitions(name):
+        return {
+            sample.labels["partition"]: sample.value
+            for family in registry.collect()
+            for sample in family.samples
+            if sample.name == name
+        }
+
+    for number in (0, 1):
+        live.restored(number, Rows(decode, encode))
+    await live.indexed()
+    assert partitions("audience_live_broadcasts") == {"0": 0, "1": 0}
+    assert partitions("audience_exported_broadcasts") == {"0": 0, "1": 0}
+    assert partitions("audience_source_lag_records") == {"0": 0, "1": 7}
+    assert partitions("audience_source_lag_seconds") == {"0": 0, "1": 2.5}
+    assert registry.get_sample_value("audience_partitions_assigned") == 2
+    assert registry.get_sample_value("audience_worker_ready") == 0
+
+    live.lost(1)
+    del stage.found[1]
+    missing = None
+    for name in (
+        "audience_live_broadcasts",
+        "audience_exported_broadcasts",
+        "audience_source_lag_records",
+        "audience_source_lag_seconds",
+    ):
+        assert partitions(name).keys() == {"0"}
+    assert registry.get_sample_value("audience_worker_ready") == 1
 
 
 def test_an_unknown_lag_is_absent_as_a_number_and_there_as_an_age(registry):
@@ -212,44 +200,28 @@ def test_an_unknown_lag_is_absent_as_a_number_and_there_as_an_age(registry):
         live,
         TopSelection(live, 10),
         assigned=lambda: 2,
-        lags=lambda: {0: Lag(3, 1.0), 1: Lag(None, 70.0)},
-        scope_lags=lambda: {0: Lag(None, 2.0)},
         not_ready_reason=lambda: None,
-        stages=lambda: {"viewer-events": Stage(), "broadcast-sums": Unsurveyed()},
+        stages=lambda: {
+            "broadcasts": Stage({0: Lag(3, 1.0), 1: Lag(None, 70.0)}),
+            "scopes": Unsurveyed({0: Lag(None, 2.0)}),
+        },
     )
 
     def value(name, **labels):
         return registry.get_sample_value(name, labels)
 
-    assert value("audience_source_lag_records", partition="0") == 3
-    assert value("audience_source_lag_records", partition="1") is None
-    assert value("audience_source_lag_seconds", partition="1") == 70
-    assert value("audience_scopes_lag_records", partition="0") is None
-    assert value("audience_scopes_lag_seconds", partition="0") == 2
+    stage = {"stage": "broadcasts"}
+    assert value("audience_source_lag_records", partition="0", **stage) == 3
+    assert value("audience_source_lag_records", partition="1", **stage) is None
+    assert value("audience_source_lag_seconds", partition="1", **stage) == 70
+    assert value("audience_source_lag_records", partition="0", stage="scopes") is None
+    assert value("audience_source_lag_seconds", partition="0", stage="scopes") == 2
     events = {"topic": "viewer-events"}
     assert value("audience_partition_failing_seconds", partition="0", **events) == 0
     assert value("audience_partition_failing_seconds", partition="1", **events) == 12.5
     assert value("audience_restore_progress_ratio", partition="0", **events) == 0.25
     assert value("audience_topic_partitions", **events) == 16
-    assert value("audience_topic_partitions", topic="broadcast-sums") is None
-
-
-def test_failures_of_partitions_and_rebalances_are_counted_by_topic(pipeline, registry):
-    pipeline.follow("viewer-events")
-
-    def value(name, **labels):
-        return registry.get_sample_value(name, labels)
-
-    assert value("audience_rebalances_total", topic="viewer-events") == 0
-    assert value("audience_partition_failures_total", topic="viewer-events") == 0
-    pipeline.rebalanced("viewer-events")
-    pipeline.partition_failed("viewer-events", fenced=True, in_transaction=True)
-    pipeline.partition_failed("viewer-events", fenced=False, in_transaction=False)
-    assert value("audience_rebalances_total", topic="viewer-events") == 1
-    assert value("audience_partition_failures_total", topic="viewer-events") == 2
-    assert value("audience_fenced_total") == 1
-    assert value("audience_transactions_total", outcome="failed") == 1
-    assert value("audience_sessions_lost_total") == 0
+    assert value("audience_topic_partitions", topic="scope-deltas") is None
 
 
 def test_registering_asks_nobody(registry):
@@ -262,9 +234,8 @@ def test_registering_asks_nobody(registry):
         live,
         TopSelection(live, 10),
         assigned=unasked,
-        lags=unasked,
-        scope_lags=unasked,
         not_ready_reason=unasked,
+        stages=unasked,
     )
 
 
@@ -275,8 +246,6 @@ def test_nothing_is_exported_that_the_catalogue_does_not_know(pipeline, registry
         live,
         TopSelection(live, 10),
         assigned=lambda: 0,
-        lags=dict,
-        scope_lags=dict,
         not_ready_reason=lambda: None,
     )
     exported = {(family.name, family.documentation, family.type) for family in registry.collect()}
