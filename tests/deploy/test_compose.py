@@ -236,7 +236,7 @@ def test_grafana_finds_prometheus_and_the_boards():
     assert asked == prometheus["global"]["scrape_interval"]
     boards = yaml.safe_load(inside("grafana", f"{folder}/dashboards/live-audience.yml").read_text())
     path = boards["providers"][0]["options"]["path"]
-    assert len(list(inside("grafana", path).glob("*.json"))) == 3
+    assert len(list(inside("grafana", path).glob("*.json"))) == 4
     home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert inside("grafana", home).is_file()
 

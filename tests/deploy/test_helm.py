@@ -459,7 +459,7 @@ def test_rules_are_rules_with_the_releases_job_and_runbooks(tmp_path):
 @needs_helm
 def test_dashboards_come_through_unchanged():
     boards = render(ALL).of("ConfigMap")
-    assert len(boards) == 3
+    assert len(boards) == 4
     for board in boards:
         assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
         ((name, text),) = board["data"].items()
