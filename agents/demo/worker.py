@@ -1,4 +1,4 @@
-"""The demo's worker: the real one, as a process of its own."""
+"""The demo's worker, and its gateway: the real ones, each as a process of its own."""
 
 from __future__ import annotations
 
@@ -27,40 +27,44 @@ if TYPE_CHECKING:
 
     from streams.settings import Settings
 
-#: The real worker, of the very code that runs the demo.
-COMMAND: Final = (
+#: The real command, of the very code that runs the demo.
+PROGRAM: Final = (
     sys.executable,
     "-c",
     "from agents.cli import main; main(prog_name='live-audience')",
-    "worker",
 )
+COMMAND: Final = (*PROGRAM, "worker")
 _LAST_LINES: Final = 25
 _ASK_EVERY: Final = 0.1
 _KILL_AFTER: Final = 5.0
 
 
 class WorkerProcess:
-    """A running worker.
+    """A running worker, or a gateway.
 
     Attributes:
         log: The file that holds what it says.
         url: Where its HTTP is.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path, url: str) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, log: Path, url: str, name: str = "worker"
+    ) -> None:
+        self._name = name
         self._process = process
         self.log = log
         self.url = url
 
     def check(self) -> None:
-        """Do nothing while the worker runs.
+        """Do nothing while it runs.
 
         Raises:
             DemoError: It has ended; with its last words.
         """
         if self._process.returncode is not None:
             raise DemoError(
-                f"The worker has ended with {self._process.returncode}. {self.last_log_lines()}"
+                f"The {self._name} has ended with {self._process.returncode}. "
+                f"{self.last_log_lines()}"
             )
 
     def last_log_lines(self) -> str:
@@ -70,7 +74,7 @@ class WorkerProcess:
         return f"The last lines of {self.log}:\n{last or '(it is empty)'}"
 
     async def ready(self, patience: float) -> None:
-        """Wait until the worker says that it is ready.
+        """Wait until it says that it is ready.
 
         Args:
             patience: For how long, in seconds.
@@ -94,7 +98,8 @@ class WorkerProcess:
                     await asyncio.sleep(_ASK_EVERY)
         except TimeoutError:
             raise DemoError(
-                f"The worker was not ready after {patience:.0f} s ({said}). {self.last_log_lines()}"
+                f"The {self._name} was not ready after {patience:.0f} s ({said}). "
+                f"{self.last_log_lines()}"
             ) from None
 
     def peak_memory(self) -> int | None:
@@ -128,7 +133,12 @@ class WorkerProcess:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, folder: Path, command: Sequence[str] = COMMAND
+    settings: Settings,
+    folder: Path,
+    command: Sequence[str] = COMMAND,
+    *,
+    name: str = "worker",
+    url: str | None = None,
 ) -> AsyncIterator[WorkerProcess]:
     """Run a worker with exactly these settings; it is gone when the block is left.
 
@@ -136,12 +146,15 @@ async def running(
         settings: In full: nothing else of this process's settings reaches it.
         folder: Where it runs and logs.
         command: The program and its arguments.
+        name: What it is, for people and for its log's name.
+        url: Where it says whether it is ready, if not where workers do.
     """
-    log = folder / "worker.log"
+    log = folder / f"{name}.log"
     others = {name: text for name, text in os.environ.items() if not _ours(name)}
     # A `.env` where the demo was called has been read already: the worker runs in another folder.
     async with guarded(command, folder, log, others | environment(settings) | _import_path()) as it:
-        worker = WorkerProcess(it, log, _url(settings.http_host, settings.http_port))
+        there = url or _url(settings.http_host, settings.http_port)
+        worker = WorkerProcess(it, log, there, name)
         try:
             yield worker
         finally:

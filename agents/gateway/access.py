@@ -27,3 +27,15 @@ def gateway_rights(settings: Settings) -> list[Right]:
         Right("group", own, True, "Read", "to share the observations and keep its offsets"),
         Right("transactional-id", own, True, "Write", "to write in transactions"),
     ]
+
+
+def gateway_creator_rights(settings: Settings) -> list[Right]:
+    """The rights that `gateway topics` needs beyond those of `topics create`.
+
+    Those cover all that begins with the deployment's name, so the gateway's table and observations.
+    """
+    rejected = GatewayTopics.of(settings).rejected.name
+    return [
+        Right("topic", rejected, False, "Create", "to make the topics"),
+        Right("topic", rejected, False, "Describe", "to see whether they are there"),
+    ]

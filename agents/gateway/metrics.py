@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from agents.gateway.polling.platform import OUTCOMES
 
@@ -34,6 +34,7 @@ class GatewayMetrics:
         not_ready_reason: Callable[[], str | None],
     ) -> None:
         registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
         self.received = Counter(
             "audience_gateway_deliveries_received",
             "Webhooks that came in, whatever became of them.",

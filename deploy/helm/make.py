@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agents import alerts
+from agents.gateway.access import gateway_creator_rights, gateway_rights
+from agents.gateway.topics import GatewayTopics
 from agents.topics.access import creator_rights, useful_rights, worker_rights
 from streams.settings import Settings
 from streams.topics import Topics
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agents.topics.access import Right
+    from streams.topics import Topic
 
 FOLDER: Final = Path(__file__).parent / "live-audience" / "files"
 _GRAFANA: Final = Path(__file__).parents[1] / "grafana"
@@ -42,23 +45,28 @@ def documents() -> dict[str, str]:
 
 
 def _kafka() -> dict[str, Any]:
-    topics = Topics.of(_SETTINGS)
+    topics, gateway = Topics.of(_SETTINGS), GatewayTopics.of(_SETTINGS)
     retentions = {
         topics.events.name: "EVENTS_RETENTION",
         topics.rejected.name: "REJECTED_RETENTION",
+        gateway.rejected.name: "REJECTED_RETENTION",
     }
-    found = []
-    for topic in topics:
-        config = {**topic.config, "min.insync.replicas": "MIN_INSYNC"}
-        if topic.name in retentions:
-            config["retention.ms"] = retentions[topic.name]
-        single = topic.partitions != _SETTINGS.partitions
-        found.append({"name": topic.name, "holds": topic.holds, "single": single, "config": config})
     return {
-        "topics": found,
+        "topics": [_topic(topic, retentions) for topic in topics],
+        "gatewayTopics": [_topic(topic, retentions) for topic in gateway.own],
         "workerRights": _acls([*worker_rights(_SETTINGS), *useful_rights(_SETTINGS)]),
         "creatorRights": _acls(creator_rights(_SETTINGS)),
+        "gatewayRights": _acls(gateway_rights(_SETTINGS)),
+        "gatewayCreatorRights": _acls(gateway_creator_rights(_SETTINGS)),
     }
+
+
+def _topic(topic: Topic, retentions: dict[str, str]) -> dict[str, Any]:
+    config = {**topic.config, "min.insync.replicas": "MIN_INSYNC"}
+    if topic.name in retentions:
+        config["retention.ms"] = retentions[topic.name]
+    single = topic.partitions != _SETTINGS.partitions
+    return {"name": topic.name, "holds": topic.holds, "single": single, "config": config}
 
 
 def _acls(rights: Iterable[Right]) -> list[dict[str, Any]]:

@@ -12,8 +12,12 @@ import kubernetes_validate.utils
 import pytest
 import yaml
 
+from streams.settings import PREFIX, Settings
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "live-audience"
+BROKERS = "kafka-1.example:9092,kafka-2.example:9094"
+MINIMAL = {"brokers": BROKERS}
 #: tests/run builds this one there, where there is a Go.
 VERSION = "v3.22.0"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "live-audience"
@@ -146,3 +150,36 @@ def strict(schema):
     if "properties" in schema and schema["properties"].get("metadata") == {"type": "object"}:
         made["properties"]["metadata"] = {"type": "object", "required": ["name"]}
     return made
+
+
+def environment(pod):
+    """Its settings, those by value alone."""
+    found = pod["containers"][0]["env"]
+    names = [each["name"] for each in found]
+    assert len(set(names)) == len(names)
+    return {each["name"]: each["value"] for each in found if "value" in each}
+
+
+def settings_of(pod, monkeypatch, tmp_path):
+    """The settings that the program itself makes of a pod, with its Secrets' files in a folder."""
+    files = {}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    for mount in pod["containers"][0]["volumeMounts"]:
+        for item in volumes[mount["name"]].get("secret", {}).get("items", []):
+            assert mount["readOnly"]
+            path = tmp_path / mount["name"] / item["path"]
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("something")
+            files[f"{mount['mountPath']}/{item['path']}"] = str(path)
+    used = set()
+    for name, value in environment(pod).items():
+        if name.startswith(PREFIX):
+            used |= {value} & files.keys()
+            monkeypatch.setenv(name, files.get(value, value))
+    assert used == files.keys(), "what is mounted is used, and the other way round"
+    return Settings()
+
+
+def volume(pod, name):
+    (found,) = [each for each in pod["volumes"] if each["name"] == name]
+    return found["secret"]["secretName"]

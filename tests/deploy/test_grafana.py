@@ -8,6 +8,7 @@ import sys
 import promql_parser
 import pytest
 import yaml
+from deploy.gateway_metrics import gateway_metrics
 from grafana_panels import BOARDS, GRAFANA, PANELS, SOME, annotations, filled, used, variables
 
 from agents.serving.metrics import catalogue
@@ -40,6 +41,7 @@ COMMON = {
     "process_cpu_seconds_total",
     "process_open_fds",
 }
+COMMON |= gateway_metrics()
 RANGES = {"$__rate_interval", "$__range"}
 COUNTED = ("rate", "increase", "irate")
 
@@ -117,7 +119,7 @@ def test_the_json_is_what_the_code_makes():
     command = [sys.executable, str(GRAFANA / "make.py"), "--check"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert list(BOARDS) == ["broadcast", "live", "pipeline"]
+    assert list(BOARDS) == ["broadcast", "gateway", "live", "pipeline"]
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=str)

@@ -10,20 +10,32 @@ import tomllib
 import jsonschema
 import pytest
 import yaml
-from deploy.helm_tools import CHART, ROOT, VERSION, faults, helm, needs_helm, refusal, render
+from deploy.helm_tools import (
+    BROKERS,
+    CHART,
+    MINIMAL,
+    ROOT,
+    VERSION,
+    environment,
+    faults,
+    helm,
+    needs_helm,
+    refusal,
+    render,
+    settings_of,
+    volume,
+)
 from deploy.prometheus_tools import check
 
 from agents import alerts
 from agents.app import create_app
 from agents.topics.access import creator_rights, useful_rights, worker_rights
 from agents.worker import _GRACE
-from streams.settings import PREFIX, Settings
+from streams.settings import Settings
 from streams.topics import Topics
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
-BROKERS = "kafka-1.example:9092,kafka-2.example:9094"
-MINIMAL = {"brokers": BROKERS}
 SCRAM = {
     **MINIMAL,
     "security": {
@@ -98,34 +110,6 @@ def pods(rendered):
 
 def workers_and_jobs(rendered):
     return [rendered.one("StatefulSet"), *rendered.of("Job")]
-
-
-def environment(pod):
-    """Its settings, those by value alone."""
-    found = pod["containers"][0]["env"]
-    names = [each["name"] for each in found]
-    assert len(set(names)) == len(names)
-    return {each["name"]: each["value"] for each in found if "value" in each}
-
-
-def settings_of(pod, monkeypatch, tmp_path):
-    """The settings that the program itself makes of a pod, with its Secrets' files in a folder."""
-    files = {}
-    volumes = {volume["name"]: volume for volume in pod["volumes"]}
-    for mount in pod["containers"][0]["volumeMounts"]:
-        for item in volumes[mount["name"]].get("secret", {}).get("items", []):
-            assert mount["readOnly"]
-            path = tmp_path / mount["name"] / item["path"]
-            path.parent.mkdir(exist_ok=True)
-            path.write_text("something")
-            files[f"{mount['mountPath']}/{item['path']}"] = str(path)
-    used = set()
-    for name, value in environment(pod).items():
-        if name.startswith(PREFIX):
-            used |= {value} & files.keys()
-            monkeypatch.setenv(name, files.get(value, value))
-    assert used == files.keys(), "what is mounted is used, and the other way round"
-    return Settings()
 
 
 # -- without helm ----------------------------------------------------------------------------------
@@ -297,8 +281,8 @@ def test_pods_are_nobodys_and_change_nothing(values):
         assert container["resources"]["limits"]["memory"]
         # What is mounted by itself does not follow a Secret that is changed.
         assert not any("subPath" in mount for mount in container["volumeMounts"])
-        for volume in pod["volumes"]:
-            assert volume.get("secret", {}).get("defaultMode", 0o440) == 0o440
+        for each in pod["volumes"]:
+            assert each.get("secret", {}).get("defaultMode", 0o440) == 0o440
         # The image's user.
         dockerfile = (ROOT / "deploy" / "docker" / "Dockerfile").read_text()
         user = f"{pod['securityContext']['runAsUser']}:{pod['securityContext']['runAsGroup']}"
@@ -397,11 +381,6 @@ def test_topics_are_made_before_the_workers_or_beside_what_strimzi_makes():
     assert [volume(p, "login") for p in (worker, job)] == ["login", "admin-login"]
 
 
-def volume(pod, name):
-    (found,) = [each for each in pod["volumes"] if each["name"] == name]
-    return found["secret"]["secretName"]
-
-
 @needs_helm
 @pytest.mark.parametrize("values", [ALL, STRIMZI_TLS, {**ALL, "replication": 5, "partitions": 3}])
 def test_strimzi_makes_what_the_code_asks_for(values, monkeypatch, tmp_path):
@@ -480,7 +459,7 @@ def test_rules_are_rules_with_the_releases_job_and_runbooks(tmp_path):
 @needs_helm
 def test_dashboards_come_through_unchanged():
     boards = render(ALL).of("ConfigMap")
-    assert len(boards) == 3
+    assert len(boards) == 4
     for board in boards:
         assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
         ((name, text),) = board["data"].items()

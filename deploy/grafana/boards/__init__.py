@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from boards import broadcast, live, pipeline
+from boards import broadcast, gateway, live, pipeline
 from boards.document import document
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ BOARDS: Final[dict[str, Callable[[], Dashboard]]] = {
     "live": live.dashboard,
     "broadcast": broadcast.dashboard,
     "pipeline": pipeline.dashboard,
+    "gateway": gateway.dashboard,
 }
 
 

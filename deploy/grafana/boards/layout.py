@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 _TAG: Final = "live-audience"
 
 
-def new_dashboard(uid: str, title: str, description: str, *, since: str, refresh: str) -> Dashboard:
+def new_dashboard(
+    uid: str,
+    title: str,
+    description: str,
+    *,
+    since: str,
+    refresh: str,
+    known_by: str = "audience_build_info",
+) -> Dashboard:
     """Return a dashboard without panels, with the variables that all have.
 
     Args:
@@ -36,6 +44,7 @@ def new_dashboard(uid: str, title: str, description: str, *, since: str, refresh
         description: What it is for.
         since: Where its time range begins, e.g. `now-6h`.
         refresh: How often it asks again, e.g. `30s`.
+        known_by: A metric that each process of the system has.
     """
     return (
         Dashboard(title)
@@ -57,12 +66,12 @@ def new_dashboard(uid: str, title: str, description: str, *, since: str, refresh
         )
         .with_variable(DatasourceVariable("datasource").label("Data source").type("prometheus"))
         .with_variable(
-            single_variable("job", "Job", "audience_build_info").description(
+            single_variable("job", "Job", known_by).description(
                 "The workers of one system: one consumer group, one set of topics."
             )
         )
         .with_variable(
-            multi_variable("instance", "Instance", 'audience_build_info{job="$job"}').description(
+            multi_variable("instance", "Instance", f'{known_by}{{job="$job"}}').description(
                 "Its workers. All, unless one of them is to be looked at."
             )
         )

@@ -1,39 +1,14 @@
 """A real nginx with its RTMP module, a real publisher and real viewers (ffmpeg)."""
 
 import asyncio
-import shutil
 import socket
 
-import imageio_ffmpeg
 import pytest
-from processes import Process
 from running import PATH_SECRET, now
 
-pytestmark = pytest.mark.kafka
+from agents.demo.gateway.streaming import Streaming, find, stop
 
-CONF = """
-load_module {module};
-daemon off;
-master_process off;
-error_log stderr warn;
-pid {folder}/nginx.pid;
-events {{ worker_connections 64; }}
-rtmp {{
-    server {{
-        listen 127.0.0.1:{port};
-        notify_update_timeout 2s;
-        application live {{
-            live on;
-            on_publish {hook};
-            on_publish_done {hook};
-            on_play {hook};
-            on_play_done {hook};
-            on_update {hook};
-        }}
-    }}
-}}
-"""
-MODULE = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
+pytestmark = pytest.mark.kafka
 
 
 def free_port():
@@ -42,57 +17,12 @@ def free_port():
         return found.getsockname()[1]
 
 
-class Streaming:
-    """nginx, and what publishes to it and plays from it."""
-
-    def __init__(self, folder, hook):
-        self.port = free_port()
-        self.conf = folder / "nginx.conf"
-        self.conf.write_text(CONF.format(module=MODULE, folder=folder, port=self.port, hook=hook))
-        self.folder = folder
-        self.started = []
-
-    async def __aenter__(self):
-        nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-        assert nginx, "the tests need nginx and libnginx-mod-rtmp: tests/run installs them"
-        await self._start(nginx, "-c", str(self.conf), "-p", str(self.folder))
-        async with asyncio.timeout(20):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                except OSError:
-                    assert self.started[0].running, self.started[0].tail()
-                    await asyncio.sleep(0.1)
-                else:
-                    writer.close()
-                    return self
-
-    async def __aexit__(self, *error):
-        for program in reversed(self.started):
-            if program.running:
-                await program.kill()
-
-    async def _start(self, *command):
-        program = await Process(*command, measured=False).start()
-        self.started.append(program)
-        return program
-
-    async def _ffmpeg(self, *options):
-        return await self._start(
-            imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", *options
-        )
-
-    async def publish(self, name):
-        source = "testsrc=size=128x96:rate=5"
-        return await self._ffmpeg(
-            *("-re", "-f", "lavfi", "-i", source, "-c:v", "flv", "-g", "5", "-f", "flv"),
-            f"rtmp://127.0.0.1:{self.port}/live/{name}",
-        )
-
-    async def watch(self, name):
-        return await self._ffmpeg(
-            "-i", f"rtmp://127.0.0.1:{self.port}/live/{name}", "-f", "null", "-"
-        )
+def streaming(folder, gateway):
+    """nginx that tells a gateway, and what publishes to it and plays from it."""
+    programs, missing = find()
+    assert programs, f"the tests need {missing}: tests/run installs them"
+    hook = f"{gateway.hooks}/nginx/{PATH_SECRET}"
+    return Streaming(programs, folder / "nginx", hook, update="2s")
 
 
 def viewers(events):
@@ -102,14 +32,14 @@ def viewers(events):
 
 async def test_a_real_stream_is_watched_and_ends(gateways, tmp_path):
     gateway = await gateways.start()
-    async with Streaming(tmp_path, f"{gateway.hooks}/nginx/{PATH_SECRET}") as streaming:
-        publisher = await streaming.publish("gallery")
+    async with streaming(tmp_path, gateway) as stream:
+        publisher = await stream.publish("gallery")
         await gateways.until(lambda found: found and found[0].get("kind") == "started")
-        watching = [await streaming.watch("gallery") for _ in range(2)]
+        watching = [await stream.watch("gallery") for _ in range(2)]
         await gateways.until(lambda found: viewers(found) == 2)
-        await watching[0].kill()
+        watching[0].kill()
         await gateways.until(lambda found: viewers(found) == 1)
-        await publisher.stop()
+        await stop(publisher)
         events = await gateways.until(lambda found: found[-1].get("kind") == "ended")
         assert {event["broadcast"] for event in events} == {events[0]["broadcast"]}
         assert events[0]["broadcast"].startswith("live/gallery@")
@@ -121,15 +51,15 @@ async def test_the_show_goes_on_while_kafka_is_away(gateways, tmp_path):
     """A gateway that cannot reach Kafka at all still lets publisher and viewers in."""
     gateways.env["AUDIENCE_BROKERS"] = f"127.0.0.1:{free_port()}"
     gateway = await gateways.start(ready=False)
-    async with Streaming(tmp_path, f"{gateway.hooks}/nginx/{PATH_SECRET}") as streaming:
-        publisher = await streaming.publish("gallery")
-        watching = await streaming.watch("gallery")
+    async with streaming(tmp_path, gateway) as stream:
+        publisher = await stream.publish("gallery")
+        watching = await stream.watch("gallery")
         await gateway.until_metric(
             'audience_gateway_deliveries_verified_total{endpoint="nginx"}', 2
         )
         await asyncio.sleep(3)  # nginx would have ended their connections by now
-        assert publisher.running, publisher.tail()
-        assert watching.running, watching.tail()
+        assert publisher.returncode is None
+        assert watching.returncode is None
     lost = await gateway.metric('audience_gateway_deliveries_lost_total{endpoint="nginx"}')
     assert lost >= 2
     body = {"channel": "gallery", "kind": "sample", "at": now(), "viewers": 1}

@@ -60,21 +60,24 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- add (div (add (mul 2 (include "live-audience.milliseconds" .Values.drain | int64)) 999) 1000) 25 -}}
 {{- end -}}
 
-{{- /* Who the workers, or the topics' job, are to the brokers: {user, secret}. */ -}}
+{{- /* Who the workers, the topics' jobs, or the gateways are to the brokers: {user, secret}. */ -}}
 {{- define "live-audience.login" -}}
 {{- $security := .root.Values.security -}}
 {{- $user := $security.user -}}
 {{- $secret := $security.secret -}}
 {{- if .root.Values.strimzi.user.enabled -}}
 {{- $name := include "live-audience.fullname" .root -}}
-{{- if eq .component "topics" -}}
-{{- $name = printf "%s-topics" $name -}}
+{{- if ne .component "worker" -}}
+{{- $name = printf "%s-%s" $name .component -}}
 {{- end -}}
 {{- $user = $name -}}
 {{- $secret = $name -}}
 {{- else if eq .component "topics" -}}
 {{- $user = default $user .root.Values.topicsJob.user -}}
 {{- $secret = default $secret .root.Values.topicsJob.secret -}}
+{{- else if eq .component "gateway" -}}
+{{- $user = default $user .root.Values.gateway.user -}}
+{{- $secret = default $secret .root.Values.gateway.secret -}}
 {{- end -}}
 {{- dict "user" $user "secret" $secret | toJson -}}
 {{- end -}}
@@ -141,7 +144,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- $_ := set $own "AUDIENCE_SECURITY_CA" (printf "/etc/live-audience/ca/%s" $values.security.ca.key) -}}
 {{- end -}}
 {{- range $name, $value := $values.settings -}}
-{{- if or (hasKey $own $name) (has $name (list "AUDIENCE_INSTANCE" "AUDIENCE_HTTP_HOST" "AUDIENCE_HTTP_PORT")) (hasPrefix "AUDIENCE_SECURITY" $name) -}}
+{{- if or (hasKey $own $name) (has $name (list "AUDIENCE_INSTANCE" "AUDIENCE_HTTP_HOST" "AUDIENCE_HTTP_PORT" "AUDIENCE_GATEWAY")) (hasPrefix "AUDIENCE_SECURITY" $name) -}}
 {{- if ne $name "AUDIENCE_LOG_FORMAT" -}}
 {{- fail (printf "settings.%s: the chart sets it itself, from a value of its own" $name) -}}
 {{- end -}}
@@ -285,6 +288,13 @@ hook
 {{- if and .Values.topicsJob.enabled (eq (include "live-audience.jobMode" .) "hook") $strimzi.user.enabled -}}
 {{- fail "topicsJob.mode: must not be hook where strimzi.user.enabled: its user comes with the release" -}}
 {{- end -}}
+{{- $gateway := .Values.gateway -}}
+{{- if and $gateway.enabled (not $gateway.config) -}}
+{{- fail "gateway.config: must be set, e.g. --set-file gateway.config=gateway.toml: docs/gateway.md has what it holds" -}}
+{{- end -}}
+{{- if and $gateway.enabled (regexMatch "(?m)^[ \\t]*(health_)?(host|port)[ \\t]*=" $gateway.config) -}}
+{{- fail "gateway.config: must not set host, port, health_host or health_port: the chart does" -}}
+{{- end -}}
 {{- $keda := .Values.keda -}}
 {{- if $keda.enabled -}}
 {{- if not $keda.prometheus -}}
@@ -294,4 +304,25 @@ hook
 {{- fail "keda.maxReplicas: more than partitions: those would have nothing to do" -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "live-audience.gatewaySelector" -}}
+app.kubernetes.io/name: live-audience
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: gateway
+{{- end -}}
+
+{{- /* The gateway's file: where it listens is for the chart to say, all else is gateway.config. */ -}}
+{{- define "live-audience.gatewayConfig" -}}
+host = {{ .Values.http.host | quote }}
+port = 9640
+health_host = {{ .Values.http.host | quote }}
+health_port = 9641
+
+{{ .Values.gateway.config }}
+{{- end -}}
+
+{{- /* Of the two stages the gateway has one; 5 s until no sender is sent to it; and to spare. */ -}}
+{{- define "live-audience.gatewayGracePeriod" -}}
+{{- add (div (add (include "live-audience.milliseconds" .Values.drain | int64) 999) 1000) 30 -}}
 {{- end -}}
