@@ -26,7 +26,7 @@ from streams.errors import LiveAudienceError
 from streams.events import parse_same_broadcast, read
 from streams.rejections import Reason, Rejected
 from streams.routing import MAX_KEY_BYTES, PartitionChecker, check_length
-from streams.summaries import encode
+from streams.summaries import encode, minute_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator, Mapping
@@ -394,7 +394,7 @@ class BroadcastProcessor:
         while True:
             for late in result.late:
                 at = place + late
-                outcome.reject(records[at], platform, _late(events[at][0], row))
+                outcome.reject(records[at], platform, _late(*events[at][:2], row))
             accepted += result.accepted
             counters.relabelled += result.relabelled
             outcome.deltas.add_row(platform, before, row, result)
@@ -539,7 +539,14 @@ class BroadcastProcessor:
             timers.reschedule(key, row, batch.monotonic)
 
 
-def _late(event: ViewerEvent, row: Row) -> Rejected:
+def _late(event: ViewerEvent, at: int, row: Row) -> Rejected:
+    if row.sealed_until >= at // MINUTE > row.newest - row.lateness:
+        return Rejected(
+            Reason.LATE,
+            f"at: {event.at} is before the broadcast's newest run, for which all is sealed up to "
+            f"{minute_text(row.sealed_until)} (AUDIENCE_RESTART_GAP after an end, AUDIENCE_RUN_GAP "
+            "without one)",
+        )
     return Rejected(
         Reason.LATE,
         f"at: {event.at} is {row.lateness} min or more before the broadcast's newest minute "
