@@ -65,7 +65,8 @@ def command(
 ) -> None:
     """Print the latest summary of each broadcast, the largest peak first.
 
-    Broadcasts that have not ended yet have none; /v1/broadcasts of the workers shows them.
+    A broadcast has one once it has ended, or was silent for AUDIENCE_SILENCE; /v1/broadcasts of the
+    workers shows those that go on. Each run of an id that was used again has its own.
     """
     if scopes and platform and venue:
         raise click.UsageError("no scope is of a platform and of a venue: give one of them")
@@ -131,18 +132,21 @@ class _SummaryReader:
         return summary if self._wanted(summary) else None
 
     def _print(self, latest: dict[bytes, tuple[Summary, bytes]], *, jsonl: bool) -> None:
-        ordered = sorted(latest.values(), key=lambda pair: _order(pair[0]))
+        ordered = sorted(latest.items(), key=lambda item: _order(item[1][0]))
         if jsonl:
-            for _, value in ordered:
+            for _, (_, value) in ordered:
                 _print_line(value)
         elif ordered:
             table = _scope_table() if self._scopes else _broadcast_table()
-            for summary, _ in ordered:
-                table.add_row(*(Text(cell) for cell in _cells(summary)))
+            for key, (summary, _) in ordered:
+                table.add_row(*(Text(cell) for cell in _cells(key, summary)))
             # A pipe has no width; what is cut off in one would be lost.
             Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
         else:
-            click.echo("There are no summaries (yet): a broadcast has one once it has ended.")
+            click.echo(
+                "There are no summaries (yet): a broadcast has one once it has ended, or was "
+                "silent for AUDIENCE_SILENCE."
+            )
 
 
 def _print_line(value: bytes) -> None:
@@ -177,7 +181,7 @@ def _scope_table() -> Table:
     return table
 
 
-def _cells(summary: Summary) -> list[str]:
+def _cells(key: bytes, summary: Summary) -> list[str]:
     if isinstance(summary, ScopeSummary):
         return [
             summary.scope,
@@ -194,7 +198,8 @@ def _cells(summary: Summary) -> list[str]:
             printing.count(summary.live),
         ]
     return [
-        printing.printable(f"{summary.platform}:{summary.broadcast}"),
+        # Runs of one id differ in their key alone.
+        printing.printable(key.decode(errors="replace")),
         printing.printable(summary.title or ""),
         summary.venue,
         summary.status,

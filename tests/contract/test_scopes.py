@@ -80,6 +80,17 @@ def test_now_is_what_is_live_and_fresh():
     assert told.twin.exported("world")
 
 
+def test_a_run_that_is_done_keeps_no_scope_in_the_metrics():
+    told = Told(end_tolerance="2m", restart_gap="6m")
+    told.tell("12:00:30", 10, venue="prado")
+    told.tell("12:01:00", kind="ended")
+    told.tell("12:08:00", 0)
+    told.tell("12:08:30", kind="started", venue="louvre")
+    told.advance("12:08:31")
+    assert not told.twin.exported("venue:prado")
+    assert told.twin.exported("venue:louvre")
+
+
 def test_zero_is_told_too():
     told = Told()
     told.tell("12:00:00", 10)

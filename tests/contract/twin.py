@@ -203,7 +203,8 @@ class Twin:
             self._state[key] = Tombstone(life.run.last(), self.now + self.settings.tombstone_ms)
 
     def _close(self, life):
-        """Let a run go: it is final, and its last summary has all its events."""
+        """Let a run go: it is final, and its last summary has all its events. It is done."""
+        life.fresh = False
         if not life.final:
             life.final = True
             self.finalised += 1

@@ -401,6 +401,7 @@ class TestSummaries:
             (b"fliggy:1", encode(summary("fliggy", "1", 20, title="a\x1b[31m[red]"))),
             (b"twitch:2", encode(summary("twitch", "2", 380_000, venue="versailles"))),
             (b"twitch:3", encode(summary("twitch", "3", None))),
+            (b"twitch/20200302T1900:3", encode(summary("twitch", "3", None))),
             (b"gone:4", encode(summary("gone", "4", 5))),
             (b"gone:4", None),
             (b"odd:5", b"no summary"),
@@ -446,12 +447,13 @@ class TestSummaries:
             ("2", 380_000),
             ("1", 20),
             ("3", None),
+            ("3", None),
         ]
         assert lines[0] == json.loads(encode(summary("twitch", "2", 380_000, venue="versailles")))
 
     def test_filters(self):
-        assert [line["broadcast"] for line in self.lines("--platform", "twitch")] == ["2", "3"]
-        assert [line["broadcast"] for line in self.lines("--venue", "louvre")] == ["1", "3"]
+        assert [line["broadcast"] for line in self.lines("--platform", "twitch")] == ["2", "3", "3"]
+        assert [line["broadcast"] for line in self.lines("--venue", "louvre")] == ["1", "3", "3"]
         assert self.lines("--platform", "fliggy", "--venue", "versailles") == []
 
     def test_table_is_safe_to_look_at(self):
@@ -459,6 +461,7 @@ class TestSummaries:
         assert result.exit_code == 0, result.output
         assert "380,000" in result.stdout
         assert "760,000" in result.stdout
+        assert "twitch/20200302T1900:3" in result.stdout
         assert "[31m[red]" in result.stdout
         assert "\x1b" not in result.stdout
         assert "1 records were no summaries" in result.stderr

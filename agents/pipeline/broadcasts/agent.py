@@ -26,7 +26,7 @@ from streams.errors import LiveAudienceError
 from streams.events import parse_same_broadcast, read
 from streams.rejections import Reason, Rejected
 from streams.routing import MAX_KEY_BYTES, PartitionChecker, check_length
-from streams.summaries import encode
+from streams.summaries import encode, minute_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator, Mapping
@@ -228,9 +228,17 @@ class BroadcastProcessor:
         finalise = self.on_timer if retry is None else retry.on_timer
         due = list(lifecycle.due(batch.monotonic, batch.read_at, _MAX_FINALISED_PER_BATCH))
         batch.more = len(due) == _MAX_FINALISED_PER_BATCH
+        again = {key for key in due if key in batch.changed}
+        counters = outcome.counters
+        read, busy = (set(counters.read), set(counters.busy)) if again else (again, again)
         for count, key in enumerate(due):
-            if key not in batch.changed:  # else it was read just now, and is looked at again
+            if key not in batch.changed:
                 finalise(outcome, lifecycle, key)
+            elif key in again and retry is None and isinstance(row := batch.changed[key], Row):
+                # One that is told all the time is in every batch, and its time passes all the same.
+                has_ended = row.ended is not None and row.ended_at is not None
+                heard = key in (busy if has_ended else read)
+                self._age(outcome, lifecycle, key, row, heard=heard)
             if not count % _KEYS_PER_STEP:
                 yield
 
@@ -386,7 +394,7 @@ class BroadcastProcessor:
         while True:
             for late in result.late:
                 at = place + late
-                outcome.reject(records[at], platform, _late(events[at][0], row))
+                outcome.reject(records[at], platform, _late(*events[at][:2], row))
             accepted += result.accepted
             counters.relabelled += result.relabelled
             outcome.deltas.add_row(platform, before, row, result)
@@ -507,14 +515,17 @@ class BroadcastProcessor:
         elif row is not None and timers.tombstone_is_expired(key, row, wall):
             batch.changed[key] = None
 
-    def _age(self, outcome: BatchResult, timers: Timers, key: bytes, row: Row) -> None:
+    def _age(
+        self, outcome: BatchResult, timers: Timers, key: bytes, row: Row, *, heard: bool = False
+    ) -> None:
+        """Let time do to a row what is due; `heard` if this batch holds what it waits for."""
         batch, deltas = outcome.batch, outcome.deltas
         wall = round(batch.read_at * 1000)
         has_changed = False
         if row.fresh and wall >= self.stale_at(row):
             deltas.go_stale(key, row)
             has_changed = True
-        if not row.final and timers.is_silent(key, row, batch.monotonic):
+        if not row.final and not heard and timers.is_silent(key, row, batch.monotonic):
             deltas.finalise(key, row)
             self._publish(batch, key, row, "final")
             outcome.counters.finalised += 1
@@ -528,7 +539,14 @@ class BroadcastProcessor:
             timers.reschedule(key, row, batch.monotonic)
 
 
-def _late(event: ViewerEvent, row: Row) -> Rejected:
+def _late(event: ViewerEvent, at: int, row: Row) -> Rejected:
+    if row.sealed_until >= at // MINUTE > row.newest - row.lateness:
+        return Rejected(
+            Reason.LATE,
+            f"at: {event.at} is before the broadcast's newest run, for which all is sealed up to "
+            f"{minute_text(row.sealed_until)} (AUDIENCE_RESTART_GAP after an end, AUDIENCE_RUN_GAP "
+            "without one)",
+        )
     return Rejected(
         Reason.LATE,
         f"at: {event.at} is {row.lateness} min or more before the broadcast's newest minute "

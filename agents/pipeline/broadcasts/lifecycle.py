@@ -156,9 +156,14 @@ class Timers:
         silences.schedule_new(
             [key for key in changed if key not in silences], now + self._waits.shortest_silence
         )
-        by_wall.schedule_new(
-            [key for key in changed if key not in by_wall], wall + self._waits.shortest_stale
-        )
+        # What was read late may be stale already: so all of a batch by the oldest there is.
+        new = [key for key in changed if key not in by_wall]
+        told = [
+            row.viewers_timestamp / 1000
+            for key in new
+            if type(row := changed[key]) is Row and row.fresh
+        ]
+        by_wall.schedule_new(new, min([wall, *told]) + self._waits.shortest_stale)
         far = self._far
         for key, row in changed.items():
             if type(row) is Row:

@@ -196,7 +196,10 @@ SCOPE_VIEWS: Final = Metric(
     _SCOPE,
 )
 SCOPE_BROADCASTS: Final = Metric(
-    "audience_scope_broadcasts", "gauge", "Broadcasts that ever belonged to it.", _SCOPE
+    "audience_scope_broadcasts",
+    "gauge",
+    "Broadcasts that ever belonged to it, each run one.",
+    _SCOPE,
 )
 SCOPE_LIVE: Final = Metric(
     "audience_scope_live_broadcasts", "gauge", "Broadcasts of it that are live.", _SCOPE
@@ -241,7 +244,11 @@ CUT: Final = Metric(
     "counter",
     "Broadcasts of which the topic may have lost the beginning: none of their summaries is sent.",
 )
-FINALISED: Final = Metric("audience_finalised_total", "counter", "Broadcasts that became final.")
+FINALISED: Final = Metric(
+    "audience_finalised_total",
+    "counter",
+    "Times that a broadcast became final: again where it had gone on after that.",
+)
 SCOPE_CLOSED: Final = Metric(
     "audience_scope_closed_total",
     "counter",
@@ -312,8 +319,8 @@ EVENT_LATENCY: Final = Metric(
 CLOCK_SKEW: Final = Metric(
     "audience_producer_clock_skew_seconds",
     "gauge",
-    "Maximum time by which an accepted event was ahead of its Kafka timestamp, over the "
-    "last 1 to 2 minutes.",
+    "Maximum time by which an event that was not refused as future was ahead of its Kafka "
+    "timestamp, or of the worker's clock where that is earlier, over the last 1 to 2 minutes.",
     unit="seconds",
 )
 BUILD: Final = Metric(

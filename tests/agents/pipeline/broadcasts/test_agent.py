@@ -246,6 +246,15 @@ async def test_a_new_run_makes_the_former_one_final_and_is_another_broadcast(ben
     assert batch.result.finalised == 1
 
 
+async def test_what_is_late_is_told_by_what_sealed_its_minute(bench):
+    bench.batch(event(0, viewers=5), event(1, kind="ended"), event(62, kind="started"))
+    batch = bench.batch(event(61, viewers=5), event(47, viewers=5))
+    run, newest = (dict(output.headers)["detail"].decode() for output in batch.outputs)
+    assert "up to 2020-09-13T13:28:00Z (AUDIENCE_RESTART_GAP" in run
+    assert "15 min or more before" in newest
+    assert "AUDIENCE_LATENESS" in newest
+
+
 async def test_an_expired_tombstone_gives_way_at_once(bench):
     bench.rows.load(KEY, audience.encode(Tombstone(10**7, expires=int(NOW * 1000) - 1)))
     batch = bench.batch(event(0))

@@ -135,6 +135,16 @@ def test_a_fresh_row_is_looked_at_when_it_is_stale_and_a_final_one_when_it_goes(
     assert due(life, LONG, 3_750.0 + BUCKET_SECONDS) == {b"a"}
 
 
+def test_what_was_read_late_is_looked_at_when_it_is_stale_and_not_later():
+    life = timers()
+    old, young = row(timestamp=10_000, viewers=1), row(timestamp=1_000_000, viewers=1)
+    committed(life, {b"old": old, b"young": young}, [b"old", b"young"], 0.0, wall=1_000.0)
+    assert b"old" in due(life, 0.0, 1_000.0 + BUCKET_SECONDS)
+    life.reschedule(b"young", young, 0.0)
+    assert b"young" not in due(life, 0.0, 1_059.0)
+    assert b"young" in due(life, 0.0, 1_060.0 + BUCKET_SECONDS)
+
+
 def test_a_row_that_is_not_fresh_waits_for_silence_alone_until_it_is_told_again():
     life, unknown = timers(), row(timestamp=100_000)
     committed(life, {b"a": unknown}, [b"a"], 0.0, wall=100.0)
