@@ -108,10 +108,19 @@ class System:
                 assert alive, "\n".join(worker.tail(10) for worker in self.workers)
                 await asyncio.sleep(1)
 
+    async def url(self, worker, seconds=60):
+        """Where a worker answers, once it does."""
+        async with asyncio.timeout(seconds):
+            while True:
+                for line in worker.lines:
+                    if '"http server started"' in line:
+                        return json.loads(line)["url"].rstrip("/")
+                assert worker.running, worker.tail(20)
+                await asyncio.sleep(0.1)
+
     async def metric(self, worker, name, wanted, seconds=120):
         """Wait until a worker's metric without labels has a value."""
-        line = next(line for line in worker.lines if '"http server started"' in line)
-        url = json.loads(line)["url"] + "/metrics"
+        url = await self.url(worker, seconds) + "/metrics"
         async with asyncio.timeout(seconds), aiohttp.ClientSession() as session:
             while True:
                 async with session.get(url) as answer:
