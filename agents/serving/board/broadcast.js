@@ -83,7 +83,7 @@ export function broadcastPage(live, platform, broadcast) {
       current.programme === null ? null : [" · ", h("a", { href: `#/programme/${encodeURIComponent(current.programme)}` }, current.programme)],
     );
     text(now, current.ended_at === null ? count(current.viewers) : word(current.status === "final" ? "statusFinal" : "statusEnded"));
-    fill(doubtful, doubts(current, live.state.at));
+    fill(doubtful, doubts(current, live.now()));
     const at = (time) => (time === null ? count(null) : full(Date.parse(time)));
     const peakAt = current.peak_at === null ? null : ` ${word("at", { time: at(current.peak_at) })}`;
     fill(

@@ -5,7 +5,9 @@ import { midnight } from "./format.js";
 import { Minutes } from "./minutes.js";
 import { settings } from "./settings.js";
 
+/** Minutes are asked for so often: late events change them. A replay runs through them faster. */
 const AGAIN = 300_000;
+const AGAIN_REPLAY = 4_000;
 
 export class DayHistory {
   minutes = new Minutes();
@@ -23,18 +25,22 @@ export class DayHistory {
 
   /** Today in the chosen time zone, in seconds since 1970. */
   today() {
-    const now = this.#live.state.at ?? Date.now();
+    const now = this.#live.now() ?? Date.now();
     const from = midnight(now, settings.zone) / 1000;
     return { from, to: midnight(now, settings.zone, -1) / 1000 };
   }
 
-  /** Takes what is live, and asks for minutes now and then: late events change them. */
+  /** Takes what is live, and asks for minutes now and then. */
   update() {
     const scope = this.#live.state.scopes.get(this.#key);
-    const at = this.#live.state.at;
+    const at = this.#live.now();
     if (at === null) return;
     if (scope !== undefined) this.minutes.set(Math.floor(at / 60000) * 60, scope.viewers);
-    if (Date.now() - this.#asked > AGAIN) this.#ask();
+    if (Date.now() - this.#asked > this.#pause()) this.#ask();
+  }
+
+  #pause() {
+    return this.#live.replays() ? AGAIN_REPLAY : AGAIN;
   }
 
   async #ask() {
@@ -54,7 +60,7 @@ export class DayHistory {
       this.minutes.forget();
     } catch {
       // The connection's state tells of it; asked again in a minute.
-      this.#asked = Date.now() - AGAIN + 60_000;
+      this.#asked = Date.now() - this.#pause() + 60_000;
     }
   }
 

@@ -11,6 +11,9 @@
  */
 
 const RETRY = 3000;
+const MINUTE = 60_000;
+/** Platforms tell some minutes late; what is further away is a replay. */
+const REPLAY = 130 * MINUTE;
 
 /** Asks the API. @returns {Promise<object|null>} null where there is no such thing. */
 export async function ask(path, seconds = 15) {
@@ -51,6 +54,24 @@ export class Live {
 
   start() {
     this.#connect();
+  }
+
+  /**
+   * Now in the time of what is shown, in milliseconds since 1970; null before anything is known.
+   * That is the server's clock, but for a replay of other times, where the newest minute is far from
+   * it though something is live.
+   */
+  now() {
+    const { at, scopes } = this.state;
+    return this.replays() ? Date.parse(scopes.get("world").minute) + MINUTE : at;
+  }
+
+  /** Whether what is live is of another time than now. */
+  replays() {
+    const { at, scopes } = this.state;
+    const world = scopes.get("world");
+    if (at === null || world === undefined || world.live === 0) return false;
+    return Math.abs(at - Date.parse(world.minute)) > REPLAY;
   }
 
   #connect() {

@@ -135,7 +135,7 @@ function broadcastRow(live, { figures: first }) {
   return {
     node: row,
     update({ figures, leg }) {
-      const { at } = live.state;
+      const at = live.now();
       const { count, percent, ago } = format();
       row.className = [leg ? "leg" : "", !figures.fresh ? "stale" : ""].join(" ").trim();
       text(name, figures.title ?? word("noTitle"));
