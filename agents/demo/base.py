@@ -92,6 +92,7 @@ class Demo(ABC):
             worker = await stack.enter_async_context(running(mine, mine.data / "demo"))
             with self.screen.step("starting a worker"):
                 await worker.ready(self.patience)
+            self.screen.print(f"The live board is at {worker.url}/")
             await self.play(mine, worker)
             self.screen.print(f"All of it took {time.monotonic() - began:.1f} s.")
             if once:
@@ -105,7 +106,10 @@ class Demo(ABC):
         write()
         write("It stays up until Ctrl-C.")
         write(
-            f"The figures are at {worker.url}/v1/broadcasts, the metrics at {worker.url}/metrics."
+            f"The board is at {worker.url}/, the figures are at {worker.url}/v1/broadcasts, the"
+        )
+        write(
+            f"metrics at {worker.url}/metrics."
         )
         write(f"Kafka answers at {','.join(settings.brokers)}; the summaries are in the topic")
         write(f"{settings.topic_prefix}broadcast-summaries. The worker logs to {worker.log}.")
