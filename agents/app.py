@@ -33,7 +33,9 @@ from agents.pipeline.scopes.agent import (
 )
 from agents.serving.live import LiveBroadcasts, LiveScopes
 from agents.serving.metrics import STAGES, Metrics
-from agents.serving.web import HttpServer, Limits
+from agents.serving.web import GroupClient, GroupOwners, HttpServer, Limits, Stage, Told
+from agents.serving.web.access import Access, Rules, Tokens
+from agents.serving.web.tls import server_tls, trusted_tls
 from agents.topics.owner import OutputOwnership
 from agents.topics.remedies import REMEDIES
 from agents.topics.watch import TopicWatch
@@ -47,8 +49,10 @@ from streams.settings import load
 from streams.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
+    import ssl
+    from collections.abc import AsyncIterable, Callable
 
+    from agents.serving.web.stage import StoreT
     from streams.exact import Batch
     from streams.settings import Settings
 
@@ -64,6 +68,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
     """
     clock = clock or SystemClock()
     topics = Topics.of(settings)
+    names = Names.of(settings)
     app = ExactApp(
         settings.group,
         broker="kafka://" + ";".join(settings.brokers),
@@ -102,6 +107,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         clock=clock.time,
         guard=ownership.check,
         monotonic=clock.monotonic,
+        told=lambda: Told(server.advertised_url).encode(),
     )
     following.source = source
     scopes_source = Source(
@@ -115,28 +121,31 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         clock=clock.time,
         guard=ownership.check,
         monotonic=clock.monotonic,
+        told=lambda: Told(server.advertised_url).encode(),
     )
     app.sources.extend([source, scopes_source])
-    app.services.append(
-        Web(
-            HttpServer(
-                settings.http_host,
-                settings.http_port,
-                live=live,
-                scopes=live_scopes,
-                exposition=metrics.exposition,
-                health=AppHealth(source, scopes_source),
-                partitioner=settings.partitioner,
-                partition_count=source.partition_count,
-                scope_partition_count=scopes_source.partition_count,
-                limits=Limits(
-                    connections=settings.http_connections,
-                    answer=settings.http_timeout.total_seconds(),
-                ),
-                closed=metrics.worker.http_closed,
-            )
-        )
+    group = GroupClient(settings)
+    server = HttpServer(
+        settings.http_host,
+        settings.http_port,
+        broadcasts=_stage(source, live, group, names.broadcasts_group),
+        scopes=_stage(scopes_source, live_scopes, group, names.scopes_group),
+        exposition=metrics.exposition,
+        health=AppHealth(source, scopes_source),
+        partitioner=settings.partitioner,
+        limits=Limits(
+            connections=settings.http_connections,
+            answer=settings.http_timeout.total_seconds(),
+        ),
+        closed=metrics.worker.http_closed,
+        advertised=settings.advertised_url,
+        brokers=settings.brokers,
+        seconds=settings.query_timeout.total_seconds(),
+        access=_access(settings),
+        tls=_tls(settings),
+        trusted=trusted_tls(settings.http_ca).current,
     )
+    app.services.append(Web(server, group))
 
     app.services.append(TopicWatch(settings, metrics.worker.set_topic_findings))
 
@@ -168,21 +177,53 @@ class AppHealth:
         return "; ".join(filter(None, reasons)) or None
 
 
-class Web(mode.Service):
-    """The HTTP server as one of the app's services."""
+def _stage(source: Source, store: StoreT, client: GroupClient, group: str) -> Stage[StoreT]:
+    """What the API sees of a source."""
+    owners = GroupOwners(client, group, source.topic)
+    return Stage(store, source.partition_count, source.is_current, owners)
 
-    def __init__(self, server: HttpServer) -> None:
+
+def _access(settings: Settings) -> Access:
+    """Who may look, as the settings say."""
+    return Access(
+        Rules(
+            tokens=Tokens(settings.http_tokens),
+            metrics_tokens=Tokens(settings.metrics_tokens),
+            user=settings.http_user,
+            password_hash=settings.http_password_hash.get_secret_value(),
+            proxies=settings.http_proxies,
+            proxy_header=settings.http_proxy_header,
+            anonymous=settings.http_anonymous,
+        )
+    )
+
+
+def _tls(settings: Settings) -> Callable[[], ssl.SSLContext] | None:
+    """The certificate to show; None for HTTP without TLS."""
+    if settings.http_certificate is None:
+        return None
+    return server_tls(settings.http_certificate, settings.http_key).current
+
+
+class Web(mode.Service):
+    """The HTTP server as one of the app's services, with what asks the groups for owners."""
+
+    def __init__(self, server: HttpServer, group: GroupClient) -> None:
         self._server = server
+        self._group = group
         super().__init__()
 
     async def on_start(self) -> None:
         """Begin to answer."""
         await self._server.start()
-        log.info("http server started", url=self._server.url)
+        log.info(
+            "http server started", url=self._server.url, advertised=self._server.advertised_url
+        )
 
     async def on_stop(self) -> None:
         """Answer no more."""
         await self._server.stop()
+        await self._group.close()
 
 
 def exact_settings(settings: Settings) -> ExactSettings:

@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "correct": "agents.cli.correct",
     "demo": "agents.cli.demo",
     "gateway": "agents.cli.gateway",
+    "password": "agents.cli.password",
     "replay": "agents.cli.replay",
     "state": "agents.cli.state",
     "summaries": "agents.cli.summaries",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from aiokafka.helpers import create_ssl_context
 
@@ -12,6 +12,7 @@ from streams.errors import SettingsError
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from streams.settings import Settings
@@ -46,6 +47,48 @@ class Password:
         return said(self._settings, error)
 
 
+T = TypeVar("T")
+
+
+class Reread(Generic[T]):
+    """What is made of files, made anew when one of them has changed.
+
+    While they do not fit, the last that did stands: a certificate and its key are two files, and
+    between their changes they do not fit.
+
+    Args:
+        files: The files; None for one that there is not.
+        make: Makes it of them; raises SettingsError if it cannot.
+        name: What it is, for the log.
+
+    Raises:
+        SettingsError: They cannot be used.
+    """
+
+    def __init__(self, files: Sequence[Path | None], make: Callable[[], T], name: str) -> None:
+        self._files = files
+        self._make = make
+        self._name = name
+        self._seen = self._state()
+        self._last = make()
+
+    def current(self) -> T:
+        """It, as the files are now."""
+        state = self._state()
+        if state != self._seen:
+            try:
+                self._last = self._make()
+            except SettingsError as error:
+                _log.warning("the %s as they were are used: %s", self._name, error.problems[0])
+            else:
+                _log.info("the %s have changed and hold for new connections", self._name)
+            self._seen = state
+        return self._last
+
+    def _state(self) -> list[tuple[int, int, int] | None]:
+        return [_stat(file) for file in self._files]
+
+
 class Tls:
     """The SSL context for our certificate and those that we trust, as their files are now.
 
@@ -55,38 +98,25 @@ class Tls:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._seen = self._state()
-        self._last = _context(settings) if settings.security.endswith("SSL") else None
-
-    def current(self) -> ssl.SSLContext | None:
-        """Make it anew if a file has changed; while they do not fit, the last one stands.
-
-        A certificate and its key are two files, and between their changes they do not fit.
-        """
-        state = self._state()
-        if state != self._seen and self._last is not None:
-            try:
-                self._last = _context(self._settings)
-            except SettingsError as error:
-                _log.warning("the certificates as they were are used: %s", error.problems[0])
-            else:
-                _log.info("the certificates have changed and hold for new connections")
-            self._seen = state
-        return self._last
-
-    def failed(self, error: BaseException) -> str | None:
-        """Say why a connection failed and what to do."""
-        return said(self._settings, error)
-
-    def _state(self) -> list[tuple[int, int, int] | None]:
-        settings = self._settings
         files = (
             settings.security_ca,
             settings.security_certificate,
             settings.security_key,
             settings.security_key_password_file,
         )
-        return [_stat(file) for file in files]
+        self._context = (
+            Reread(files, lambda: _context(settings), "certificates")
+            if settings.security.endswith("SSL")
+            else None
+        )
+
+    def current(self) -> ssl.SSLContext | None:
+        """It, made anew if a file has changed; None without TLS."""
+        return None if self._context is None else self._context.current()
+
+    def failed(self, error: BaseException) -> str | None:
+        """Say why a connection failed and what to do."""
+        return said(self._settings, error)
 
 
 def _stat(file: Path | None) -> tuple[int, int, int] | None:

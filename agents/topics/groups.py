@@ -49,17 +49,36 @@ async def members_of(settings: Settings, groups: Sequence[str]) -> list[str]:
 async def _members(client: AIOKafkaAdminClient, group: str) -> list[str]:
     for look in range(_LOOKS):
         try:
-            # One group at a time: aiokafka 0.14 reads the answer about several in a wrong format.
-            (response,) = await client.describe_consumer_groups([group])
-            ((error, _group, _state, _type, _protocol, found, *_),) = response.groups
-            if error:
-                raise for_code(error)
+            _, found = await describe_group(client, group)
             return [_describe_member(member) for member in found]
         except _NOT_YET:
             if look == _LOOKS - 1:
                 raise
         await asyncio.sleep(_LOOK_SECONDS)
     raise AssertionError
+
+
+async def describe_group(
+    client: AIOKafkaAdminClient, group: str
+) -> tuple[str, Sequence[tuple[Any, ...]]]:
+    """A group's state (`Stable`, `PreparingRebalance`, …), and its members.
+
+    Of each member: id, client id, host, metadata and assignment. Unless the group is stable, the
+    metadata is empty and the assignment the former one.
+
+    Args:
+        client: Connected to the cluster.
+        group: Its name.
+
+    Raises:
+        KafkaError: It cannot be told now, or is not allowed.
+    """
+    # One group at a time: aiokafka 0.14 reads the answer about several in a wrong format.
+    (response,) = await client.describe_consumer_groups([group])
+    ((error, _group, state, _type, _protocol, members, *_),) = response.groups
+    if error:
+        raise for_code(error)
+    return state, list(members)
 
 
 async def applied_offsets(settings: Settings, group: str, topic: str) -> dict[int, int]:

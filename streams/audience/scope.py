@@ -38,6 +38,11 @@ new format: the sum of what a change of 8 days' history rewrites is least near t
 twice its minutes."""
 
 
+def chunk_key(scope: bytes, number: int) -> bytes:
+    """The key of a scope's chunk: no scope's name has a slash."""
+    return b"%b/%d" % (scope, number)
+
+
 class ScopeChunk(msgspec.Struct, array_like=True, tag="c2", forbid_unknown_fields=True, gc=False):
     """The audiences of a stretch of minutes, of those in which one is known.
 

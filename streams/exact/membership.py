@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.api import Request, RequestStruct
-from aiokafka.protocol.group import HeartbeatRequest, HeartbeatResponse_v1
+from aiokafka.protocol.group import (
+    HeartbeatRequest,
+    HeartbeatResponse_v1,
+    JoinGroupRequest,
+    SyncGroupRequest,
+)
 from aiokafka.protocol.types import Int32, Schema, String
 
 from streams.exact.errors import Unrecoverable
@@ -51,6 +56,10 @@ class _Heartbeat(Request[_HeartbeatV3]):
         return request_struct_class(*self._fields)
 
 
+#: What the coordinator counts a member's silence from.
+_CONFIRMING = (_Heartbeat, JoinGroupRequest, SyncGroupRequest)
+
+
 class Membership:
     """Watches over one consumer's membership.
 
@@ -68,7 +77,7 @@ class Membership:
         self._instance = instance
         self._setting = instance_setting
         self._coordinator: Any = None
-        self._answered = time.monotonic()
+        self._answered = self._confirmed = time.monotonic()
         self.fenced: Unrecoverable | None = None
 
     def watch(self, consumer: AIOKafkaConsumer) -> None:
@@ -77,12 +86,13 @@ class Membership:
         if coordinator is None or coordinator is self._coordinator:
             return
         self._coordinator = coordinator
-        self._answered = time.monotonic()
+        self._answered = self._confirmed = time.monotonic()
         send = coordinator._send_req  # noqa: SLF001  # as above
 
         async def send_watched(request: Any) -> Any:
             if isinstance(request, HeartbeatRequest):
                 request = self._heartbeat()
+            sent = time.monotonic()
             response = await send(request)
             code = getattr(response, "error_code", _NONE)
             if code == _FENCED_INSTANCE_ID:
@@ -95,6 +105,9 @@ class Membership:
                 raise self.fenced
             if code in (_NONE, _REBALANCE_IN_PROGRESS):
                 self._answered = time.monotonic()
+            if code == _NONE and isinstance(request, _CONFIRMING):
+                # From when it was sent: the coordinator counts from when it came.
+                self._confirmed = sent
             return response
 
         coordinator._send_req = send_watched  # noqa: SLF001  # as above
@@ -106,6 +119,14 @@ class Membership:
             now: The time by a monotonic clock, in seconds.
         """
         return now - self._answered
+
+    def unconfirmed(self, now: float) -> float:
+        """Return the seconds since the last request went out that kept this worker a member.
+
+        Args:
+            now: The time by a monotonic clock, in seconds.
+        """
+        return now - self._confirmed
 
     async def is_confirmed(self) -> bool:
         """Ask the coordinator whether this worker is a member in the group's current generation.

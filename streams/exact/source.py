@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import mode
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
+from streams.exact.assignor import sticky_assignor
 from streams.exact.cluster import TopicMetadata, check_cluster
 from streams.exact.deadline import close_within, with_deadline
 from streams.exact.errors import Fenced, SessionLost, Unrecoverable, release_frames
@@ -81,6 +81,8 @@ class Source(mode.Service):
         monotonic: Seconds of a monotonic clock, for `Batch.monotonic`.
         guard: Asked by each partition once it has fenced who had it before, and before anything is
             read: raises `Unrecoverable` where the worker must not write.
+        told: What this worker tells of itself in its membership, for whoever asks the group; read
+            by `assignor.read_members`.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Source(mode.Service):
         clock: Callable[[], float] = time.time,
         guard: Callable[[], Awaitable[None]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        told: Callable[[], bytes] | None = None,
         **kwargs: Any,
     ) -> None:
         self.app = app
@@ -105,8 +108,7 @@ class Source(mode.Service):
         self.channel = app.channel(value_type=None, maxsize=64)
         self.partitions: dict[int, PartitionTask] = {}
         self.is_member = False
-        # A class of its own for each source: aiokafka keeps an assignor's memory on its class.
-        self._assignor = type("Sticky", (StickyPartitionAssignor,), {})
+        self._assignor = sticky_assignor(told)
         self._closed: asyncio.Future[None] | None = None
         self._new_rows = rows
         self._settings = settings
@@ -197,6 +199,15 @@ class Source(mode.Service):
             "begun anew: see that Kafka answers and its partitions have leaders; if they do, "
             "restart this worker"
         )
+
+    def is_current(self) -> bool:
+        """Say whether the partitions are still this worker's for certain.
+
+        The group gives them to nobody else within the session timeout of the last heartbeat. So a
+        process that stood still knows by this that others may own them by now.
+        """
+        unconfirmed = self._membership.unconfirmed(time.monotonic())
+        return self.is_member and unconfirmed < self._settings.session_timeout
 
     def partition_count(self, topic: str | None = None) -> int | None:
         """Return how many partitions a topic has, None before that is known."""

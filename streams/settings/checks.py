@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from streams.settings.conflict import Conflict
 from streams.settings.durations import format_duration
+from streams.settings.http_checks import http_conflicts, http_doubts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from streams.settings.fields import Fields
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Settings that do not go together.
-
-    Attributes:
-        names: the fields of `Settings` that it is about, the one to change first.
-        text: what is wrong and what would be right, for people.
-    """
-
-    names: tuple[str, ...]
-    text: str
 
 
 class CrossCheckError(ValueError):
@@ -39,12 +27,16 @@ class CrossCheckError(ValueError):
 
 def conflicts(settings: Fields) -> list[Conflict]:
     """What cannot work."""
-    return [*_time_conflicts(settings), *_security_conflicts(settings)]
+    return [
+        *_time_conflicts(settings),
+        *_security_conflicts(settings),
+        *http_conflicts(settings),
+    ]
 
 
 def find_warnings(settings: Fields) -> list[Conflict]:
     """What works, but seldom as it was meant."""
-    return [*_time_doubts(settings), *_security_doubts(settings)]
+    return [*_time_doubts(settings), *_security_doubts(settings), *http_doubts(settings)]
 
 
 def _time_conflicts(settings: Fields) -> Iterator[Conflict]:

@@ -11,18 +11,23 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from streams.errors import SettingsError
 from streams.settings.durations import minutes
 from streams.settings.types import (
+    Anonymous,
     Brokers,
     ByPlatform,
     CarryByPlatform,
     Duration,
     Group,
+    HeaderName,
+    HttpUrl,
     Instance,
     LogFormat,
     LogLevel,
     Mechanism,
     Minutes,
+    Networks,
     OptionalDuration,
     Partitioner,
+    PasswordHash,
     Security,
     ToleranceByPlatform,
     TopicPrefix,
@@ -125,6 +130,16 @@ class Fields(BaseSettings):
 
     http_host: str = Field("127.0.0.1", min_length=1, description="the address that HTTP binds")
     http_port: int = Field(9630, ge=0, le=65_535, description="the port of HTTP; 0: any free one")
+    advertised_url: HttpUrl = Field(
+        "",
+        description="where other workers find this one's HTTP; empty: its address and port",
+    )
+    query_timeout: Duration = Field(
+        3 * _SECOND,
+        ge=100 * _MS,
+        le=_MINUTE,
+        description="time that all workers together have for one answer; what is missing is told",
+    )
     http_connections: int = Field(
         128,
         ge=8,
@@ -136,6 +151,39 @@ class Fields(BaseSettings):
         ge=_SECOND,
         le=_HOUR,
         description="time that an answer may take, however slowly it is read",
+    )
+
+    http_token: SecretStr = Field(
+        SecretStr(""), description="who shows this token may look; workers show it to each other"
+    )
+    http_token_file: Path | None = Field(
+        None, description="a file of such tokens instead, one a line; the first one is shown"
+    )
+    http_user: str = Field("", description="the user whose password may look")
+    http_password_hash: PasswordHash = Field(
+        SecretStr(""), description="the hash of that password, as `live-audience password` makes it"
+    )
+    http_proxy_header: HeaderName = Field(
+        "", description="the header in which a proxy says who is logged in"
+    )
+    http_proxies: Networks = Field((), description="whose word is taken for that")
+    http_anonymous: Anonymous = Field(
+        "none", description="what anybody may see beyond this machine, besides health"
+    )
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="who shows this token may see the metrics, and nothing else"
+    )
+    metrics_token_file: Path | None = Field(
+        None, description="a file of such tokens instead, one a line"
+    )
+    http_certificate: Path | None = Field(
+        None, description="the certificate of HTTP (PEM); without it, HTTP has no TLS"
+    )
+    http_key: Path | None = Field(
+        None, description="the key of that certificate (PEM), if not in the same file"
+    )
+    http_ca: Path | None = Field(
+        None, description="certificates to trust in other workers (PEM); without it, the machine's"
     )
 
     lateness: Minutes = Field(
@@ -309,6 +357,22 @@ class Fields(BaseSettings):
             SettingsError: the file cannot be read, or is empty.
         """
         return self._secret("security_key_password")
+
+    def http_tokens(self) -> list[str]:
+        """The tokens with which one may look, the one to show to others first.
+
+        Raises:
+            SettingsError: their file cannot be read, or is empty.
+        """
+        return self._secret("http_token").split()
+
+    def metrics_tokens(self) -> list[str]:
+        """The tokens for the metrics alone.
+
+        Raises:
+            SettingsError: their file cannot be read, or is empty.
+        """
+        return self._secret("metrics_token").split()
 
     def _secret(self, field: str) -> str:
         file: Path | None = getattr(self, f"{field}_file")

@@ -14,11 +14,13 @@ from pydantic import SecretStr, ValidationError
 
 from streams.errors import SettingsError
 from streams.settings.allowed import allowed
-from streams.settings.checks import Conflict, CrossCheckError, find_warnings
+from streams.settings.checks import CrossCheckError, find_warnings
 from streams.settings.model import PREFIX, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from streams.settings.conflict import Conflict
 
 DEFAULT: Final = "default"
 _NEAR: Final = 0.6

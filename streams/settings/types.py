@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Final, Literal
 
 import annotated_types
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from streams.settings.durations import EXAMPLES, format_duration, parse_duration
@@ -22,6 +23,11 @@ _PREFIX: Final = re.compile(r"[a-zA-Z0-9._-]{0,100}", re.ASCII)
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,100}", re.ASCII)
 _INSTANCE: Final = re.compile(r"[a-zA-Z0-9._-]{0,200}", re.ASCII)
 _HOST: Final = re.compile(r"[^\s:/,\[\]]+|\[[0-9a-fA-F:.%]+\]")
+_URL: Final = re.compile(
+    r"(https?://([^\s:/?#@\[\]]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[^\s?#]*[^\s?#/])?)?", re.ASCII
+)
+#: Cost between 2^10 and 2^17: more would let a login stop the worker.
+_HASH: Final = re.compile(r"(scrypt:1[0-7]:8:[1-4]:[\w-]{16,64}:[\w-]{43})?", re.ASCII)
 _MINUTE: Final = timedelta(minutes=1)
 _DEFAULT_PORT: Final = 9092
 _LAST_PORT: Final = 65_535
@@ -126,6 +132,19 @@ def _none_if_empty(value: Any) -> Any:
     return None if value == "" else value
 
 
+def _networks(value: Any) -> Any:
+    """`10.0.0.7,fd00::/8` as networks."""
+    if not isinstance(value, str):
+        return value
+    return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+
+
+def _hash(value: SecretStr) -> SecretStr:
+    if not _HASH.fullmatch(value.get_secret_value()):
+        raise ValueError("not of that form")
+    return value
+
+
 _KAFKA_CHARACTERS: Final = "letters, digits, `.`, `_` and `-`"
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), Allowed(EXAMPLES)]
@@ -182,6 +201,28 @@ Instance = Annotated[
     _matching(_INSTANCE),
     Allowed(f"empty or at most 200 {_KAFKA_CHARACTERS}"),
 ]
+HttpUrl = Annotated[
+    str,
+    _matching(_URL),
+    Allowed("empty or http://HOST:PORT or https://HOST:PORT, without a slash at the end"),
+]
+HeaderName = Annotated[
+    str,
+    _matching(re.compile(r"([A-Za-z][A-Za-z0-9-]{0,63})?", re.ASCII)),
+    Allowed("empty or a header's name such as X-Forwarded-User"),
+]
+Networks = Annotated[
+    tuple[IPv4Network | IPv6Network, ...],
+    NoDecode,
+    BeforeValidator(_networks),
+    Allowed("addresses or networks separated by commas, such as 10.0.0.7,fd00::/8"),
+]
+PasswordHash = Annotated[
+    SecretStr,
+    AfterValidator(_hash),
+    Allowed("what `live-audience password` prints"),
+]
+Anonymous = Annotated[Literal["none", "metrics", "all"], BeforeValidator(_lower)]
 Security = Annotated[
     Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"],
     BeforeValidator(_upper),

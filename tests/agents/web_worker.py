@@ -10,7 +10,8 @@ import jsonschema
 
 from agents.serving.live import LiveBroadcasts, LiveScopes
 from agents.serving.metrics import Metrics
-from agents.serving.web import HttpServer
+from agents.serving.web import HttpServer, Stage
+from agents.serving.web.stage import NoOthers
 from streams.audience import Row, Rules, decode, encode
 from streams.audience.scope import ScopeHead
 from streams.audience.scope_codec import decode_scope, encode_scope
@@ -28,41 +29,75 @@ OWNED = (0, 1, 2, 3)
 OWNED_SCOPES = (0, 2, 4, 6)
 
 
+class Table:
+    """Who owns which partition, kept by hand: what GroupOwners has from Kafka."""
+
+    def __init__(self):
+        self.urls = {}
+        self.expired = 0
+
+    async def current(self):
+        return dict(self.urls)
+
+    def expire(self):
+        self.expired += 1
+
+
 class Worker:
     """A worker with HTTP, but without Kafka: batches are made durable by hand."""
 
-    def __init__(self, port=0, host="127.0.0.1", partitioner="murmur2", limits=None):
+    def __init__(
+        self,
+        port=0,
+        host="127.0.0.1",
+        partitioner="murmur2",
+        limits=None,
+        owned=OWNED,
+        owned_scopes=OWNED_SCOPES,
+        owners=None,
+        seconds=3.0,
+        **options,
+    ):
+        self.owned, self.owned_scopes = owned, owned_scopes
+        self.current = True
         self.unhealthy = None
         self.unready = None
         self.known_partitions = PARTITIONS
         self.live = LiveBroadcasts()
         self.scopes = LiveScopes()
-        self.scope_rows = {number: Rows(decode_scope, encode_scope) for number in OWNED_SCOPES}
-        self.rows = {number: Rows(decode, encode) for number in OWNED}
+        self.scope_rows = {number: Rows(decode_scope, encode_scope) for number in owned_scopes}
+        self.rows = {number: Rows(decode, encode) for number in owned}
         metrics = Metrics(
             self.live,
             self.scopes,
             top=1_000,
             top_scopes=1_000,
-            assigned=lambda: len(OWNED),
+            assigned=lambda: len(owned),
             not_ready_reason=self.not_ready_reason,
             clock=ManualClock(BEGAN * 60.0),
         )
         self.exposition = metrics.exposition
         self.closed = []
+        broadcasts, scopes = owners or (NoOthers(), NoOthers())
         self.server = HttpServer(
             host,
             port,
-            live=self.live,
-            scopes=self.scopes,
+            broadcasts=Stage(self.live, self.count, self.is_current, broadcasts),
+            scopes=Stage(self.scopes, self.count, self.is_current, scopes),
             exposition=metrics.exposition,
             health=self,
             partitioner=partitioner,
-            partition_count=lambda: self.known_partitions,
-            scope_partition_count=lambda: self.known_partitions,
             limits=limits,
             closed=self.closed.append,
+            seconds=seconds,
+            **options,
         )
+
+    def count(self):
+        return self.known_partitions
+
+    def is_current(self):
+        return self.current
 
     def unhealthy_reason(self):
         return self.unhealthy
@@ -89,7 +124,7 @@ class Worker:
         key = key.encode()
         number = partition_for(key, PARTITIONS)
         if number not in self.rows:  # as under another partitioner
-            number = OWNED[0]
+            number = self.owned[0]
         self.rows[number].commit({key: row}, {key: encode(row)})
         self.live.committed(number, {key: row})
         return number
@@ -114,16 +149,18 @@ class Worker:
         row.contribution = viewers if row.is_live else None
         return self.commit(key, row)
 
-    async def get(self, path, status=200, method="GET", **headers):
+    async def get(self, path, status=200, method="GET", *, whole=False, **headers):
+        if path.startswith("/v1/") and not whole and "local=" not in path:
+            path += ("&" if "?" in path else "?") + "local=true"
         url = aiohttp.client.URL(self.server.url + path, encoded=True)
         async with self.session.request(method, url, headers=headers) as answer:
             body = await answer.read()
             assert answer.status == status, body
             return answer, body
 
-    async def json(self, path, status=200, operation=None):
-        """A JSON answer that is as the OpenAPI document says."""
-        answer, body = await self.get(path, status)
+    async def json(self, path, status=200, operation=None, *, whole=False):
+        """A JSON answer that is as the OpenAPI document says; this worker's own but if `whole`."""
+        answer, body = await self.get(path, status, whole=whole)
         told = json.loads(body)
         kind = "application/json" if status < 400 else "application/problem+json"
         assert answer.content_type == kind
@@ -146,5 +183,8 @@ def check(document, operation, status, kind, told):
         {**schema, "components": document["components"], "unevaluatedProperties": False},
         format_checker=jsonschema.FormatChecker(),
     ).validate(told)
-    required = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    assert told.keys() <= required["properties"].keys()
+    properties = set()
+    for reference in schema.get("anyOf", [schema]):
+        struct = document["components"]["schemas"][reference["$ref"].rpartition("/")[2]]
+        properties.update(struct["properties"])
+    assert told.keys() <= properties

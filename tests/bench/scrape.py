@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anyw
 
 from agents.serving.live import LiveBroadcasts, LiveScopes
 from agents.serving.metrics import Metrics
-from agents.serving.web import HttpServer
+from agents.serving.web import HttpServer, Stage
 from agents.worker import tune_gc
 from streams.audience import NO_ROW, Delta, Row, Rules, decode, encode, snapshot
 from streams.events import ViewerEvent
@@ -133,11 +133,11 @@ def fill(count, now):
     return rows
 
 
-def change(live, rows, share, now):
-    """Let a batch change every `share`-th row of every partition."""
+def change(live, rows, share, now, first=0):
+    """Let a batch change every `share`-th row of every partition, from the first on."""
     for partition, part in enumerate(rows):
         changed = {}
-        for key in list(part.committed)[::share]:
+        for key in list(part.committed)[first % share :: share]:
             row = part.get(key)
             platform, _, broadcast = key.decode().partition(":")
             told = ViewerEvent(platform, broadcast, "", viewers=(row.contribution or 0) + 1)
@@ -203,13 +203,11 @@ async def measure(count, rounds):
         server = HttpServer(
             "127.0.0.1",
             0,
-            live=live,
-            scopes=scopes,
+            broadcasts=Stage(live, lambda: PARTITIONS),
+            scopes=Stage(scopes, lambda: PARTITIONS),
             exposition=metrics.exposition,
             health=Well(),
             partitioner="any",
-            partition_count=lambda: PARTITIONS,
-            scope_partition_count=lambda: PARTITIONS,
         )
         await server.start()
         port = server.url.rpartition(":")[2]

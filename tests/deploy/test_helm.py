@@ -501,13 +501,44 @@ def test_keda_says_how_many_and_takes_its_time():
     assert trigger["metadata"]["threshold"] == "100000"
 
 
+def selector(rendered):
+    return rendered.one("StatefulSet")["spec"]["selector"]["matchLabels"]
+
+
+@needs_helm
+def test_who_may_look_is_a_secret_that_is_there():
+    values = {**MINIMAL, "http": {"secret": "look", "key": "words", "anonymous": "none"}}
+    rendered = render({**values, "podMonitor": {"enabled": True}})
+    (pod,) = [found for found in pods(rendered) if "AUDIENCE_HTTP_HOST" in environment(found)]
+    given = environment(pod)
+    assert given["AUDIENCE_HTTP_ANONYMOUS"] == "none"
+    assert given["AUDIENCE_HTTP_TOKEN_FILE"] == "/etc/live-audience/http/words"
+    (mount,) = [m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "http"]
+    assert mount["mountPath"] == "/etc/live-audience/http"
+    (volume,) = [each for each in pod["volumes"] if each["name"] == "http"]
+    assert volume["secret"]["secretName"] == "look"
+    assert volume["secret"]["items"] == [{"key": "words", "path": "words"}]
+    (endpoint,) = rendered.one("PodMonitor")["spec"]["podMetricsEndpoints"]
+    assert endpoint["authorization"]["credentials"] == {"name": "look", "key": "words"}
+    for resource in rendered.all.values():
+        assert faults(resource) == []
+    # By default probes and scrapes are answered, and figures told to nobody beyond the pod.
+    (pod,) = [
+        found for found in pods(render(MINIMAL)) if "AUDIENCE_HTTP_HOST" in environment(found)
+    ]
+    assert environment(pod)["AUDIENCE_HTTP_ANONYMOUS"] == "metrics"
+    assert "AUDIENCE_HTTP_TOKEN_FILE" not in environment(pod)
+
+
 @needs_helm
 def test_the_network_is_what_kafka_and_scrapes_need():
     policy = render(ALL).one("NetworkPolicy")["spec"]
+    workers = {"podSelector": {"matchLabels": selector(render(ALL))}}
     assert policy["ingress"] == [
-        {"ports": [{"port": "http"}], "from": ALL["networkPolicy"]["ingressFrom"]}
+        {"ports": [{"port": "http"}], "from": [*ALL["networkPolicy"]["ingressFrom"], workers]}
     ]
-    names, brokers, more = policy["egress"]
+    others, names, brokers, more = policy["egress"]
+    assert others == {"ports": [{"port": "http"}], "to": [workers]}
     assert {port["port"] for port in names["ports"]} == {53}
     assert [port["port"] for port in brokers["ports"]] == [9092, 9094, 9095]
     assert brokers["to"] == ALL["networkPolicy"]["kafkaTo"]
@@ -530,6 +561,10 @@ def test_the_network_is_what_kafka_and_scrapes_need():
             "security.user: SCRAM-SHA-512 needs",
         ),
         ({**MINIMAL, "keda": {"enabled": True}}, "keda.prometheus: must be set"),
+        (
+            {**MINIMAL, "http": {"anonymous": "none"}, "podMonitor": {"enabled": True}},
+            "http.secret: must be set",
+        ),
         (
             {**MINIMAL, "keda": {"enabled": True, "prometheus": "http://p", "maxReplicas": 9}},
             "keda.maxReplicas: more than partitions",

@@ -11,8 +11,8 @@ from agents.pipeline.broadcasts.arrivals import read_arrivals
 from agents.pipeline.broadcasts.lifecycle import Deadlines
 from agents.pipeline.listeners import StageListener
 from agents.pipeline.scopes.retry import MALFORMED, RecordByRecordRetry
-from agents.pipeline.scopes.rows import State, chunk_key, heads, scope_of
-from streams.audience.scope import ScopeHead, ScopeUpdate, scope_summary
+from agents.pipeline.scopes.rows import State, heads, scope_of
+from streams.audience.scope import ScopeHead, ScopeUpdate, chunk_key, scope_summary
 from streams.audience.scope_codec import decode_delta
 from streams.errors import LiveAudienceError
 from streams.settings.durations import minutes

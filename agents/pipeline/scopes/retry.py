@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import structlog
 
-from agents.pipeline.scopes.rows import State, chunk_key, require_change
-from streams.audience.scope import ScopeChunk, ScopeHead, ScopeUpdate
+from agents.pipeline.scopes.rows import State, require_change
+from streams.audience.scope import ScopeChunk, ScopeHead, ScopeUpdate, chunk_key
 from streams.audience.scope_codec import decode_delta
 from streams.errors import LiveAudienceError
 

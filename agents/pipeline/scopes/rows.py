@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import structlog
 
-from streams.audience.scope import ScopeChunk, ScopeHead, ScopeUpdate
+from streams.audience.scope import ScopeChunk, ScopeHead, ScopeUpdate, chunk_key
 from streams.audience.scope_codec import decode_delta, decode_scope
 
 if TYPE_CHECKING:
@@ -68,11 +68,6 @@ def scope_of(batch: Batch[State], key: bytes) -> ScopeUpdate:
     batch.changed[key] = head
     chunks = _Chunks(batch, key)
     return ScopeUpdate(head, chunks.load)
-
-
-def chunk_key(key: bytes, number: int) -> bytes:
-    """The key of a scope's chunk."""
-    return b"%b%b%d" % (key, _SLASH, number)
 
 
 class _Chunks:

@@ -12,7 +12,7 @@ from agents.serving.live.slices import TimeSlice
 from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Container, Iterable, Mapping
 
     from streams.exact import Rows
 
@@ -171,6 +171,16 @@ class QueryableStore(Generic[StateT, ShownT]):
         row = None if owned is None else owned.rows.read(key)
         return row if isinstance(row, self._shown) else None
 
+    def state(self, partition: int, key: bytes) -> StateT | None:
+        """A copy of any row as Kafka holds it, shown or not; None if there is none.
+
+        Raises:
+            LiveAudienceError: a newer version wrote it.
+            msgspec.DecodeError: it is damaged.
+        """
+        owned = self._partitions.get(partition)
+        return None if owned is None else owned.rows.read(key)
+
     def find(self, key: bytes) -> FoundRow[StateT] | None:
         """Look for a row, shown or not, in whichever partition of this worker it lies.
 
@@ -184,14 +194,23 @@ class QueryableStore(Generic[StateT, ShownT]):
                 return FoundRow(number, row)
         return None
 
-    async def chunks(self) -> AsyncIterator[tuple[int, Mapping[bytes, int], list[bytes]]]:
+    def held(self, numbers: Iterable[int]) -> list[object]:
+        """What stands for partitions as long as they are this worker's without a break."""
+        return [self._partitions.get(number) for number in numbers]
+
+    async def chunks(
+        self, only: Container[int] | None = None
+    ) -> AsyncIterator[tuple[int, Mapping[bytes, int], list[bytes]]]:
         """All that is shown: partition, its numbers by key, and some of the keys, chunk by chunk.
 
         The loop runs on between chunks, so a key may be gone from the numbers when its turn comes.
+
+        Args:
+            only: Of these partitions alone; None: of all.
         """
         time_slice = TimeSlice()
         for number, owned in list(self._partitions.items()):
-            if not owned.is_complete:
+            if not owned.is_complete or (only is not None and number not in only):
                 continue
             keys = list(owned.index)
             for start in range(0, len(keys), _KEYS):

@@ -1,28 +1,51 @@
-"""`/v1/broadcasts`: the figures of the broadcasts that this worker owns."""
+"""`/v1/broadcasts`: the figures of all broadcasts, or of those that this worker owns."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from agents.serving.live import LiveBroadcasts, TimeSlice
+from agents.serving.web.coverage import Coverage  # noqa: TC001  # msgspec needs it
 from agents.serving.web.figures import BroadcastFigures, broadcast_figures
+from agents.serving.web.history import (
+    FROM,
+    TO,
+    BroadcastMinutes,
+    broadcast_minutes,
+    minutes_asked,
+)
+from agents.serving.web.lists import Lists
+from agents.serving.web.lookups import LookUps
 from agents.serving.web.operations import Operation, Parameter, ResponseSpec
-from agents.serving.web.paging import Query, encode_cursor, page
-from agents.serving.web.parameters import CURSOR, LIMIT, after_of, given, limit_of, slug
+from agents.serving.web.paging import Query
+from agents.serving.web.parameters import (
+    CURSOR,
+    LIMIT,
+    LOCAL,
+    PARTITIONS,
+    after_of,
+    given,
+    is_local,
+    limit_of,
+    slug,
+)
 from agents.serving.web.responses import Problem, ProblemError, answer, not_found
 from streams.audience import Row
 from streams.routing import Partitioner, partition_for
 from streams.viewer_event import MAX_BROADCAST, MAX_PLATFORM, MAX_SLUG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from aiohttp import web
 
+    from agents.serving.live import LiveBroadcasts
+    from agents.serving.web.gathering import Gatherer
+    from agents.serving.web.peers import Peers
     from agents.serving.web.searches import Searches
+    from agents.serving.web.stage import Stage
 
 Wanted = Literal["live", "ended"]
 
@@ -31,7 +54,17 @@ _VENUE: Final = f"^[a-z0-9][a-z0-9-]{{0,{MAX_SLUG - 1}}}$"
 
 
 class BroadcastPage(msgspec.Struct, gc=False):
-    """Some of the broadcasts that this worker owns, the largest first."""
+    """Some of the broadcasts of the whole system, the largest first."""
+
+    broadcasts: list[BroadcastFigures]
+    next: Annotated[
+        str | None, Meta(description="The `cursor` that gives the following page; null: no more.")
+    ]
+    partitions: Coverage
+
+
+class OwnBroadcastPage(msgspec.Struct, gc=False):
+    """Some of the broadcasts that this worker owns, the largest first (`local=true`)."""
 
     broadcasts: list[BroadcastFigures]
     next: Annotated[
@@ -41,55 +74,85 @@ class BroadcastPage(msgspec.Struct, gc=False):
         list[int],
         Meta(description="The partitions that this worker owns: others have the other broadcasts."),
     ]
+    places: (
+        Annotated[
+            list[tuple[int, str]],
+            Meta(
+                description="Viewers and key by which each stands in its place, for `partitions`."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class BroadcastsApi:
     """The figures of broadcasts.
 
     Args:
-        live: The broadcasts that this worker owns.
+        stage: The broadcasts that this worker owns, and who owns others.
         partitioner: The setting: by it is known where a broadcast that is not here would be.
-        partition_count: How many partitions viewer-events has; None while that is not known.
         searches: What runs searches.
+        gatherer: Asks for partitions.
+        peers: Asks other workers.
     """
 
     def __init__(
         self,
-        live: LiveBroadcasts,
+        stage: Stage[LiveBroadcasts],
         partitioner: Partitioner,
-        partition_count: Callable[[], int | None],
         searches: Searches,
+        gatherer: Gatherer,
+        peers: Peers,
     ) -> None:
-        self._live = live
+        self._stage = stage
+        self._live = stage.store
         self._partitioner = partitioner
-        self._partition_count = partition_count
-        self._searches = searches
+        self.lists = Lists("broadcasts", stage, broadcast_figures, searches, gatherer, peers)
+        self._look_ups = LookUps(gatherer, peers)
 
     def operations(self) -> Iterable[Operation]:
         """The paths that this answers, and how."""
+        missing = ResponseSpec(
+            "It is not there: `detail` says what follows. With `local=true`: it is not here; "
+            "`partitions` says which partitions this worker owns, `partition` in which the "
+            "broadcast would be.",
+            Problem,
+        )
+        unasked = ResponseSpec("The worker that owns `partition` could not be asked.", Problem)
         return (
             Operation(
                 "/v1/broadcasts",
                 self.all,
-                "Broadcasts that this worker owns and that are not final, most viewers first.",
+                "All broadcasts that are not final, most viewers first.",
                 {
-                    200: ResponseSpec("A page of them.", BroadcastPage),
+                    200: ResponseSpec("A page of them.", (BroadcastPage, OwnBroadcastPage)),
                     400: ResponseSpec("A parameter is wrong: `detail` names it.", Problem),
                     503: ResponseSpec("Too many search at once, or it took too long.", Problem),
                 },
                 _LIST_PARAMETERS,
             ),
             Operation(
+                "/v1/broadcasts/{platform}/{broadcast}/minutes",
+                self.minutes,
+                "The open minutes of the newest run of one broadcast. (A broadcast whose id ends "
+                "in /minutes is asked for with %2Fminutes.)",
+                {
+                    200: ResponseSpec("Its open minutes.", BroadcastMinutes),
+                    400: ResponseSpec("A parameter is wrong: `detail` names it.", Problem),
+                    404: missing,
+                    503: unasked,
+                },
+                (*_ONE_PARAMETERS[:2], FROM, TO, LOCAL),
+                route="/v1/broadcasts/{platform}/{broadcast:.+}/minutes",
+            ),
+            Operation(
                 "/v1/broadcasts/{platform}/{broadcast}",
                 self.one,
-                "The newest run of one broadcast that this worker owns.",
+                "The newest run of one broadcast.",
                 {
                     200: ResponseSpec("Its figures.", BroadcastFigures),
-                    404: ResponseSpec(
-                        "It is not here: `partitions` says which partitions this worker owns, "
-                        "`partition` in which the broadcast would be, `detail` what follows.",
-                        Problem,
-                    ),
+                    404: missing,
+                    503: unasked,
                 },
                 _ONE_PARAMETERS,
                 route="/v1/broadcasts/{platform}/{broadcast:.+}",
@@ -98,43 +161,74 @@ class BroadcastsApi:
 
     async def all(self, request: web.Request) -> web.Response:
         """Answer `/v1/broadcasts`."""
-        return answer(await self._searches.run(self._page(_query(request))))
-
-    async def _page(self, query: Query) -> BroadcastPage:
-        live = self._live
-        places, more = await page(live, query)
-        time_slice = TimeSlice()
-        broadcasts: list[BroadcastFigures] = []
-        for _, key, partition in places:
-            row = live.row(partition, key)
-            if row is not None:  # else it has become final meanwhile
-                broadcasts.append(broadcast_figures(partition, key, row))
-            await time_slice.yield_if_over()
-        return BroadcastPage(
-            broadcasts, encode_cursor(places[-1]) if more else None, live.partitions
-        )
+        found = given(request, _LIST_PARAMETERS)
+        return await self.lists.answer(request, _query(found), found)
 
     async def one(self, request: web.Request) -> web.Response:
         """Answer `/v1/broadcasts/{platform}/{broadcast}`."""
+        return await self._answer(request, broadcast_figures)
+
+    async def minutes(self, request: web.Request) -> web.Response:
+        """Answer `/v1/broadcasts/{platform}/{broadcast}/minutes`."""
+        found = given(request, (FROM, TO, LOCAL))
+        minutes_asked(found, 0)  # what is wrong is told before anybody is asked
+
+        def minutes(partition: int, key: bytes, row: Row) -> BroadcastMinutes:
+            del partition
+            platform, _, broadcast = key.decode().partition(":")
+            return broadcast_minutes(platform, broadcast, row, *minutes_asked(found, row.newest))
+
+        return await self._answer(request, minutes, found)
+
+    async def _answer(
+        self,
+        request: web.Request,
+        shown: Callable[[int, bytes, Row], msgspec.Struct],
+        found: Mapping[str, str] | None = None,
+    ) -> web.Response:
+        """Answer with what is shown of a broadcast, from whoever owns it."""
         platform, broadcast = request.match_info["platform"], request.match_info["broadcast"]
-        key = f"{platform}:{broadcast}".encode()
-        found = self._live.find(key)
+        name = f"{platform}:{broadcast}"
+        key = name.encode()
+
+        async def local() -> web.Response:
+            return self._own(key, name, shown)
+
+        if is_local(request.query):
+            return await local()
+        place = self._place(key)
+        return await self._look_ups.whole(request, self._stage, name, place, local, found)
+
+    def _place(self, key: bytes) -> int | None:
+        """In which partition a broadcast would be; None where that cannot be told."""
+        count = self._stage.partition_count()
+        if count is None or self._partitioner == "any":
+            return None
+        return partition_for(key, count, self._partitioner)
+
+    def _own(
+        self, key: bytes, name: str, shown: Callable[[int, bytes, Row], msgspec.Struct]
+    ) -> web.Response:
+        """This worker's own answer.
+
+        Raises:
+            ProblemError: It has none.
+        """
+        found = self._live.find(key) if self._stage.is_current() else None
         if found is not None and isinstance(found.row, Row):
-            return answer(broadcast_figures(found.partition, key, found.row))
+            return answer(shown(found.partition, key, found.row))
         if found is not None:
             raise self._missing(
                 found.partition,
-                f"{platform}:{broadcast} is over and its row is gone: its last summary is in "
-                "broadcast-summaries",
+                f"{name} is over and its row is gone: its last summary is in broadcast-summaries",
             )
-        raise self._unknown(key, f"{platform}:{broadcast}")
+        raise self._unknown(key, name)
 
     def _unknown(self, key: bytes, name: str) -> ProblemError:
-        count = self._partition_count()
-        if count is None or self._partitioner == "any":
+        partition = self._place(key)
+        if partition is None:
             return self._missing(None, f"{name} is not here; another worker may have it")
-        partition = partition_for(key, count, self._partitioner)
-        if partition in self._live.partitions:
+        if partition in self._stage.shown:
             return self._missing(
                 partition, f"nothing is known of {name}: it has not begun, or is long over"
             )
@@ -145,16 +239,15 @@ class BroadcastsApi:
         )
 
     def _missing(self, partition: int | None, detail: str) -> ProblemError:
-        return not_found(detail, self._live.partitions, partition)
+        return not_found(detail, self._stage.shown, partition)
 
 
-def _query(request: web.Request) -> Query:
+def _query(found: Mapping[str, str]) -> Query:
     """Read the query's parameters.
 
     Raises:
         ProblemError: one of them is wrong.
     """
-    found = given(request, _LIST_PARAMETERS)
     platform, status = found.get("platform"), found.get("status")
     return Query(
         limit=limit_of(found),
@@ -175,6 +268,8 @@ _LIST_PARAMETERS: Final = (
     ),
     LIMIT,
     CURSOR,
+    LOCAL,
+    PARTITIONS,
 )
 _ONE_PARAMETERS: Final = (
     Parameter("platform", "Its platform.", slug(_PLATFORM), "path"),
@@ -184,4 +279,5 @@ _ONE_PARAMETERS: Final = (
         {"type": "string", "minLength": 1, "maxLength": MAX_BROADCAST},
         "path",
     ),
+    LOCAL,
 )

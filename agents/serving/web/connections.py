@@ -59,6 +59,7 @@ class _Phase(enum.Enum):
 
     HEAD = enum.auto()
     ANSWER = enum.auto()
+    STREAM = enum.auto()
     IDLE = enum.auto()
 
 
@@ -98,6 +99,10 @@ class Connection(web.RequestHandler):
     def request_received(self) -> None:
         """Take note that a head is complete and its answer is being made."""
         self._enter(_Phase.ANSWER)
+
+    def stream_began(self) -> None:
+        """Take note that its answer has no end: it may go on for as long as it is read."""
+        self._enter(_Phase.STREAM)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -149,7 +154,7 @@ class Connection(web.RequestHandler):
 
         What nobody waits for goes first, then what nobody reads, the longest at it first.
         """
-        if self._phase is not _Phase.ANSWER:
+        if self._phase not in (_Phase.ANSWER, _Phase.STREAM):
             return 0, self.since
         if self.unread_since is not None:
             return 1, self.unread_since
@@ -164,6 +169,8 @@ class Connection(web.RequestHandler):
             return "head" if took > limits.head else None
         if self._phase is _Phase.ANSWER:
             return "answer" if took > limits.answer else None
+        if self._phase is _Phase.STREAM:
+            return None
         if took > limits.unread and self._stuck():
             return "unread"
         return "idle" if took > limits.idle else None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from agents.serving.web.connections import Connections
@@ -27,6 +28,8 @@ _BACKLOG: Final = 128
 #: Taken in before all else that runs on the loop has a turn. As many may be over the limit for a
 #: moment, for what is closed goes with the next turn.
 _BURST: Final = 16
+#: Seconds that TLS has to close in good order.
+_CLOSING: Final = 1.0
 #: Seconds until it is tried again when there is no file left.
 _PAUSE: Final = 0.1
 #: How often that is logged at most, in seconds.
@@ -121,6 +124,7 @@ class Listener:
         sockets: Bound ones; they are this object's from now on.
         protocol: Makes what serves one connection.
         connections: Those that there are.
+        tls: The certificate to show, asked for each connection; None: no TLS.
     """
 
     def __init__(
@@ -128,7 +132,9 @@ class Listener:
         sockets: list[socket.socket],
         protocol: Callable[[], asyncio.Protocol],
         connections: Connections,
+        tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
+        self._tls = tls
         self._sockets = sockets
         self._protocol = protocol
         self._connections = connections
@@ -137,7 +143,8 @@ class Listener:
         # The system gives the lowest number that is free, so a high one means that few are left.
         self._last_file = files - files // _SHARE
         self._accepting: list[asyncio.Task[None]] = []
-        self._coming: set[asyncio.Task[object]] = set()
+        # In the order in which they came.
+        self._coming: dict[asyncio.Task[object], None] = {}
         self._logged_at = float("-inf")
 
     def start(self) -> None:
@@ -179,15 +186,31 @@ class Listener:
     def _admit(self, accepted: socket.socket) -> None:
         many = len(self._connections) + len(self._coming) >= self._most
         if many or accepted.fileno() >= self._last_file:
-            self._connections.close_least_needed()
+            self._make_room()
         coming = asyncio.create_task(self._connect(accepted))
-        self._coming.add(coming)
-        coming.add_done_callback(self._coming.discard)
+        self._coming[coming] = None
+        coming.add_done_callback(lambda done: self._coming.pop(done, None))
+
+    def _make_room(self) -> None:
+        """Close the least needed; of many that only shake hands yet, the oldest of these."""
+        if len(self._coming) > self._most // _SHARE:
+            next(iter(self._coming)).cancel()
+        else:
+            self._connections.close_least_needed()
 
     async def _connect(self, accepted: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         try:
-            await loop.connect_accepted_socket(self._protocol, accepted)
+            if self._tls is None:
+                await loop.connect_accepted_socket(self._protocol, accepted)
+            else:
+                await loop.connect_accepted_socket(
+                    self._protocol,
+                    accepted,
+                    ssl=self._tls(),
+                    ssl_handshake_timeout=self._connections.limits.head,
+                    ssl_shutdown_timeout=_CLOSING,
+                )
         except OSError:  # it is gone again
             accepted.close()
         except BaseException:

@@ -21,10 +21,10 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
     """The document for these operations."""
     operations = list(operations)
     structs = {
-        answer.body
+        body
         for operation in operations
         for answer in operation.answers.values()
-        if answer.body is not None
+        for body in answer.bodies
     }
     _, schemas = msgspec.json.schema_components(
         sorted({*structs, Problem}, key=lambda struct: struct.__name__), ref_template=_REFERENCE
@@ -34,9 +34,11 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
         "info": {
             "title": "live-audience",
             "version": "1",
-            "summary": "How many people are watching the live broadcasts of this worker.",
-            "description": "Each worker answers for the partitions it owns. Everything is read-"
-            "only. Times are RFC 3339 in UTC. Errors are problems (RFC 9457).",
+            "summary": "How many people are watching the live broadcasts.",
+            "description": "Each worker answers for the whole system: it asks the others for the "
+            "partitions that they own, and says of which it had no answer. With `local=true` it "
+            "answers for its own partitions. Everything is read-only. Times are RFC 3339 in UTC. "
+            "Errors are problems (RFC 9457).",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {operation.path: {"get": _operation(operation)} for operation in operations},
@@ -72,9 +74,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _answer(status: int, spec: ResponseSpec) -> dict[str, Any]:
     content: dict[str, Any] = {media: {} for media in spec.media}
-    if spec.body is not None:
+    if spec.bodies:
         media = "application/json" if status < 400 else "application/problem+json"  # noqa: PLR2004  # HTTP's errors begin there
-        content[media] = {"schema": _reference(spec.body)}
+        references = [_reference(body) for body in spec.bodies]
+        content[media] = {"schema": references[0] if not references[1:] else {"anyOf": references}}
     return {"description": spec.description, "content": content}
 
 

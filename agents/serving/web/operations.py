@@ -18,13 +18,20 @@ class ResponseSpec:
 
     Attributes:
         description: When it is given, for people.
-        body: The struct that its JSON is made from; None: no JSON.
+        body: The struct that its JSON is made from, or each that it may be; None: no JSON.
         media: Content types of other bodies.
     """
 
     description: str
-    body: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | tuple[type[msgspec.Struct], ...] | None = None
     media: Sequence[str] = ()
+
+    @property
+    def bodies(self) -> tuple[type[msgspec.Struct], ...]:
+        """All structs that its JSON may be made from."""
+        if self.body is None:
+            return ()
+        return self.body if isinstance(self.body, tuple) else (self.body,)
 
 
 @dataclass(frozen=True, slots=True)

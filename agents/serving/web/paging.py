@@ -32,6 +32,7 @@ class Query:
         venue: Only broadcasts of this one, `unknown` stands for none; None: of all.
         ended: Only such that have ended, or only such that have not; None: both.
         after: Only such that stand behind this viewers and key.
+        partitions: Only such of these; None: of all that are shown.
     """
 
     limit: int
@@ -39,6 +40,7 @@ class Query:
     venue: str | None = None
     ended: bool | None = None
     after: tuple[int, bytes] | None = None
+    partitions: frozenset[int] | None = None
 
 
 async def page(live: QueryableStore[Any, Any], query: Query) -> tuple[list[Place], bool]:
@@ -51,7 +53,7 @@ async def page(live: QueryableStore[Any, Any], query: Query) -> tuple[list[Place
     prefix, after, ended, venue = query.prefix, query.after, query.ended, query.venue
     best: list[Place] = []
     time_slice = TimeSlice()
-    async for partition, numbers, keys in live.chunks():
+    async for partition, numbers, keys in live.chunks(query.partitions):
         last = best[-1] if len(best) == wanted else None
         found: list[Place] = []
         for key in keys:
@@ -84,9 +86,9 @@ async def _filter_by_venue(
     return kept
 
 
-def encode_cursor(place: Place) -> str:
-    """A text that stands for a place, to go on behind it."""
-    negated, key, _ = place
+def encode_cursor(place: tuple[int, bytes]) -> str:
+    """A text that stands for a place, without its partition, to go on behind it."""
+    negated, key = place
     return base64.urlsafe_b64encode(b"%d:%s" % (-negated, key)).decode().rstrip("=")
 
 

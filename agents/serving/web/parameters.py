@@ -24,6 +24,18 @@ LIMIT: Final = Parameter(
 )
 CURSOR: Final = Parameter("cursor", "The `next` of the page before.", {"type": "string"})
 
+LOCAL: Final = Parameter(
+    "local",
+    "`true`: only what this worker owns, and nobody else is asked.",
+    {"type": "string", "enum": ["true", "false"], "default": "false"},
+)
+PARTITIONS: Final = Parameter(
+    "partitions",
+    "With `local=true`: only of these partitions, separated by commas; then the answer has "
+    "`places` too. It is what workers ask each other.",
+    {"type": "string", "pattern": "^[0-9]{1,5}(,[0-9]{1,5})*$"},
+)
+
 _LIMIT: Final = re.compile(r"[0-9]{1,4}")
 
 
@@ -81,6 +93,25 @@ def after_of(found: Mapping[str, str]) -> tuple[int, bytes] | None:
         return decode_cursor(text)
     except ValueError:
         raise bad_request("cursor: must be the `next` of a page before") from None
+
+
+def is_local(found: Mapping[str, str]) -> bool:
+    """Whether only this worker is asked."""
+    return found.get(LOCAL.name) == "true"
+
+
+def partitions_of(found: Mapping[str, str]) -> frozenset[int] | None:
+    """The partitions that are asked for; None for all.
+
+    Raises:
+        ProblemError: They are asked for of the whole system.
+    """
+    text = found.get(PARTITIONS.name)
+    if text is None:
+        return None
+    if not is_local(found):
+        raise bad_request("partitions: goes with local=true alone")
+    return frozenset(map(int, text.split(",")))
 
 
 def slug(pattern: str) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
 log = structlog.get_logger(__name__)
 
@@ -42,10 +42,16 @@ class Problem(msgspec.Struct, kw_only=True, gc=False):
 
 
 class ProblemError(Exception):
-    """Ends a request with a problem."""
+    """Ends a request with a problem.
 
-    def __init__(self, problem: Problem) -> None:
+    Args:
+        problem: What is wrong.
+        headers: Of the answer.
+    """
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
         self.problem = problem
+        self.headers = headers or {}
         super().__init__(problem.detail)
 
 
@@ -63,6 +69,30 @@ def not_found(detail: str, partitions: list[int], partition: int | None) -> Prob
             status=404,
             detail=detail,
             partitions=partitions,
+            partition=UNSET if partition is None else partition,
+        )
+    )
+
+
+def not_known(detail: str, partition: int | None) -> ProblemError:
+    """What is asked for is at no worker."""
+    return ProblemError(
+        Problem(
+            title="Not found",
+            status=404,
+            detail=detail,
+            partition=UNSET if partition is None else partition,
+        )
+    )
+
+
+def unavailable(detail: str, partition: int | None = None) -> ProblemError:
+    """It cannot be answered now; `detail` says why."""
+    return ProblemError(
+        Problem(
+            title="Service Unavailable",
+            status=503,
+            detail=detail,
             partition=UNSET if partition is None else partition,
         )
     )
@@ -98,7 +128,9 @@ async def problems(
     try:
         return await handler(request)
     except ProblemError as error:
-        return answer(error.problem)
+        response = answer(error.problem)
+        response.headers.update(error.headers)
+        return response
     except web.HTTPException as error:
         response = answer(
             Problem(

@@ -1,30 +1,46 @@
-"""`/v1/scopes`: the figures of the scopes that this worker owns."""
+"""`/v1/scopes`: the figures of all scopes, or of those that this worker owns."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Final, get_args
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from agents.serving.live import TimeSlice
+from agents.serving.web.coverage import Coverage  # noqa: TC001  # msgspec needs it
 from agents.serving.web.figures import ScopeFigures, scope_figures
+from agents.serving.web.history import FROM, TO, ScopeMinutes, minutes_asked, scope_minutes
+from agents.serving.web.lists import Lists
+from agents.serving.web.lookups import LookUps
 from agents.serving.web.operations import Operation, Parameter, ResponseSpec
-from agents.serving.web.paging import Query, encode_cursor, page
-from agents.serving.web.parameters import CURSOR, LIMIT, after_of, given, limit_of, slug
+from agents.serving.web.paging import Query
+from agents.serving.web.parameters import (
+    CURSOR,
+    LIMIT,
+    LOCAL,
+    PARTITIONS,
+    after_of,
+    given,
+    is_local,
+    limit_of,
+    slug,
+)
 from agents.serving.web.responses import Problem, ProblemError, answer, not_found
-from streams.audience.scope import ScopeHead
+from streams.audience.scope import ScopeChunk, ScopeHead, chunk_key
 from streams.routing import partition_for
 from streams.summaries import ScopeKind
 from streams.viewer_event import MAX_SLUG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from aiohttp import web
 
     from agents.serving.live import LiveScopes
+    from agents.serving.web.gathering import Gatherer
+    from agents.serving.web.peers import Peers
     from agents.serving.web.searches import Searches
+    from agents.serving.web.stage import Stage
 
 _KINDS: Final[tuple[str, ...]] = get_args(ScopeKind)
 #: What can stand before a name.
@@ -33,7 +49,17 @@ _NAME: Final = f"^[a-z0-9][a-z0-9-]{{0,{MAX_SLUG - 1}}}$"
 
 
 class ScopePage(msgspec.Struct, gc=False):
-    """Some of the scopes that this worker owns, the largest first; last what has ended."""
+    """Some of the scopes of the whole system, the largest first; last what has ended."""
+
+    scopes: list[ScopeFigures]
+    next: Annotated[
+        str | None, Meta(description="The `cursor` that gives the following page; null: no more.")
+    ]
+    partitions: Coverage
+
+
+class OwnScopePage(msgspec.Struct, gc=False):
+    """Some of the scopes that this worker owns, the largest first (`local=true`)."""
 
     scopes: list[ScopeFigures]
     next: Annotated[
@@ -43,40 +69,55 @@ class ScopePage(msgspec.Struct, gc=False):
         list[int],
         Meta(description="The scopes' partitions that this worker owns: others have the others."),
     ]
+    places: (
+        Annotated[
+            list[tuple[int, str]],
+            Meta(
+                description="Viewers and key by which each stands in its place, for `partitions`."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class ScopesApi:
     """The figures of scopes.
 
     Args:
-        live: The scopes that this worker owns.
-        partition_count: How many partitions the scopes have; None while that is not known.
+        stage: The scopes that this worker owns, and who owns others.
         searches: What runs searches.
+        gatherer: Asks for partitions.
+        peers: Asks other workers.
     """
 
     def __init__(
-        self, live: LiveScopes, partition_count: Callable[[], int | None], searches: Searches
+        self, stage: Stage[LiveScopes], searches: Searches, gatherer: Gatherer, peers: Peers
     ) -> None:
-        self._live = live
-        self._partition_count = partition_count
-        self._searches = searches
+        self._stage = stage
+        self._live = stage.store
+        self.lists = Lists("scopes", stage, scope_figures, searches, gatherer, peers)
+        self._look_ups = LookUps(gatherer, peers)
 
     def operations(self) -> Iterable[Operation]:
         """The paths that this answers, and how."""
         found = ResponseSpec("Its figures.", ScopeFigures)
         missing = ResponseSpec(
-            "It is not here: `partitions` says which of the scopes' partitions this worker owns, "
-            "`partition` in which the scope would be, `detail` what follows.",
+            "It is not there: `detail` says what follows. With `local=true`: it is not here; "
+            "`partitions` says which of the scopes' partitions this worker owns, `partition` in "
+            "which the scope would be.",
             Problem,
         )
+        minutes = ResponseSpec("Its minutes.", ScopeMinutes)
+        wrong = ResponseSpec("A parameter is wrong: `detail` names it.", Problem)
+        unasked = ResponseSpec("The worker that owns `partition` could not be asked.", Problem)
         return (
             Operation(
                 "/v1/scopes",
                 self.all,
-                "Scopes that this worker owns, most viewers now first.",
+                "All scopes, most viewers now first.",
                 {
-                    200: ResponseSpec("A page of them.", ScopePage),
-                    400: ResponseSpec("A parameter is wrong: `detail` names it.", Problem),
+                    200: ResponseSpec("A page of them.", (ScopePage, OwnScopePage)),
+                    400: wrong,
                     503: ResponseSpec("Too many search at once, or it took too long.", Problem),
                 },
                 _LIST_PARAMETERS,
@@ -84,58 +125,110 @@ class ScopesApi:
             Operation(
                 "/v1/scopes/world",
                 self.world,
-                "All broadcasts together, from the worker that owns them.",
-                {200: found, 404: missing},
+                "All broadcasts together.",
+                {200: found, 404: missing, 503: unasked},
+                (LOCAL,),
             ),
             Operation(
                 "/v1/scopes/{scope}/{name}",
                 self.one,
-                "One platform, venue or programme that this worker owns.",
-                {200: found, 404: missing},
+                "One platform, venue or programme.",
+                {200: found, 404: missing, 503: unasked},
                 _ONE_PARAMETERS,
+            ),
+            Operation(
+                "/v1/scopes/world/minutes",
+                self.world_minutes,
+                "The audience of all broadcasts together, minute by minute.",
+                {200: minutes, 400: wrong, 404: missing, 503: unasked},
+                (FROM, TO, LOCAL),
+            ),
+            Operation(
+                "/v1/scopes/{scope}/{name}/minutes",
+                self.minutes,
+                "The audience of one platform, venue or programme, minute by minute.",
+                {200: minutes, 400: wrong, 404: missing, 503: unasked},
+                (*_ONE_PARAMETERS[:2], FROM, TO, LOCAL),
             ),
         )
 
     async def all(self, request: web.Request) -> web.Response:
         """Answer `/v1/scopes`."""
-        return answer(await self._searches.run(self._page(_query(request))))
-
-    async def _page(self, query: Query) -> ScopePage:
-        live = self._live
-        places, more = await page(live, query)
-        time_slice = TimeSlice()
-        scopes: list[ScopeFigures] = []
-        for _, key, partition in places:
-            head = live.row(partition, key)
-            if head is not None:  # else the partition was lost meanwhile
-                scopes.append(scope_figures(partition, key, head))
-            await time_slice.yield_if_over()
-        return ScopePage(scopes, encode_cursor(places[-1]) if more else None, live.partitions)
+        found = given(request, _LIST_PARAMETERS)
+        return await self.lists.answer(request, _query(found), found)
 
     async def world(self, request: web.Request) -> web.Response:
         """Answer `/v1/scopes/world`."""
-        del request
-        return self._answer("world")
+        return await self._answer(request, "world", _figures)
 
     async def one(self, request: web.Request) -> web.Response:
         """Answer `/v1/scopes/{scope}/{name}`."""
+        return await self._answer(request, self._name(request), _figures)
+
+    async def world_minutes(self, request: web.Request) -> web.Response:
+        """Answer `/v1/scopes/world/minutes`."""
+        return await self._minutes(request, "world")
+
+    async def minutes(self, request: web.Request) -> web.Response:
+        """Answer `/v1/scopes/{scope}/{name}/minutes`."""
+        return await self._minutes(request, self._name(request))
+
+    async def _minutes(self, request: web.Request, scope: str) -> web.Response:
+        found = given(request, (FROM, TO, LOCAL))
+        minutes_asked(found, 0)  # what is wrong is told before anybody is asked
+
+        def minutes(partition: int, key: bytes, head: ScopeHead) -> ScopeMinutes:
+            def chunk(number: int) -> ScopeChunk | None:
+                row = self._live.state(partition, chunk_key(key, number))
+                return row if isinstance(row, ScopeChunk) else None
+
+            return scope_minutes(scope, head, chunk, *minutes_asked(found, head.minute))
+
+        return await self._answer(request, scope, minutes, found)
+
+    def _name(self, request: web.Request) -> str:
         scope, name = request.match_info["scope"], request.match_info["name"]
         if scope not in _NAMED:
             raise self._missing(
                 None, f"{scope} is no kind of scope with names, there are {', '.join(_NAMED)}"
             )
-        return self._answer(f"{scope}:{name}")
+        return f"{scope}:{name}"
 
-    def _answer(self, scope: str) -> web.Response:
+    async def _answer(
+        self,
+        request: web.Request,
+        scope: str,
+        shown: Callable[[int, bytes, ScopeHead], msgspec.Struct],
+        found: Mapping[str, str] | None = None,
+    ) -> web.Response:
+        """Answer with what is shown of a scope, from whoever owns it."""
+
+        async def local() -> web.Response:
+            return self._own(scope, shown)
+
+        if is_local(request.query):
+            return await local()
+        count = self._stage.partition_count()
+        place = None if count is None else partition_for(scope.encode(), count)
+        return await self._look_ups.whole(request, self._stage, scope, place, local, found)
+
+    def _own(
+        self, scope: str, shown: Callable[[int, bytes, ScopeHead], msgspec.Struct]
+    ) -> web.Response:
+        """This worker's own answer.
+
+        Raises:
+            ProblemError: It has none.
+        """
         key = scope.encode()
-        found = self._live.find(key)
+        found = self._live.find(key) if self._stage.is_current() else None
         if found is not None and isinstance(found.row, ScopeHead) and found.row.minute >= 0:
-            return answer(scope_figures(found.partition, key, found.row))
-        count = self._partition_count()
+            return answer(shown(found.partition, key, found.row))
+        count = self._stage.partition_count()
         if count is None:
             raise self._missing(None, f"{scope} is not here; another worker may have it")
         partition = partition_for(key, count)
-        if partition in self._live.partitions:
+        if partition in self._stage.shown:
             raise self._missing(partition, f"nothing is known of {scope}: it has had no event yet")
         raise self._missing(
             partition,
@@ -144,16 +237,19 @@ class ScopesApi:
         )
 
     def _missing(self, partition: int | None, detail: str) -> ProblemError:
-        return not_found(detail, self._live.partitions, partition)
+        return not_found(detail, self._stage.shown, partition)
 
 
-def _query(request: web.Request) -> Query:
+def _figures(partition: int, key: bytes, head: ScopeHead) -> msgspec.Struct:
+    return scope_figures(partition, key, head)
+
+
+def _query(found: Mapping[str, str]) -> Query:
     """Read the query's parameters.
 
     Raises:
         ProblemError: one of them is wrong.
     """
-    found = given(request, _LIST_PARAMETERS)
     kind = found.get("scope", "")
     return Query(
         limit=limit_of(found),
@@ -166,8 +262,11 @@ _LIST_PARAMETERS: Final = (
     Parameter("scope", "Only scopes of this kind.", {"type": "string", "enum": list(_KINDS)}),
     LIMIT,
     CURSOR,
+    LOCAL,
+    PARTITIONS,
 )
 _ONE_PARAMETERS: Final = (
     Parameter("scope", "Its kind.", {"type": "string", "enum": list(_NAMED)}, "path"),
     Parameter("name", "Its name.", slug(_NAME), "path"),
+    LOCAL,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from agents.serving.web.responses import Problem, ProblemError
+from agents.serving.web.responses import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -42,7 +42,7 @@ class Searches:
         """
         try:
             if self._waiting >= self._most:
-                raise _busy(f"{self._waiting} searches wait already: ask again later")
+                raise unavailable(f"{self._waiting} searches wait already: ask again later")
             async with asyncio.timeout(self._seconds):
                 self._waiting += 1
                 try:
@@ -54,13 +54,9 @@ class Searches:
                 finally:
                     self._running.release()
         except TimeoutError:
-            raise _busy(
+            raise unavailable(
                 f"the search was given up after {self._seconds:g} s: the worker is busy, ask again "
                 "later"
             ) from None
         finally:
             search.close()  # where it has not begun
-
-
-def _busy(detail: str) -> ProblemError:
-    return ProblemError(Problem(title="Service Unavailable", status=503, detail=detail))

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from agents.serving.web.access import Access, Rules
+from agents.serving.web.advertised import advertised_url
 from agents.serving.web.board import Board
 from agents.serving.web.broadcasts import BroadcastsApi
 from agents.serving.web.connections import Connection, Connections, Limits, received
+from agents.serving.web.gathering import Gatherer
 from agents.serving.web.health import Health, HealthApi
 from agents.serving.web.listener import Listener, bind
+from agents.serving.web.live import LiveApi
 from agents.serving.web.pages import Pages
+from agents.serving.web.peers import Peers
 from agents.serving.web.responses import problems, secure
 from agents.serving.web.scopes import ScopesApi
 from agents.serving.web.scrape import ScrapeApi
@@ -22,12 +27,14 @@ from agents.serving.web.searches import Searches
 from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import ssl
+    from collections.abc import Callable, Sequence
 
     from agents.serving.live import LiveBroadcasts, LiveScopes
     from agents.serving.metrics import Exposition
     from agents.serving.web.connections import Reason
     from agents.serving.web.operations import Operation
+    from agents.serving.web.stage import Stage
     from streams.routing import Partitioner
 
 #: Scrapes that are under way when the server stops have so many seconds.
@@ -39,6 +46,10 @@ _HEADERS_AT_MOST: Final = 64
 #: A body is never read: what comes of one has so many seconds to end, so that its sender sees the
 #: answer.
 _LINGERING: Final = 1.0
+#: Of the time that all workers have together, one may take this share.
+_ONE_PEER: Final = 0.7
+#: How long the live feed may look, in seconds.
+_LOOK: Final = 1.0
 
 
 class HttpError(LiveAudienceError):
@@ -51,15 +62,19 @@ class HttpServer:
     Args:
         host: AUDIENCE_HTTP_HOST, a name or an address.
         port: AUDIENCE_HTTP_PORT; 0 takes a free one.
-        live: The broadcasts that this worker owns.
-        scopes: The scopes that it owns.
+        broadcasts: The broadcasts that this worker owns, and who owns others.
+        scopes: Likewise of the scopes.
         exposition: What a scrape gets.
         health: Who knows how the worker is.
         partitioner: AUDIENCE_PARTITIONER.
-        partition_count: How many partitions viewer-events has; None while that is not known.
-        scope_partition_count: Likewise of the scopes.
         limits: What connections may take.
         closed: Told the reason when a connection is closed before its client did so.
+        advertised: AUDIENCE_ADVERTISED_URL; empty for the address and port.
+        brokers: AUDIENCE_BROKERS, for what is reached from where.
+        seconds: AUDIENCE_QUERY_TIMEOUT: how long all workers together may take to answer.
+        access: Who may look; None: who is on this machine.
+        tls: The certificate to show, asked for each connection; None: no TLS.
+        trusted: What is trusted where other workers speak TLS.
     """
 
     def __init__(
@@ -67,31 +82,54 @@ class HttpServer:
         host: str,
         port: int,
         *,
-        live: LiveBroadcasts,
-        scopes: LiveScopes,
+        broadcasts: Stage[LiveBroadcasts],
+        scopes: Stage[LiveScopes],
         exposition: Exposition,
         health: Health,
         partitioner: Partitioner,
-        partition_count: Callable[[], int | None],
-        scope_partition_count: Callable[[], int | None],
         limits: Limits | None = None,
         closed: Callable[[Reason], None] = lambda _: None,
+        advertised: str = "",
+        brokers: Sequence[str] = (),
+        seconds: float = 3.0,
+        access: Access | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+        trusted: Callable[[], ssl.SSLContext | bool] = lambda: True,
     ) -> None:
         self._host = host
         self._port = port
+        self._brokers = brokers
+        self._tls = tls
+        self._scheme = "http" if tls is None else "https"
+        self.advertised_url = advertised
         self.connections = Connections(limits or Limits(), closed)
         self._listener: Listener | None = None
         searches = Searches()
+        # One worker that does not answer leaves the others time for a second look.
+        access = access or Access(Rules())
+        self._peers = peers = Peers(_ONE_PEER * seconds, access.headers, trusted)
+        gatherer = Gatherer(seconds, lambda: self.advertised_url)
+        broadcasts_api = BroadcastsApi(broadcasts, partitioner, searches, gatherer, peers)
+        scopes_api = ScopesApi(scopes, searches, gatherer, peers)
+        # Who watches is told at once what is missing, rather than later that it came after all.
+        live = LiveApi(
+            broadcasts_api.lists,
+            scopes_api.lists,
+            Gatherer(min(seconds, _LOOK), lambda: self.advertised_url),
+            self.connections.limits,
+        )
+        self._feed = live.feed
         # Each part names its paths, so that one more part is one more line here.
         operations: list[Operation] = [
             *ScrapeApi(exposition).operations(),
             *HealthApi(health).operations(),
-            *BroadcastsApi(live, partitioner, partition_count, searches).operations(),
-            *ScopesApi(scopes, scope_partition_count, searches).operations(),
+            *broadcasts_api.operations(),
+            *scopes_api.operations(),
+            *live.operations(),
         ]
         operations += Board().operations()
         operations += Pages(operations).operations()
-        app = web.Application(middlewares=[received, problems])
+        app = web.Application(middlewares=[received, problems, access.guard])
         app.router.add_routes(
             web.get(operation.route or operation.path, operation.handler)
             for operation in operations
@@ -106,9 +144,9 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        """Where it is found, without a slash at the end; with the port that was taken."""
+        """Where it is found here, without a slash at the end; with the port that was taken."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        return f"{self._scheme}://{host}:{self._port}"
 
     async def start(self) -> None:
         """Begin to answer.
@@ -120,12 +158,16 @@ class HttpServer:
         try:
             # In a thread, for a name may have to be looked up.
             sockets = await asyncio.to_thread(bind, self._host, self._port)
-            self._listener = Listener(sockets, self._connection, self.connections)
+            self._listener = Listener(sockets, self._connection, self.connections, self._tls)
             self._listener.start()
         except (OSError, OverflowError) as error:
             await self.stop()
             raise HttpError(_error_text(error, self._host, self._port)) from error
         self._port = sockets[0].getsockname()[1]
+        if not self.advertised_url:
+            self.advertised_url = await asyncio.to_thread(
+                advertised_url, self._scheme, self._host, self._port, self._brokers
+            )
         self.connections.start()
 
     async def stop(self) -> None:
@@ -133,7 +175,9 @@ class HttpServer:
         if self._listener is not None:
             await self._listener.stop()
             self._listener = None
+        await self._feed.stop()
         await self._runner.cleanup()
+        await self._peers.close()
         await self.connections.stop()
 
     def _connection(self) -> Connection:

@@ -144,7 +144,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- $_ := set $own "AUDIENCE_SECURITY_CA" (printf "/etc/live-audience/ca/%s" $values.security.ca.key) -}}
 {{- end -}}
 {{- range $name, $value := $values.settings -}}
-{{- if or (hasKey $own $name) (has $name (list "AUDIENCE_INSTANCE" "AUDIENCE_HTTP_HOST" "AUDIENCE_HTTP_PORT" "AUDIENCE_GATEWAY")) (hasPrefix "AUDIENCE_SECURITY" $name) -}}
+{{- if or (hasKey $own $name) (has $name (list "AUDIENCE_INSTANCE" "AUDIENCE_HTTP_HOST" "AUDIENCE_HTTP_PORT" "AUDIENCE_HTTP_ANONYMOUS" "AUDIENCE_HTTP_TOKEN_FILE" "AUDIENCE_GATEWAY")) (hasPrefix "AUDIENCE_SECURITY" $name) -}}
 {{- if ne $name "AUDIENCE_LOG_FORMAT" -}}
 {{- fail (printf "settings.%s: the chart sets it itself, from a value of its own" $name) -}}
 {{- end -}}
@@ -176,6 +176,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
   mountPath: /etc/live-audience/ca
   readOnly: true
 {{- end }}
+{{- if and (eq .component "worker") .root.Values.http.secret }}
+- name: http
+  mountPath: /etc/live-audience/http
+  readOnly: true
+{{- end }}
 {{- end -}}
 
 {{- /* Whole folders, no subPath: only these follow a Secret that is changed. */ -}}
@@ -205,6 +210,15 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
     items:
       - key: {{ $.root.Values.security.ca.key | quote }}
         path: {{ $.root.Values.security.ca.key | quote }}
+{{- end }}
+{{- if and (eq .component "worker") .root.Values.http.secret }}
+- name: http
+  secret:
+    secretName: {{ .root.Values.http.secret }}
+    defaultMode: 0440
+    items:
+      - key: {{ .root.Values.http.key | quote }}
+        path: {{ .root.Values.http.key | quote }}
 {{- end }}
 {{- end -}}
 
@@ -294,6 +308,9 @@ hook
 {{- end -}}
 {{- if and $gateway.enabled (regexMatch "(?m)^[ \\t]*(health_)?(host|port)[ \\t]*=" $gateway.config) -}}
 {{- fail "gateway.config: must not set host, port, health_host or health_port: the chart does" -}}
+{{- end -}}
+{{- if and .Values.podMonitor.enabled (eq .Values.http.anonymous "none") (not .Values.http.secret) -}}
+{{- fail "http.secret: must be set where http.anonymous is none and podMonitor.enabled: a scrape needs its token" -}}
 {{- end -}}
 {{- $keda := .Values.keda -}}
 {{- if $keda.enabled -}}

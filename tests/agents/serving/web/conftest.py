@@ -21,6 +21,12 @@ async def patient():
 
 
 @pytest.fixture
+async def worker():
+    async with Worker() as running:
+        yield running
+
+
+@pytest.fixture
 def our_own_code_never_failed(logged, caplog):
     yield
     assert [entry for entry in logged if entry["log_level"] in ("error", "critical")] == []

@@ -25,7 +25,7 @@ LANGUAGES = sorted(each.name for each in (FOLDER / "words").iterdir() if each.na
 
 def words(name):
     """The words of one language, with the places that are filled in."""
-    found = re.findall(r'^  (\w+): (".*"),$', text(f"words/{name}"), re.M)
+    found = re.findall(r'^  (\w+): (".*"),$', text(f"words/{name}"), re.MULTILINE)
     return {key: sorted(re.findall(r"{(\w+)}", value)) for key, value in found}
 
 

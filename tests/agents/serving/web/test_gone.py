@@ -77,8 +77,8 @@ async def test_a_search_is_given_up_when_its_client_has_gone(patient, monkeypatc
         finally:
             ended.append(True)
 
-    monkeypatch.setattr("agents.serving.web.broadcasts.page", forever)
-    async with connected(patient, HEAD % b"/v1/broadcasts" + b"\r\n"):
+    monkeypatch.setattr("agents.serving.web.lists.page", forever)
+    async with connected(patient, HEAD % b"/v1/broadcasts?local=true" + b"\r\n"):
         await begun.wait()
     await wait_for(lambda: ended)
     assert (await patient.json("/v1/scopes"))["scopes"] == []  # the next one runs
@@ -91,8 +91,8 @@ async def test_searches_that_wait_are_given_up_with_their_clients(patient, monke
         asked.append(query)
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("agents.serving.web.broadcasts.page", forever)
-    clients = [connected(patient, HEAD % b"/v1/broadcasts" + b"\r\n") for _ in range(5)]
+    monkeypatch.setattr("agents.serving.web.lists.page", forever)
+    clients = [connected(patient, HEAD % b"/v1/broadcasts?local=true" + b"\r\n") for _ in range(5)]
     for client in clients:
         await client.__aenter__()
     await wait_for(lambda: asked and len(patient.server.connections) == 5)
@@ -106,8 +106,8 @@ async def test_one_search_too_many_is_told_so(patient, monkeypatch):
     async def forever(live, query):
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("agents.serving.web.broadcasts.page", forever)
-    clients = [connected(patient, HEAD % b"/v1/broadcasts" + b"\r\n") for _ in range(18)]
+    monkeypatch.setattr("agents.serving.web.lists.page", forever)
+    clients = [connected(patient, HEAD % b"/v1/broadcasts?local=true" + b"\r\n") for _ in range(18)]
     answers = [
         asyncio.create_task(reader.readuntil(b"}"))
         for reader, _ in [await client.__aenter__() for client in clients]
@@ -127,7 +127,7 @@ async def test_a_search_that_takes_too_long_is_given_up(patient, monkeypatch):
     async def forever(live, query):
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("agents.serving.web.broadcasts.page", forever)
+    monkeypatch.setattr("agents.serving.web.lists.page", forever)
     searches = Searches(seconds=0.1)
     monkeypatch.setattr(Searches, "run", searches.run)
     told = await patient.json("/v1/broadcasts", 503)

@@ -1,0 +1,177 @@
+"""`…/minutes`: the audience minute by minute, of what is kept of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from agents.serving.web.operations import Parameter
+from agents.serving.web.responses import bad_request
+from streams import rfc3339
+from streams.audience import MINUTE
+from streams.audience.scope import CHUNK, ScopeChunk
+from streams.summaries import Count, minute_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from streams.audience import Row
+    from streams.audience.scope import ScopeHead
+
+#: Minutes of one answer at most: eight days.
+MAX_MINUTES: Final = 8 * 1_440
+_DAY: Final = 1_440
+
+FROM: Final = Parameter(
+    "from",
+    "The first minute: a time in it, RFC 3339. Without it, a day before the last.",
+    {"type": "string", "format": "date-time"},
+)
+TO: Final = Parameter(
+    "to",
+    "The last minute, likewise. Without it, the newest.",
+    {"type": "string", "format": "date-time"},
+)
+
+Minute = Annotated[str, Meta(description="The start of a minute, RFC 3339.")]
+
+
+class ScopeMinutes(msgspec.Struct, kw_only=True, gc=False):
+    """The audience of a scope, minute by minute."""
+
+    scope: str
+    name: str
+    first: Minute
+    last: Minute
+    kept_from: Annotated[
+        Minute | None,
+        Meta(description="What lies before is no longer kept; null: no minute is kept."),
+    ]
+    audience: Annotated[
+        list[Count | None],
+        Meta(description="Of each minute from `first` to `last`; null where nobody's is known."),
+    ]
+
+
+class BroadcastMinute(msgspec.Struct, kw_only=True, gc=False):
+    """What was told of one minute."""
+
+    minute: Minute
+    audience: Count | None
+    high: Annotated[Count | None, Meta(description="The greatest viewers in it.")]
+    joins: Count | None
+    views: Count | None
+
+
+class BroadcastMinutes(msgspec.Struct, kw_only=True, gc=False):
+    """The minutes of the newest run of a broadcast that are open, in order.
+
+    A minute that nothing was told of is not here. Whether one lies in the span, and which minutes
+    carry an audience, follows from the summary.
+    """
+
+    platform: str
+    broadcast: str
+    run: Minute | None
+    sealed_until: Annotated[
+        Minute | None,
+        Meta(description="Minutes up to this one are sealed, and not here."),
+    ]
+    minutes: list[BroadcastMinute]
+
+
+def minutes_asked(found: Mapping[str, str], newest: int) -> tuple[int, int]:
+    """The first and the last minute that are asked for, in minutes since 1970 UTC.
+
+    Args:
+        found: The query's parameters.
+        newest: The last one where none is given.
+
+    Raises:
+        ProblemError: One is no time, they are the wrong way round, or too many.
+    """
+    first, last = _minute(found, FROM.name), _minute(found, TO.name)
+    if first is None:
+        last = newest if last is None else last
+        return max(0, last - _DAY + 1), max(0, last)
+    if last is None:
+        return first, min(max(first, newest), first + MAX_MINUTES - 1)
+    if first > last:
+        raise bad_request("from: must not be after `to`")
+    if last - first >= MAX_MINUTES:
+        raise bad_request(f"from: at most {MAX_MINUTES} minutes (8 days) up to `to` in one answer")
+    return first, last
+
+
+def _minute(found: Mapping[str, str], name: str) -> int | None:
+    text = found.get(name)
+    if text is None:
+        return None
+    try:
+        return rfc3339.microseconds(text) // MINUTE
+    except ValueError:
+        raise bad_request(
+            f"{name}: must be a time such as 2026-11-22T19:00:00Z (a + stands as %2B)"
+        ) from None
+
+
+def scope_minutes(
+    name: str,
+    head: ScopeHead,
+    chunk: Callable[[int], ScopeChunk | None],
+    first: int,
+    last: int,
+) -> ScopeMinutes:
+    """The minutes of a scope.
+
+    Args:
+        name: `world`, or its kind and name: `venue:louvre`.
+        head: Its figures.
+        chunk: Gives the chunk of a number; None where there is none.
+        first: The first minute.
+        last: The last minute.
+    """
+    audience: list[int | None] = [None] * (last - first + 1)
+    for number in range(first // CHUNK, last // CHUNK + 1):
+        found = chunk(number) if number in head.chunks else None
+        if found is None:
+            continue
+        for offset, value in found.minutes.items():
+            place = number * CHUNK + offset - first
+            if 0 <= place < len(audience):
+                audience[place] = value
+    kind, _, bare = name.partition(":")
+    oldest = min(head.chunks, default=None)
+    return ScopeMinutes(
+        scope=kind,
+        name=bare,
+        first=minute_text(first),
+        last=minute_text(last),
+        kept_from=None if oldest is None else minute_text(oldest * CHUNK),
+        audience=audience,
+    )
+
+
+def broadcast_minutes(
+    platform: str, broadcast: str, row: Row, first: int, last: int
+) -> BroadcastMinutes:
+    """The open minutes of a row, from the first to the last that are asked for."""
+    return BroadcastMinutes(
+        platform=platform,
+        broadcast=broadcast,
+        run=None if row.run is None else minute_text(row.run),
+        sealed_until=minute_text(row.folded_until) if row.folded_until >= 0 else None,
+        minutes=[
+            BroadcastMinute(
+                minute=minute_text(minute),
+                audience=cell.audience,
+                high=cell.high,
+                joins=cell.joins,
+                views=cell.views,
+            )
+            for minute, cell in sorted(row.cells.items())
+            if first <= minute <= last
+        ],
+    )
