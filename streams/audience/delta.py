@@ -10,91 +10,38 @@
 
 Nothing is kept of a scope here. The deltas of a row, added up in any order, are what it adds to its
 scopes: so a scope is the sum of all deltas of its broadcasts, however they were batched.
-
-Audiences are steps: by how much the audience of a minute is above that of the minute before. A
-stretch of any length costs two numbers so, its start and the minute after its end. Steps add up
-like what they stand for; `by_minute` turns them into minutes.
 """
 
 from __future__ import annotations
 
-from itertools import islice
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-
-import msgspec
 
 from streams.audience.minute import MINUTE
 from streams.audience.open_minutes import View, span_totals, view
+from streams.audience.plain_delta import (
+    add_appended,
+    add_changed,
+    begins_plainly,
+    is_after_start,
+    observed_until,
+)
+from streams.audience.snapshot import NO_ROW, RowSnapshot, view_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.audience.minute import Cell
-    from streams.audience.row import AcceptResult, Row
+    from streams.audience.accept import AcceptResult
+    from streams.audience.row import Row
+    from streams.audience.steps import Steps
     from streams.audience.totals import Totals
-
-Steps = dict[int, int]
+    from streams.events import ViewerEvent
 
 _NO_END: Final = 1 << 62
 
 
-class RowSnapshot(msgspec.Struct, gc=False):
-    """A folded row before a batch: what its delta is taken from.
-
-    Attributes:
-        newest: Its newest minute; -1 if there was no row.
-        earliest_at: As the row had it.
-        started: Likewise.
-        ended_at: Likewise.
-        count: How many cells it had.
-        cells: Of minutes up to `newest` of which something new was said, the cell that there was,
-            None where there was none. `accept_all` notes them.
-        is_live: Whether its status was `live`.
-        fresh: As the row had it.
-    """
-
-    newest: int
-    earliest_at: int
-    started: int | None
-    ended_at: int | None
-    count: int
-    cells: dict[int, Cell | None]
-    is_live: bool
-    fresh: bool
-
-
-def snapshot(row: Row) -> RowSnapshot:
-    """A row as it is before a batch."""
-    ended_at = None if row.ended is None else row.ended_at
-    return RowSnapshot(
-        row.newest,
-        row.earliest_at,
-        row.started,
-        ended_at,
-        len(row.cells),
-        {},
-        ended_at is None and not row.final,
-        row.fresh,
-    )
-
-
-NO_ROW: Final = RowSnapshot(-1, -1, None, None, 0, {}, is_live=False, fresh=False)
-"""The snapshot of a run that a batch begins. Nothing is ever noted in it."""
-
-
-def _view_before(before: RowSnapshot, row: Row) -> View:
-    """How the row looked when its snapshot was made."""
-    newest = before.newest
-    cells = {minute: cell for minute, cell in row.cells.items() if minute <= newest}
-    for minute, cell in before.cells.items():
-        if cell is None:
-            cells.pop(minute, None)
-        else:
-            cells[minute] = cell
-    return View(cells, before.newest, before.earliest_at, before.started, before.ended_at)
-
-
-class Delta(msgspec.Struct, gc=False):
+@dataclass(slots=True, eq=False)
+class Delta:
     """A change of what broadcasts add to a scope: all numbers may be negative.
 
     Attributes:
@@ -115,8 +62,8 @@ class Delta(msgspec.Struct, gc=False):
         timestamp: Newest Kafka timestamp of their records, in milliseconds; -1 for none.
     """
 
-    audience: Steps = {}
-    known: Steps = {}
+    audience: Steps = field(default_factory=dict)
+    known: Steps = field(default_factory=dict)
     viewer_minutes: int = 0
     joins: int = 0
     views: int = 0
@@ -152,6 +99,42 @@ class Delta(msgspec.Struct, gc=False):
         self.minute = max(self.minute, minute)
         self.timestamp = max(self.timestamp, timestamp)
 
+    def add_sample(self, row: Row, event: ViewerEvent, minute: int, timestamp: int) -> None:
+        """Add a row that a sample has just begun, and that has no other event: a backlog has many.
+
+        Args:
+            row: The row.
+            event: The sample.
+            minute: Its minute.
+            timestamp: The Kafka timestamp of its record, in milliseconds.
+        """
+        if minute > self.minute:  # noqa: PLR1730  # max() would call a function
+            self.minute = minute
+        if timestamp > self.timestamp:  # noqa: PLR1730  # as above
+            self.timestamp = timestamp
+        self.broadcasts += 1
+        self.live += 1
+        joins, views, level = event.joins, event.views, event.viewers
+        if joins is not None:
+            self.joins += joins
+            self.views += joins if views is None else views
+        elif views is not None:
+            self.views += views
+        if level is None:
+            return
+        end = minute + row.carry + 1
+        audience, known = self.audience, self.known
+        audience[minute] = audience.get(minute, 0) + level
+        audience[end] = audience.get(end, 0) - level
+        known[minute] = known.get(minute, 0) + 1
+        known[end] = known.get(end, 0) - 1
+        self.viewer_minutes += level
+        self.peak_sum += level
+        self.fresh += 1
+        self.viewers += level
+        self.contributing += 1
+        row.contribution = level
+
     def add_row(  # noqa: C901  # it decides which way is right and cheap
         self, before: RowSnapshot, row: Row, result: AcceptResult
     ) -> None:
@@ -171,8 +154,8 @@ class Delta(msgspec.Struct, gc=False):
         started = row.started
         if before.newest < 0:
             self.broadcasts += 1
-            if started is None and row.ended is None and not row.final and len(row.cells) == 1:
-                self._add_new_row(row)
+            if row.ended is None and not row.final and (started is None or begins_plainly(row)):
+                add_appended(self, before, row, (-1, None))
                 return
         elif (
             before.ended_at is None
@@ -183,15 +166,15 @@ class Delta(msgspec.Struct, gc=False):
             first = min(before.cells) if before.cells else before.newest + 1
             cell = row.cells.get(first - 1)
             base: tuple[int, int | None] = (
-                _observed_until(row, first - 1)
+                observed_until(row, first - 1)
                 if cell is None or cell.audience is None
                 else (first - 1, cell.audience)
             )
-            if started is None or _is_after_start(row, started, first, base[0]):
+            if started is None or is_after_start(row, started, first, base[0]):
                 if before.cells:
-                    self._add_changed(before, row, first, base)
+                    add_changed(self, before, row, first, base)
                 else:
-                    self._add_appended(before, row, base)
+                    add_appended(self, before, row, base)
                 return
         elif (
             before.ended_at is not None
@@ -199,260 +182,18 @@ class Delta(msgspec.Struct, gc=False):
             and row.ended_at == before.ended_at
         ):
             # All that is open is past the end.
-            self._add_status(before, row, None)
+            self.add_status(before, row, None)
             return
         now = view(row)
         if before.newest >= 0:
-            was = _view_before(before, row)
+            was = view_before(before, row)
             self._add_minutes(row, was, -1)
             self._add_sums(span_totals(row, was), -1)
         self._add_minutes(row, now, 1)
         self._add_held(row, now)
         totals = span_totals(row, now)
         self._add_sums(totals, 1)
-        self._add_status(before, row, totals.last_audience)
-
-    # -- rows without an end of which only new minutes were told: nearly all are so --------------
-
-    def _add_new_row(self, row: Row) -> None:
-        """Add a row that has said one thing: a backlog has many."""
-        ((minute, cell),) = row.cells.items()
-        joins = cell.joins or 0
-        self.joins += joins
-        self.views += joins if cell.views is None else cell.views
-        level = cell.audience
-        if level is not None:
-            end = minute + row.carry + 1
-            audience, known = self.audience, self.known
-            audience[minute] = audience.get(minute, 0) + level
-            audience[end] = audience.get(end, 0) - level
-            known[minute] = known.get(minute, 0) + 1
-            known[end] = known.get(end, 0) - 1
-            self.viewer_minutes += level * (min(row.newest + 1, end) - minute)
-            self.peak_sum += cell.higher or level
-            if row.fresh:  # not so if it moved here while it was stale
-                self.viewers += level
-                self.contributing += 1
-                row.contribution = level
-        self.live += 1
-        self.fresh += row.fresh
-
-    def _add_appended(  # noqa: C901, PLR0912, PLR0915  # one loop: calls would cost as much
-        self, before: RowSnapshot, row: Row, base: tuple[int, int | None]
-    ) -> None:
-        """Add a row that has new cells past what was its newest minute, no end, the same start.
-
-        Args:
-            before: The row before the batch.
-            row: The row.
-            base: Its newest observed minute before, in scopes and in the span, and its audience.
-        """
-        audience, known = self.audience, self.known
-        cells, carry, old_newest = row.cells, row.carry, before.newest
-        viewer_minutes = joins = peak = 0
-        views: int | None = None
-        # The audience that stands, since when it is not counted yet, and where it is carried to.
-        last, level = base
-        viewers = level
-        since, end = old_newest + 1, last + carry + 1
-        if level is not None:
-            if end <= since:
-                level = None  # it went before
-            else:
-                audience[end] = audience.get(end, 0) + level
-                known[end] = known.get(end, 0) + 1
-        for minute in sorted(islice(reversed(cells), len(cells) - before.count)):
-            cell = cells[minute]
-            if cell.joins is not None:
-                joins += cell.joins
-            if cell.views is not None:
-                views = cell.views
-            now = cell.audience
-            if now is None:
-                continue
-            high = cell.higher or now
-            if high > peak:  # noqa: PLR1730  # max() would call a function
-                peak = high
-            if level is None:
-                audience[minute] = audience.get(minute, 0) + now
-                known[minute] = known.get(minute, 0) + 1
-            elif minute < end:
-                viewer_minutes += level * (minute - since)
-                if now != level:
-                    audience[minute] = audience.get(minute, 0) + now - level
-            else:
-                viewer_minutes += level * (end - since)
-                audience[end] = audience.get(end, 0) - level
-                known[end] = known.get(end, 0) - 1
-                audience[minute] = audience.get(minute, 0) + now
-                known[minute] = known.get(minute, 0) + 1
-            viewers = level = now
-            since, end = minute, minute + carry + 1
-        if level is not None:
-            viewer_minutes += level * (min(row.newest + 1, end) - since)
-            audience[end] = audience.get(end, 0) - level
-            known[end] = known.get(end, 0) - 1
-        self.viewer_minutes += viewer_minutes
-        had = row.contribution
-        if had is None or viewers is None or not before.is_live:
-            self._add_status(before, row, viewers)
-        else:  # it goes on as it was
-            self.viewers += viewers - had
-            row.contribution = viewers
-        span, started = row.span, row.started
-        if started is not None and started // MINUTE > row.folded_until:
-            self._add_rest(row, old_newest + 1, (joins, views, peak), (0, None, 0))
-            return
-        if span is None:
-            old_views, old_joins, old_peak = None, 0, 0
-        else:
-            old_views, old_joins, old_peak = span.views, span.joins, span.peak or 0
-        views_minute = -1
-        for minute, cell in islice(cells.items(), before.count):
-            if cell.joins is not None:
-                old_joins += cell.joins
-            if cell.views is not None and minute > views_minute:
-                old_views, views_minute = cell.views, minute
-            old_high = cell.higher or cell.audience
-            if old_high is not None and old_high > old_peak:
-                old_peak = old_high
-        self.joins += joins
-        if peak > old_peak:
-            self.peak_sum += peak - old_peak
-        if views is not None:
-            self.views += views - (old_joins if old_views is None else old_views)
-        elif old_views is None:
-            self.views += joins
-
-    def _add_changed(
-        self, before: RowSnapshot, row: Row, first: int, base: tuple[int, int | None]
-    ) -> None:
-        """Add a row of which minutes from `first` on changed, without an end, the same start.
-
-        Args:
-            before: The row before the batch.
-            row: The row.
-            first: The earliest minute that changed, after that of a start.
-            base: Its newest observed minute before, in scopes and in the span, and its audience.
-        """
-        now = sorted([minute for minute in row.cells if minute >= first])
-        was = dict(before.cells)
-        for minute in now:
-            if minute <= before.newest:
-                was.setdefault(minute, row.cells[minute])
-        old = [(minute, cell) for minute in sorted(was) if (cell := was[minute]) is not None]
-        then = self._add_tail(row, old, before.newest, first, base, -1)
-        tail = self._add_tail(
-            row, [(minute, row.cells[minute]) for minute in now], row.newest, first, base, 1
-        )
-        self._add_rest(row, first, tail[:3], then[:3])
-        self._add_status(before, row, tail[3])
-
-    def _add_tail(
-        self,
-        row: Row,
-        cells: list[tuple[int, Cell]],
-        newest: int,
-        first: int,
-        base: tuple[int, int | None],
-        sign: int,
-    ) -> tuple[int, int | None, int, int | None]:
-        """Add the minutes from `first` on, of a row without an end.
-
-        Args:
-            row: The row.
-            cells: Those of which something was said, in their order.
-            newest: The newest minute of the row.
-            first: The first minute.
-            base: The newest observed minute before `first`, and its audience.
-            sign: 1, or -1 to take them away.
-
-        Returns:
-            Their joins, the newest views, the peak, and the newest audience; `base`'s without one.
-        """
-        audience, known, carry = self.audience, self.known, row.carry
-        viewer_minutes = joins = peak = 0
-        views: int | None = None
-        last, level = base
-        viewers = level
-        since, end = first, last + carry + 1
-        if end <= first:
-            level = None
-        for minute, cell in cells:
-            if cell.joins is not None:
-                joins += cell.joins
-            if cell.views is not None:
-                views = cell.views
-            now = cell.audience
-            if now is None:
-                continue
-            high = cell.higher or now
-            if high > peak:  # noqa: PLR1730  # max() would call a function
-                peak = high
-            if level is not None and minute < end:
-                viewer_minutes += level * (minute - since)
-                audience[minute] = audience.get(minute, 0) + sign * (now - level)
-            else:
-                if level is not None:
-                    viewer_minutes += level * (end - since)
-                    audience[end] = audience.get(end, 0) - sign * level
-                    known[end] = known.get(end, 0) - sign
-                audience[minute] = audience.get(minute, 0) + sign * now
-                known[minute] = known.get(minute, 0) + sign
-            viewers = level = now
-            since, end = minute, minute + carry + 1
-        if level is not None:
-            viewer_minutes += level * (min(newest + 1, end) - since)
-            audience[end] = audience.get(end, 0) - sign * level
-            known[end] = known.get(end, 0) - sign
-        self.viewer_minutes += sign * viewer_minutes
-        return joins, views, peak, viewers
-
-    def _add_rest(  # noqa: C901  # one loop over the minutes
-        self,
-        row: Row,
-        first: int,
-        now: tuple[int, int | None, int],
-        then: tuple[int, int | None, int],
-    ) -> None:
-        """Add joins, views and peak of minutes from `first` on, which the minutes before decide.
-
-        Args:
-            row: The row.
-            first: A minute after that of a start; those before it did not change.
-            now: Joins, the newest views and the peak from it on.
-            then: The same as they were.
-        """
-        started, span = row.started, row.span
-        start_minute = -1 if started is None else started // MINUTE
-        if span is None or start_minute > row.folded_until:
-            views, joins, peak = None, 0, 0
-        else:
-            views, joins, peak = span.views, span.joins, span.peak or 0
-        views_minute = -1
-        for minute, cell in row.cells.items():
-            if minute >= first or minute < start_minute:
-                continue
-            if cell.joins is not None:
-                joins += cell.joins
-            if cell.views is not None and minute > views_minute:
-                views, views_minute = cell.views, minute
-            high = cell.higher or cell.audience
-            if high is not None and high > peak:
-                if minute == start_minute:
-                    if minute * MINUTE + (cell.at or 0) < (started or 0):
-                        continue
-                    high = cell.audience or 0
-                peak = max(peak, high)
-        now_joins, now_views, now_peak = now
-        then_joins, then_views, then_peak = then
-        self.joins += now_joins - then_joins
-        self.peak_sum += max(now_peak, peak) - max(then_peak, peak)
-        if now_views is None:
-            now_views = joins + now_joins if views is None else views
-        if then_views is None:
-            then_views = joins + then_joins if views is None else views
-        self.views += now_views - then_views
+        self.add_status(before, row, totals.last_audience)
 
     # -- any other -------------------------------------------------------------------------------
 
@@ -461,7 +202,7 @@ class Delta(msgspec.Struct, gc=False):
 
         Nothing of it is sealed then, so it is all in its cells.
         """
-        was = _view_before(before, row)
+        was = view_before(before, row)
         self._add_minutes(row, was, -1)
         self._add_sums(span_totals(row, was), -1)
         self.broadcasts -= 1
@@ -489,7 +230,8 @@ class Delta(msgspec.Struct, gc=False):
         self.finalise(row)
         self.go_stale(row)
 
-    def _add_status(self, before: RowSnapshot, row: Row, viewers: int | None) -> None:
+    def add_status(self, before: RowSnapshot, row: Row, viewers: int | None) -> None:
+        """Add whether it is live and fresh, and the viewers that count if it is both."""
         is_live = row.is_live
         self.live += is_live - before.is_live
         self.fresh += row.fresh - before.fresh
@@ -559,42 +301,6 @@ class Delta(msgspec.Struct, gc=False):
             known[gone] = known.get(gone, 0) - sign
 
 
-def _observed_until(row: Row, last: int) -> tuple[int, int | None]:
-    """The newest observed minute up to `last`, and its audience; None without."""
-    cells = row.cells
-    observed = [
-        minute for minute, cell in cells.items() if minute <= last and cell.audience is not None
-    ]
-    if observed:
-        newest = max(observed)
-        return newest, cells[newest].audience
-    return row.last_observed, row.last_audience
-
-
-def _is_after_start(row: Row, started: int, first: int, observed: int) -> bool:
-    """Whether scopes and the span see the same of the minutes from `first` on.
-
-    Args:
-        row: The row.
-        started: The start that a `started` gives.
-        first: A minute.
-        observed: The newest observed minute before it; -1 without.
-    """
-    start_minute = started // MINUTE
-    if first <= start_minute:
-        return False
-    if observed < 0 or observed > start_minute:
-        return True
-    cell = row.cells.get(observed)
-    if cell is not None:
-        return observed == start_minute and observed * MINUTE + (cell.at or 0) >= started
-    return (
-        row.span is not None
-        and start_minute <= row.folded_until
-        and row.span.last_observed == observed
-    )
-
-
 def add_to_groups(
     delta_of: Callable[[str | None, str | None], Delta],
     before: RowSnapshot,
@@ -618,18 +324,3 @@ def add_to_groups(
         venue, programme, _ = result.former[0]
         delta_of(venue, programme).retract_row(before, row)
     delta_of(row.venue, row.programme).add_row(NO_ROW, row, result)
-
-
-def by_minute(steps: Steps) -> dict[int, int]:
-    """What steps add up to, in ascending order of the minutes; without zeros."""
-    minutes: dict[int, int] = {}
-    level = since = 0
-    for minute in sorted(steps):
-        if level:
-            if minute - since == 1:
-                minutes[since] = level
-            else:
-                minutes.update(dict.fromkeys(range(since, minute), level))
-        level += steps[minute]
-        since = minute
-    return minutes

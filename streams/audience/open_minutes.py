@@ -69,9 +69,15 @@ def span_totals(row: Row, seen: View) -> Totals:
                 return totals  # it stands
             totals.merge(past.after, carry)
     cells = seen.cells
-    for minute in sorted(cells):
-        if first <= minute <= last:
-            totals.append(minute, cells[minute], carry, started, ended)
+    minutes = sorted([minute for minute in cells if first <= minute <= last])
+    # The first and the last may be borders.
+    begin = 1 if started is not None and minutes and minutes[0] == first else 0
+    end = len(minutes) - 1 if ended is not None and minutes and minutes[-1] == last else None
+    if begin:
+        totals.append(first, cells[first], carry, started, ended)
+    totals.append_all([(minute, cells[minute]) for minute in minutes[begin:end]], carry)
+    if end is not None and end >= begin:
+        totals.append(last, cells[last], carry, started, ended)
     totals.carry_to(last, carry)
     return totals
 

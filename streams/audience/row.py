@@ -28,83 +28,24 @@ reading where that is 0 or -1.
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.audience.figures import Figures, compute_figures
+from streams.audience.accept import AcceptResult, accept_all, accept_from
+from streams.audience.apply import note_border
+from streams.audience.fold import fold_sealed
 from streams.audience.minute import MINUTE, Cell
-from streams.audience.open_minutes import folded_high, greater
-from streams.audience.totals import Totals
+from streams.audience.past_end import PastEnd  # noqa: TC001  # msgspec reads the annotations
+from streams.audience.totals import Totals  # noqa: TC001  # likewise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.audience.delta import RowSnapshot
+    from streams.audience.accept import TimedEvent
     from streams.audience.rules import Rules
     from streams.events import ViewerEvent
     from streams.summaries import Status
-
-    TimedEvent = tuple[ViewerEvent, int, int]
-    """An event, its `at` in microseconds since 1970 UTC, its Kafka timestamp in milliseconds."""
-
-NEVER: Final = -1 << 62
-
-
-class AcceptResult(msgspec.Struct, gc=False):
-    """What became of the events of a batch.
-
-    Attributes:
-        stopped: The place of the event that begins a new run, which was not taken, nor any after
-            it; how many events there are if none does.
-        late: The places of those that came when their minute was sealed.
-        relabelled: How many accepted ones name another venue or programme, after it was settled.
-        publish: Whether a summary is to be published: one changed a figure other than `events` and
-            `late`, of a broadcast that was ended or final before or is ended after it.
-        live_again: The figures to publish with the status `live`, where the last such event left it
-            so; else those of the end of the batch are to be published, with the row's status.
-        last_busy: The place of the last that was not idle; -1 without. Only where an end stands is
-            it the contract's word: of a broadcast without an end each event counts.
-        minute: Greatest last minute of the span after any of them; -1 if none was accepted.
-        timestamp: Newest Kafka timestamp of accepted ones, in milliseconds; -1 without.
-        former: The venues and programmes that it left, each with the greatest last minute that the
-            batch saw there.
-    """
-
-    stopped: int
-    late: list[int] = []
-    relabelled: int = 0
-    publish: bool = False
-    live_again: Figures | None = None
-    last_busy: int = -1
-    minute: int = -1
-    timestamp: int = -1
-    former: list[tuple[str | None, str | None, int]] = []
-
-    @property
-    def accepted(self) -> int:
-        """How many events were accepted."""
-        return self.stopped - len(self.late)
-
-
-class PastEnd(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
-    """What is sealed from the minute of an end that stands on, in case it stands no more.
-
-    Attributes:
-        minute: The end's.
-        cell: What was said of that minute; None if nothing.
-        after: The minutes after it.
-        held: What scopes were not told of these minutes, for the broadcast is not there any more:
-            by how much the audience is more, and in how many broadcasts it is known. Of minutes
-            with audience 0 only one that may be the earliest known is here: nothing depends on
-            others. So it is no longer than the tolerance and the carry.
-    """
-
-    minute: int
-    cell: Cell | None
-    after: Totals
-    held: dict[int, tuple[int, int]] = {}
 
 
 class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True, gc=False):
@@ -227,10 +168,18 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             sealed_until: The last minute that is closed to it.
         """
         minute = at // MINUTE
-        viewers = event.viewers
-        folded_until = minute - rules.lateness
+        viewers, joins, views = event.viewers, event.joins, event.views
+        venue, programme, title = event.venue, event.programme, event.title
+        lateness, kind = rules.lateness, event.kind
+        folded_until = minute - lateness
+        cells: dict[int, Cell] = {}
+        if viewers is not None:
+            cells[minute] = Cell(event.revision, at - minute * MINUTE, viewers, None, joins, views)
+        elif kind == "sample" or joins is not None or views is not None:
+            cells[minute] = Cell(event.revision, None, None, None, joins, views)
+        # All at once, in the order of the fields: to set one later costs as much as ten do here.
         row = Row(
-            rules.lateness,
+            lateness,
             rules.carry,
             rules.tolerance,
             rules.restart_gap,
@@ -240,35 +189,31 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
             minute,
             at,
             at,
-            max(folded_until, sealed_until),
-            {},
+            folded_until if folded_until > sealed_until else sealed_until,  # noqa: FURB136  # as max
+            cells,
             timestamp,
-            event.venue,
-            -1 if event.venue is None else at,
-            event.programme,
-            -1 if event.programme is None else at,
-            event.title,
-            -1 if event.title is None else at,
-            1,
-        )
-        if viewers is not None:
-            row.fresh, row.viewers_timestamp = True, timestamp
-            if viewers:
-                row.watched_at, row.shown = at, minute
-        else:
-            row.shown = minute
-        if event.kind != "sample":
-            row._note_border(event, at)
-            if viewers is None and event.joins is None and event.views is None:
-                return row
-        row.cells[minute] = Cell(
-            event.revision,
-            None if viewers is None else at - minute * MINUTE,
-            viewers,
+            venue,
+            -1 if venue is None else at,
+            programme,
+            -1 if programme is None else at,
+            title,
+            -1 if title is None else at,
+            1,  # events
+            0,
+            -1,
+            -1 if viewers is None else timestamp,
+            viewers is not None,  # fresh
             None,
-            event.joins,
-            event.views,
+            False,  # final  # by place, as all of them
+            None,
+            -1,
+            -1,
+            None,
+            at if viewers else -1,  # watched_at
+            -1 if viewers == 0 else minute,  # shown
         )
+        if kind != "sample":
+            note_border(row, event, at)
         return row
 
     @staticmethod
@@ -289,311 +234,18 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         Returns:
             The row, and what became of all the events.
         """
-        row = Row.new(*events[0], rules, run, sealed_until)
-        result = AcceptResult(len(events), minute=row.newest, timestamp=events[0][2], last_busy=0)
+        event, at, timestamp = events[0]
+        row = Row.new(event, at, timestamp, rules, run, sealed_until)
+        result = AcceptResult(len(events), minute=row.newest, timestamp=timestamp, last_busy=0)
         result.publish = row.ended is not None
         if len(events) > 1:
-            row._accept(events, 1, None, result)  # noqa: SLF001  # a row of our own
+            accept_from(row, events, 1, None, result)
         return row, result
 
-    # -- events ----------------------------------------------------------------------------------
+    # -- what becomes of it: modules of their own ------------------------------------------------
 
-    def accept_all(
-        self, events: Sequence[TimedEvent], before: RowSnapshot | None = None
-    ) -> AcceptResult:
-        """Take in events of this run in their order, up to one that begins the next run.
-
-        Args:
-            events: The events, with their times.
-            before: The row's snapshot. The cells that change are noted in it.
-
-        Returns:
-            What became of them.
-        """
-        result = AcceptResult(len(events))
-        if self.ended is None and not self.final:
-            place = self._accept_plain(events, 0, before, result)
-            if place == result.stopped:
-                return result
-            self._accept(events, place, before, result)
-        else:
-            self._accept(events, 0, before, result)
-        return result
-
-    def _accept(
-        self,
-        events: Sequence[TimedEvent],
-        place: int,
-        before: RowSnapshot | None,
-        result: AcceptResult,
-    ) -> None:
-        if self.ended is None and not self.final:
-            place = self._accept_plain(events, place, before, result)
-        known: Figures | None = None
-        for number in range(place, result.stopped):
-            event, at, _ = events[number]
-            minute = at // MINUTE
-            if minute <= self.sealed:
-                self.late += 1
-                result.late.append(number)
-                continue
-            if minute > self.gap_end and _shows(event):
-                result.stopped = number
-                return
-            known = self._accept_one(number, events[number], before, result, known)
-
-    def _accept_plain(  # noqa: C901, PLR0912, PLR0915  # one loop: calls would cost as much
-        self,
-        events: Sequence[TimedEvent],
-        place: int,
-        before: RowSnapshot | None,
-        result: AcceptResult,
-    ) -> int:
-        """Take in events of a row that never ended and is not final, up to one that ends it.
-
-        The hot path: the usual case calls nothing but `Cell`.
-
-        Returns:
-            The place of the first that was not taken.
-        """
-        cells, newest, newest_at = self.cells, self.newest, self.newest_at
-        earliest_at, watched_at, shown = self.earliest_at, self.watched_at, self.shown
-        venue, programme = self.venue, self.programme
-        label_at = max(self.venue_at, self.programme_at)
-        lateness = self.lateness
-        sealed = newest - lateness
-        if sealed < self.sealed_until:  # noqa: PLR1730  # max() would call a function
-            sealed = self.sealed_until
-        gap_end = (newest if shown < 0 else shown) + self.run_gap
-        viewers_timestamp, greatest = self.viewers_timestamp, result.timestamp
-        old_newest = -1 if before is None else before.newest
-        fresh, last = self.fresh, -1
-        for number, (event, at, timestamp) in enumerate(
-            islice(events, place, None) if place else events, place
-        ):
-            is_sample = event.kind == "sample"
-            if not is_sample and event.kind == "ended":
-                break
-            minute = at // MINUTE
-            if minute <= sealed:
-                self.late += 1
-                self.events -= 1  # all are counted below
-                result.late.append(number)
-                continue
-            if minute > gap_end and _shows(event):
-                result.stopped = number
-                break
-            if (
-                at < label_at
-                or ((name := event.venue) is not None and name != venue)
-                or ((name := event.programme) is not None and name != programme)
-            ):
-                self._label(event, at, newest, result, is_open=earliest_at // MINUTE > sealed)
-                venue, programme = self.venue, self.programme
-                label_at = max(self.venue_at, self.programme_at)
-            if minute > newest:
-                # Nothing was said of it yet.
-                newest, newest_at, cell = minute, at, None
-                line = minute - lateness
-                if line > sealed:  # noqa: PLR1730  # max() would call a function
-                    sealed = line
-            else:
-                cell = cells.get(minute)
-                if minute <= old_newest and before is not None:
-                    before.cells.setdefault(minute, cell)
-                if at > newest_at:
-                    newest_at = at
-                elif at < earliest_at:
-                    earliest_at = at
-            viewers = event.viewers
-            if viewers is not None:
-                if timestamp > viewers_timestamp:  # noqa: PLR1730  # as above
-                    viewers_timestamp = timestamp
-                fresh = True
-                if viewers and at > watched_at:
-                    watched_at = at
-            if minute > shown and viewers != 0:
-                shown = minute
-                gap_end = minute + self.run_gap
-            elif shown < 0:
-                gap_end = newest + self.run_gap
-            last = number
-            if timestamp > greatest:  # noqa: PLR1730  # as above
-                greatest = timestamp
-            if event.title is not None:
-                self._note_title(event.title, at)
-            if not is_sample:
-                self._note_border(event, at)
-                if viewers is None and event.joins is None and event.views is None:
-                    continue
-            if cell is None or event.revision > cell.revision:
-                cells[minute] = Cell(
-                    event.revision,
-                    None if viewers is None else at - minute * MINUTE,
-                    viewers,
-                    None,
-                    event.joins,
-                    event.views,
-                )
-            elif event.revision == cell.revision:
-                cells[minute] = cell.join(event, at - minute * MINUTE)
-        else:
-            number = len(events)
-        self.newest, self.newest_at, self.earliest_at = newest, newest_at, earliest_at
-        self.watched_at, self.shown = watched_at, shown
-        self.viewers_timestamp = viewers_timestamp
-        self.events += number - place
-        self.fresh = fresh
-        if last >= 0:
-            self.timestamp = events[last][2]
-            result.timestamp, result.minute, result.last_busy = greatest, newest, last
-        return number
-
-    def _accept_one(
-        self,
-        place: int,
-        timed: TimedEvent,
-        before: RowSnapshot | None,
-        result: AcceptResult,
-        known: Figures | None,
-    ) -> Figures | None:
-        event, at, timestamp = timed
-        minute = at // MINUTE
-        was_ended, was_final = self.ended_at, self.final
-        matters = was_final or was_ended is not None
-        if matters and known is None and not self._is_outside(was_ended, event, at):
-            known = compute_figures(self)
-        if before is not None and minute <= before.newest:
-            before.cells.setdefault(minute, self.cells.get(minute))
-        label, title = (self.venue, self.programme), self.title
-        is_open = self.earliest_at // MINUTE > self.sealed
-        self._label(event, at, self.last_minute, result, is_open=is_open)
-        self._apply(event, at, minute, timestamp)
-        ended = self.ended_at
-        result.timestamp = max(result.timestamp, timestamp)
-        result.minute = max(result.minute, self.last_minute)
-        if not matters:
-            changed, busy = ended is not None, True
-        elif was_ended is not None and ended == was_ended and minute > ended // MINUTE:
-            # No minute of the span can have changed.
-            changed = title != self.title or label != (self.venue, self.programme)
-            busy = False
-            if changed:
-                known = None
-        else:
-            figures = compute_figures(self)
-            busy = changed = known is None or figures.published() != known.published()
-            known = figures
-        if busy:
-            result.last_busy = place
-        if changed and (matters or ended is not None):
-            result.publish = True
-            if ended is None:
-                self.final = False
-                result.live_again = known or compute_figures(self)
-            else:
-                result.live_again = None
-        return known if self.final or ended is not None else None
-
-    def _is_outside(self, ended: int | None, event: ViewerEvent, at: int) -> bool:
-        """Whether a sample is plainly past an end that stands on: no figure of the span changes."""
-        return (
-            ended is not None
-            and at // MINUTE > ended // MINUTE
-            and event.kind == "sample"
-            and not (event.viewers and at > ended + self.tolerance * MINUTE)
-        )
-
-    def _label(
-        self, event: ViewerEvent, at: int, minute: int, result: AcceptResult, *, is_open: bool
-    ) -> None:
-        """Take an event's venue and programme, or count that they are others.
-
-        Args:
-            event: The event, which is not taken yet.
-            at: Its `at`.
-            minute: The last minute of the span.
-            result: What becomes of the batch.
-            is_open: Whether no minute of an accepted event is sealed.
-        """
-        label = (self.venue, self.programme)
-        if is_open:
-            self._choose_label(event, at)
-            if (self.venue, self.programme) != label:
-                result.former.append((*label, max(minute, result.minute)))
-                result.minute = -1
-        else:
-            venue, programme = event.venue, event.programme
-            result.relabelled += (venue is not None and venue != label[0]) or (
-                programme is not None and programme != label[1]
-            )
-
-    def _choose_label(self, event: ViewerEvent, at: int) -> None:
-        """Take an event's venue and programme while none of it is sealed."""
-        venue, programme = event.venue, event.programme
-        if venue is not None and (
-            self.venue is None or at < self.venue_at or (at == self.venue_at and venue < self.venue)
-        ):
-            self.venue, self.venue_at = venue, at
-        if programme is not None and (
-            self.programme is None
-            or at < self.programme_at
-            or (at == self.programme_at and programme < self.programme)
-        ):
-            self.programme, self.programme_at = programme, at
-
-    def _apply(  # noqa: C901  # field by field, calls would cost as much as its work
-        self, event: ViewerEvent, at: int, minute: int, timestamp: int
-    ) -> None:
-        """Take in an event that is accepted, but for its venue and programme."""
-        viewers = event.viewers
-        self.events += 1
-        self.timestamp = timestamp
-        if at > self.newest_at:
-            self.newest_at, self.newest = at, minute
-        elif at < self.earliest_at:
-            self.earliest_at = at
-        if viewers is not None:
-            self.fresh = True
-            self.viewers_timestamp = max(self.viewers_timestamp, timestamp)
-            if viewers and at > self.watched_at:
-                self.watched_at = at
-        if viewers != 0 and minute > self.shown:
-            self.shown = minute
-        if event.title is not None:
-            self._note_title(event.title, at)
-        if event.kind != "sample":
-            self._note_border(event, at)
-            if viewers is None and event.joins is None and event.views is None:
-                return
-        cells = self.cells
-        cell = cells.get(minute)
-        if cell is None or event.revision > cell.revision:
-            cells[minute] = Cell(
-                event.revision,
-                None if viewers is None else at - minute * MINUTE,
-                viewers,
-                None,
-                event.joins,
-                event.views,
-            )
-        elif event.revision == cell.revision:
-            cells[minute] = cell.join(event, at - minute * MINUTE)
-
-    def _note_title(self, title: str, at: int) -> None:
-        if at > self.title_at or (at == self.title_at and title > (self.title or "")):
-            self.title, self.title_at = title, at
-
-    def _note_border(self, event: ViewerEvent, at: int) -> None:
-        if event.kind == "started":
-            revision = event.revision
-            if revision > self.started_revision:
-                self.started, self.started_revision = at, revision
-            elif revision == self.started_revision and (self.started is None or at < self.started):
-                self.started = at
-            self.started_last = max(self.started_last, at)
-        elif self.ended is None or at > self.ended:
-            self.ended = at
+    accept_all = accept_all
+    fold_sealed = fold_sealed
 
     # -- what follows from the events ------------------------------------------------------------
 
@@ -653,118 +305,3 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
     def note_published(self) -> None:
         """Note that a summary of the row as it is was published."""
         self.published_events = self.events + self.late
-
-    # -- folding ---------------------------------------------------------------------------------
-
-    def fold_sealed(self) -> None:
-        """Fold the sealed minutes; to be called once after the events of a batch and its delta.
-
-        It changes no figure. It costs by the cells that there are, never by the minutes of a gap.
-        It may be left out where `newest` - `lateness` is not past `folded_until`, and `past_end` is
-        None.
-        """
-        ended = self.ended_at
-        past = self.past_end
-        if past is not None and (ended is None or ended // MINUTE > self.folded_until):
-            self._release(past)
-        if self.started is not None and self.started // MINUTE > self.folded_until:
-            self._leave_waiting_room()
-        line = self.newest - self.lateness
-        if line <= self.folded_until:
-            return
-        if ended is not None and ended // MINUTE <= line and self.past_end is None:
-            end_minute = ended // MINUTE
-            self.past_end = PastEnd(end_minute, self.cells.get(end_minute), Totals(end_minute))
-        sealed = sorted([minute for minute in self.cells if minute <= line])
-        if self.past_end is not None:
-            self._hold(self.past_end, sealed, line)
-        self._fold(sealed, line)
-        self.folded_until = line
-
-    def _release(self, past: PastEnd) -> None:
-        """Let what is folded past an end join the span: the end moved on, or was taken back."""
-        span = self.span
-        assert span is not None, "there was a span before there was an end of it"
-        if past.cell is not None:
-            span.append(past.minute, past.cell, self.carry, self.started)
-        else:
-            span.carry_to(past.minute, self.carry)
-        span.merge(past.after, self.carry)
-        self.past_end = None
-
-    def _leave_waiting_room(self) -> None:
-        """Keep of what is folded, all of it before the start, the greatest viewers alone."""
-        self.waiting_high = folded_high(self)
-        self.span = self.past_end = self.start_high = None
-
-    def _fold(  # noqa: C901  # one loop over where a minute may lie
-        self, sealed: list[int], line: int
-    ) -> None:
-        cells, carry, started = self.cells, self.carry, self.started
-        past, span = self.past_end, self.span
-        first = -1 if started is None else started // MINUTE
-        if span is None and first <= line:
-            span = self.span = Totals(first - 1 if started is not None else self.folded_until)
-        if past is None and span is not None and span.until >= first:
-            span.append_all([(minute, cells.pop(minute)) for minute in sealed], carry)
-            span.carry_to(line, carry)
-            span.prune(self.newest)
-            if span.last_observed > self.last_observed:
-                self.last_observed, self.last_audience = span.last_observed, span.last_audience
-            return
-        for minute in sealed:
-            cell = cells.pop(minute)
-            audience = cell.audience
-            if audience is not None:
-                self.last_observed, self.last_audience = minute, audience
-            if minute < first:
-                self.waiting_high = greater(self.waiting_high, cell.high)
-                continue
-            if minute == first and started is not None and audience is not None:
-                self.start_high = cell.high
-                if minute * MINUTE + (cell.at or 0) < started:
-                    self.waiting_high = greater(self.waiting_high, audience)
-            if past is None or minute < past.minute:
-                assert span is not None, "a minute of the span has one"
-                span.append(minute, cell, carry, started)
-            elif minute > past.minute:
-                past.after.append(minute, cell, carry)
-        if span is not None:
-            span.carry_to(line if past is None else past.minute - 1, carry)
-            span.prune(self.newest)
-        if past is not None:
-            past.after.carry_to(line, carry)
-            past.after.prune(self.newest)
-
-    def _hold(self, past: PastEnd, sealed: list[int], line: int) -> None:
-        """Note what scopes are not told of the minutes that are now folded past the end."""
-        ended = self.ended_at
-        assert ended is not None, "what is past an end that does not stand was released"
-        last, audience = self.last_observed, self.last_audience
-        held, carry = past.held, self.carry
-        until = self.folded_until
-
-        def carried_to(end: int) -> None:
-            if audience:
-                for minute in range(max(until, last, past.minute) + 1, min(last + carry, end) + 1):
-                    held[minute] = (audience, 1)
-
-        for minute in sealed:
-            cell = self.cells[minute]
-            if cell.audience is None:
-                continue
-            if minute >= past.minute:
-                carried_to(minute - 1)
-            if minute == past.minute:
-                if minute * MINUTE + (cell.at or 0) > ended:
-                    has = audience is not None and minute - last <= carry
-                    held[minute] = (cell.audience - ((audience or 0) if has else 0), int(not has))
-            elif minute > past.minute and (cell.audience or not held):
-                held[minute] = (cell.audience, 1)
-            last, audience = minute, cell.audience
-        carried_to(line)
-
-
-def _shows(event: ViewerEvent) -> bool:
-    """Whether an event may begin a run, by what it says."""
-    return event.revision == 0 and (event.kind == "started" or bool(event.viewers))

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from streams.audience.bounds import LARGEST_SUM, Amount, Count, MinuteNumber, NewestMinute
-from streams.audience.delta import by_minute
+from streams.audience.steps import by_minute
 
 if TYPE_CHECKING:
     from streams.audience.delta import Delta

@@ -134,49 +134,54 @@ class Totals(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=Fal
             minutes: Those of which something was said, with what was said.
             carry: For how many minutes an audience stands in.
         """
+        # What changes with each minute is in local variables: to store a field costs more.
         last, level, peak, held = (
             self.last_observed,
             self.last_audience,
             self.peak,
             self.peak_held,
         )
+        until, peak_minute, views = self.until, self.peak_minute, self.views
+        is_quiet = self.first_audience is None
         observed = viewer_minutes = joins = 0
-        recent = self.recent
+        recent, next_to = self.recent, carry + 1
         for minute, cell in minutes:
             if cell.joins is not None:
                 joins += cell.joins
             if cell.views is not None:
-                self.views = cell.views
+                views = cell.views
             audience = cell.audience
             if audience is None:
                 continue
-            gap = minute - last
             if level is None:
                 self.first_observed, self.first_viewers = minute, audience
             else:
-                if gap <= carry + 1:
+                gap = minute - last
+                if gap <= next_to:
                     lesser = level if level < audience else audience  # noqa: FURB136  # a call costs
                     if lesser > held:  # noqa: PLR1730  # likewise
                         held = lesser
                 if gap > 1:
-                    self.last_observed, self.last_audience = last, level
+                    self.last_observed, self.last_audience, self.until = last, level, until
                     self.carry_to(minute - 1, carry)
-            if audience and self.first_audience is None:
+            if is_quiet and audience:
+                is_quiet = False
                 self.first_audience, self.first_audience_minute = audience, minute
-            last, level = minute, audience
-            self.until = minute
+            last = until = minute
+            level = audience
             observed += 1
             viewer_minutes += audience
             high = audience if cell.higher is None else cell.higher
             if peak is None or high > peak:
-                peak, self.peak_minute = high, minute
+                peak, peak_minute = high, minute
             while recent:
                 when, other = recent.popitem()
                 if other > high:
                     recent[when] = other
                     break
             recent[minute] = high
-        self.last_observed, self.last_audience, self.peak, self.peak_held = last, level, peak, held
+        self.last_observed, self.last_audience, self.until = last, level, until
+        self.peak, self.peak_minute, self.peak_held, self.views = peak, peak_minute, held, views
         self.observed += observed
         self.viewer_minutes += viewer_minutes
         self.joins += joins

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator, Mapping
 
     from streams.audience import Figures, Rules
-    from streams.audience.row import TimedEvent
+    from streams.audience.accept import TimedEvent
     from streams.events import ViewerEvent
     from streams.exact import Batch, Rows
     from streams.settings import Settings

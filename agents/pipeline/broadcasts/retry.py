@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from agents.pipeline.broadcasts.lifecycle import Timers
     from agents.pipeline.broadcasts.outcome import BatchResult
     from streams.audience import Rules
-    from streams.audience.row import TimedEvent
+    from streams.audience.accept import TimedEvent
 
     class Steps(Protocol):
         """The agent's steps that are used here."""

@@ -9,7 +9,7 @@ from contract.rules import Settings
 
 from streams.audience.codec import decode
 from streams.audience.codec import encode as encode_row
-from streams.audience.delta import NO_ROW, Delta, add_to_groups, snapshot
+from streams.audience.delta import Delta, add_to_groups
 from streams.audience.figures import compute_figures, summary
 from streams.audience.minute import MINUTE
 from streams.audience.row import Row
@@ -23,6 +23,7 @@ from streams.audience.scope_codec import (
     encode_scope,
 )
 from streams.audience.scope_delta import ScopeDelta
+from streams.audience.snapshot import NO_ROW, snapshot
 from streams.rejections import Rejected
 from streams.summaries import decode_broadcast_summary, decode_scope_summary, encode
 

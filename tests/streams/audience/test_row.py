@@ -8,12 +8,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from streams.audience.codec import decode, encode
-from streams.audience.delta import NO_ROW, Delta, add_to_groups, snapshot
+from streams.audience.delta import Delta, add_to_groups
 from streams.audience.figures import compute_figures
 from streams.audience.row import Row
 from streams.audience.rules import Rules
 from streams.audience.runs import begins_run
 from streams.audience.scope_delta import ScopeDelta
+from streams.audience.snapshot import NO_ROW, snapshot
 from streams.rejections import Rejected
 
 NAMES = {"first_audience_at": "first_audience_minute", "peak_at": "peak_minute"}

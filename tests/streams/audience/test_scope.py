@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.audience.bounds import LARGEST_SUM
-from streams.audience.delta import by_minute
 from streams.audience.scope import CHUNK, ScopeChunk, ScopeHead, ScopeUpdate, scope_summary
 from streams.audience.scope_codec import decode_delta, decode_scope, encode_delta, encode_scope
 from streams.audience.scope_delta import ScopeDelta
+from streams.audience.steps import by_minute
 
 FIRST = CHUNK * 100_000
 HISTORY = 600
