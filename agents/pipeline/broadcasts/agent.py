@@ -232,6 +232,13 @@ class BroadcastProcessor:
         finalise = self.on_timer if retry is None else retry.on_timer
         due = list(lifecycle.due(batch.monotonic, batch.read_at, _MAX_FINALISED_PER_BATCH))
         batch.more = len(due) == _MAX_FINALISED_PER_BATCH
+        # What was told just now, with a Kafka timestamp of long ago, is stale at once.
+        oldest = (batch.read_at - self.shortest_stale) * 1000
+        due += [
+            key
+            for key, row in batch.changed.items()
+            if type(row) is Row and row.fresh and row.viewers_timestamp <= oldest
+        ]
         again = {key for key in due if key in batch.changed}
         counters = outcome.counters
         read, busy = (set(counters.read), set(counters.busy)) if again else (again, again)
