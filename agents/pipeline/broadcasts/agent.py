@@ -45,6 +45,10 @@ log = structlog.get_logger(__name__)
 _RECORDS_PER_STEP: Final = 16
 _KEYS_PER_STEP: Final = 8
 
+#: So many events of one broadcast are applied between two: each may begin a run, or ask for all
+#: figures of one that has ended.
+_EVENTS_PER_STEP: Final = 128
+
 #: By so much, on top of AUDIENCE_FUTURE, an event may be ahead of the worker's clock: microseconds.
 CLOCK_MARGIN: Final = 10 * MINUTE
 
@@ -228,6 +232,13 @@ class BroadcastProcessor:
         finalise = self.on_timer if retry is None else retry.on_timer
         due = list(lifecycle.due(batch.monotonic, batch.read_at, _MAX_FINALISED_PER_BATCH))
         batch.more = len(due) == _MAX_FINALISED_PER_BATCH
+        # What was told just now, with a Kafka timestamp of long ago, is stale at once.
+        oldest = (batch.read_at - self.shortest_stale) * 1000
+        due += [
+            key
+            for key, row in batch.changed.items()
+            if type(row) is Row and row.fresh and row.viewers_timestamp <= oldest
+        ]
         again = {key for key in due if key in batch.changed}
         counters = outcome.counters
         read, busy = (set(counters.read), set(counters.busy)) if again else (again, again)
@@ -265,18 +276,19 @@ class BroadcastProcessor:
 
     def apply_many(self, outcome: BatchResult, key: bytes, records: list[Any]) -> Iterator[None]:
         """Do the same with many records of one key, step by step."""
-        if (timed_events := self._parse_uniform(outcome, key, records)) is not None:
-            self._apply(outcome, key, timed_events, records)
+        timed_events, kept = self._parse_uniform(outcome, key, records), records
+        if timed_events is None:
+            timed_events, kept = [], []
+            for begin in range(0, len(records), _RECORDS_PER_STEP):
+                end = begin + _RECORDS_PER_STEP
+                events, theirs = self.validate(outcome, key, records[begin:end])
+                timed_events += events
+                kept += theirs
+                yield
+        for begin in range(0, len(timed_events), _EVENTS_PER_STEP):
+            end = begin + _EVENTS_PER_STEP
+            self._apply(outcome, key, timed_events[begin:end], kept[begin:end])
             yield
-            return
-        timed_events, kept = [], []
-        for begin in range(0, len(records), _RECORDS_PER_STEP):
-            events, theirs = self.validate(outcome, key, records[begin : begin + _RECORDS_PER_STEP])
-            timed_events += events
-            kept += theirs
-            yield
-        if timed_events:
-            self._apply(outcome, key, timed_events, kept)
 
     def _parse_uniform(
         self, outcome: BatchResult, key: bytes, records: list[Any]
@@ -375,7 +387,7 @@ class BroadcastProcessor:
         """
         batch, counters = outcome.batch, outcome.counters
         platform = events[0][0].platform
-        row = batch.rows.get(key)
+        row = batch.changed[key] if key in batch.changed else batch.rows.get(key)
         if type(row) is Tombstone and row.expires <= round(batch.read_at * 1000):
             row = None
         place = 0

@@ -18,14 +18,14 @@ class Minutes(Line):
         super().__init__(1, **settings)
         self.batches = 0
 
-    def batch(self, *told, caught_up=True):
-        """A batch of events: the minute of each, and what it says; read at the clock's time."""
+    def batch(self, *told, caught_up=True, age=0):
+        """A batch of events: the minute of each, and what it says; `age` s old by Kafka's clock."""
         self.now = logs.START * 60.0 + 10 * self.batches
         self.batches += 1
         for minute, fields in told:
             at = rfc3339.text((logs.START + minute) * logs.MINUTE)
             value = orjson.dumps({"platform": "fliggy", "broadcast": "b", "at": at, **fields})
-            self.append(self.topics.events.name, 0, KEY, value, int(self.now * 1000))
+            self.append(self.topics.events.name, 0, KEY, value, int(self.now - age) * 1000)
         return self.broadcasts.batch(0, len(told), caught_up=caught_up).result
 
     @property
@@ -89,6 +89,14 @@ async def test_viewers_are_stale_though_joins_are_told():
     line.drain()
     assert line.heads()["world"].viewers is None
     assert line.heads()["world"].live == 1
+
+
+async def test_viewers_with_a_timestamp_of_long_ago_never_count_once_their_partition_is_read():
+    line = Minutes()
+    for number in range(12):
+        line.batch((number // 6 - 8, {"viewers": 5}), caught_up=number != 0, age=360)
+        assert line.row.contribution == (None if number else 5)
+        assert line.row.status == "live"
 
 
 async def test_it_waits_while_its_partition_is_behind():
