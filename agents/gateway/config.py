@@ -146,7 +146,9 @@ class Endpoint(Part):
             yield "secrets: is missing, for this source signs"
         if not source.signed and not self.path_secrets:
             yield "path_secrets: is missing, for this source signs nothing"
-        if not source.signed and self.secrets:
+        if source.needs_path_secret and not self.path_secrets:
+            yield "path_secrets: is missing, for not all that this source sends is signed"
+        if not source.signed and not source.has_key and self.secrets:
             yield "secrets: this source signs nothing; use path_secrets"
 
     def _parts_that_do_not_fit(self) -> "Iterator[str]":

@@ -28,7 +28,7 @@ class Poll(Part):
         source: which API.
         endpoint: the endpoint whose broadcasts are polled while they are open, besides `channels`.
         platform: of its viewer events, unless it is the source's name.
-        secret: where its key is.
+        secret: where its key is, where the source needs one.
         client_id: of the app, where the source has one.
         channels: what is always polled, as the API names it.
         budget: units that the platform allows, a day or a minute as the source has it.
@@ -37,7 +37,8 @@ class Poll(Part):
         waiting_minutes: so many between two looks at a channel that is not live.
         absent_minutes: a broadcast of which the API tells nothing for so long has ended.
         timeout_seconds: how long an answer may take.
-        api: base address of the API, if it is another one than the platform's own.
+        api: base address of the API, if it is another one than the platform's own, or if each
+            server has its own.
         login: base address from which tokens come, likewise.
         tls_ca: certificates that are trusted, in a PEM file, instead of the system's.
     """
@@ -46,7 +47,7 @@ class Poll(Part):
     source: str
     endpoint: Slug | None = None
     platform: Platform | None = None
-    secret: SecretFrom
+    secret: SecretFrom | None = None
     client_id: Annotated[str, Field(max_length=200, pattern=r"^[!-~]*$")] = ""
     channels: Annotated[tuple[str, ...], Field(max_length=_MOST_CHANNELS)] = ()
     budget: Annotated[int, Field(ge=60, le=10**9)] | None = None
@@ -94,13 +95,9 @@ class Poll(Part):
         return self
 
     def _problems(self, kind: PolledPlatform) -> Iterator[str]:
-        if kind.needs_login and not self.client_id:
-            yield "client_id: is missing"
-        if not kind.needs_login:
-            if self.client_id:
-                yield "client_id: this source has none"
-            if self.login:
-                yield "login: this source has none"
+        yield from self._keys_that_do_not_fit(kind)
+        if not (kind.api or self.api):
+            yield "api: is missing: the address of your server"
         if not self.channels and self.endpoint is None:
             yield "channels: give channels, or the endpoint whose broadcasts are polled"
         wrong = [each for each in self.channels if not kind.is_id(each)]
@@ -111,6 +108,19 @@ class Poll(Part):
         for name, address in (("api", self.api), ("login", self.login)):
             if address and (why := _wrong_base(address)):
                 yield f"{name}: {why}"
+
+    def _keys_that_do_not_fit(self, kind: PolledPlatform) -> Iterator[str]:
+        if kind.needs_login and not self.client_id:
+            yield "client_id: is missing"
+        if not kind.needs_login:
+            if self.client_id:
+                yield "client_id: this source has none"
+            if self.login:
+                yield "login: this source has none"
+        if kind.needs_secret and self.secret is None:
+            yield "secret: is missing"
+        if not kind.needs_secret and self.secret is not None:
+            yield "secret: this source has none"
 
 
 def _wrong_base(address: str) -> str | None:

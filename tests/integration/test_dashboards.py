@@ -30,6 +30,8 @@ JOB = "live-audience"
 #: Minutes of the evening that are over when it is looked at: some broadcasts have ended.
 PAST = 76
 SENDING = 25  # seconds
+#: The gateway's board has no worker behind it.
+OF_WORKERS = [name for name in BOARDS if name != "gateway"]
 LIVE, OVER = ("kuaishou", "louvre-today"), ("kuaishou", "british-museum-today")
 
 
@@ -167,14 +169,14 @@ async def look_at_all(server):
     chosen = [some | {"platform": p, "broadcast": b} for p, b in (LIVE, OVER)]
     empty = set()
     print()
-    for panel in PANELS:
+    for panel in (each for each in PANELS if each.board in OF_WORKERS):
         # Of a broadcast's figures some are there only while it is live, one only when it is over.
         counts = [await series(server, panel, values) for values in chosen]
         most = [max(each) for each in zip(*counts, strict=True)]
         print(f"{panel!s:60} {', '.join(map(str, most))}")
         if not all(most):
             empty.add(str(panel))
-    for name in BOARDS:
+    for name in OF_WORKERS:
         for annotation in annotations(name):
             query = filled(annotation["expr"], **chosen[1])
             moments = await server.instant(query)

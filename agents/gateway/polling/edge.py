@@ -76,7 +76,7 @@ class Edge:
         self._poll = poll
         self._kind = poll.kind
         self._monotonic = monotonic
-        self._secret = Kept([poll.secret], _printable)
+        self._secret = Kept([poll.secret] if poll.secret else [], _printable)
         self._tls = _tls_of(poll)
         self._session: aiohttp.ClientSession | None = None
         self._token = ""
@@ -108,7 +108,8 @@ class Edge:
             Unanswered: no answer came in time, or it was too large.
         """
         if not self._kind.needs_login:
-            return await self._get(ids, self._secret.current()[0].decode())
+            key = self._secret.current()
+            return await self._get(ids, key[0].decode() if key else "")
         token = await self._current_token()
         answer = await self._get(ids, token)
         if answer.status != _UNAUTHORIZED:
@@ -138,7 +139,7 @@ class Edge:
                 "grant_type": "client_credentials",
             }
             base = self._poll.login or self._kind.login
-            answer = await self._fetch("POST", base, "/oauth2/token", data=form)
+            answer = await self._fetch("POST", base, self._kind.token_path, data=form)
             if answer.status != _OK:
                 raise Unanswered(
                     f"no token: status {answer.status}",

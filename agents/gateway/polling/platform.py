@@ -25,6 +25,9 @@ OUTCOMES: tuple[Outcome, ...] = (
 )
 
 
+_OK, _TOO_MANY, _REFUSED = 200, 429, frozenset({401, 403})
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What an answer says of one channel; times in microseconds since 1970 UTC.
@@ -91,8 +94,10 @@ class PolledPlatform(abc.ABC):
         about: one line for people.
         sureness: how it was tested.
         figures: what it tells.
-        api: base address.
+        api: base address; empty where each server has its own, which the configuration names.
         login: base address from which tokens come; empty where a key is enough.
+        token_path: where on it.
+        needs_secret: whether a key or a token proves who asks.
         batch: ids that a call takes.
         units: what its budget is, unless configured otherwise.
         per: the time of the budget, for people.
@@ -107,6 +112,8 @@ class PolledPlatform(abc.ABC):
     figures: ClassVar[str]
     api: ClassVar[str]
     login: ClassVar[str] = ""
+    token_path: ClassVar[str] = "/oauth2/token"  # noqa: S105 - a path
+    needs_secret: ClassVar[bool] = True
     batch: ClassVar[int]
     units: ClassVar[int]
     per: ClassVar[Literal["day", "minute"]]
@@ -150,6 +157,16 @@ class PolledPlatform(abc.ABC):
         Raises:
             Unreadable: all of it cannot be read.
         """
+
+
+def evaluated(answer: Answer, now: float) -> Verdict:
+    """What a status means where headers and body say nothing more."""
+    if answer.status == _OK:
+        return Verdict("answered")
+    why, pause = f"status {answer.status}", pause_of(answer.headers, now)
+    if answer.status == _TOO_MANY:
+        return Verdict("limited", pause, why=why)
+    return Verdict("refused" if answer.status in _REFUSED else "failed", pause, why=why)
 
 
 def pause_of(headers: Mapping[str, str], now: float) -> float | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from agents.gateway.polling.kick import Kick
+from agents.gateway.polling.peertube import PeerTube
 from agents.gateway.polling.twitch import Twitch
 from agents.gateway.polling.youtube import YouTube
 
@@ -13,5 +15,5 @@ if TYPE_CHECKING:
     from agents.gateway.polling.platform import PolledPlatform
 
 PLATFORMS: Final[Mapping[str, PolledPlatform]] = {
-    platform.name: platform for platform in (YouTube(), Twitch())
+    platform.name: platform for platform in (YouTube(), Twitch(), Kick(), PeerTube())
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from agents.gateway.delivery import Unreadable
 from agents.gateway.polling.budget import Budget, MinuteBudget
 from agents.gateway.polling.platform import Answer, Found, PolledPlatform, Verdict, pause_of
-from agents.gateway.sources.base import count_of, document, name_of, time_of, title_of, within
+from agents.gateway.sources.base import document, name_of, time_of, title_of, viewers_of, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,13 +89,9 @@ def _stream(row: Any) -> Found:
     if not isinstance(row, dict):
         raise Unreadable("data: must hold objects")
     started = time_of(within(row, "started_at"), "started_at")
-    viewers = None
     # An empty type stands for an error of theirs: what else the row says is not believed.
-    if within(row, "type") == "live":
-        try:
-            viewers = count_of(within(row, "viewer_count"), "viewer_count")
-        except Unreadable:
-            viewers = None
+    is_right = within(row, "type") == "live"
+    viewers = viewers_of(within(row, "viewer_count")) if is_right else None
     return Found(
         id=name_of(within(row, "user_id"), "user_id"),
         status="live",

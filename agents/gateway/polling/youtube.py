@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from agents.gateway.delivery import Unreadable
 from agents.gateway.polling.budget import Budget, DayBudget
 from agents.gateway.polling.platform import Answer, Found, PolledPlatform, Verdict, pause_of
-from agents.gateway.sources.base import count_of, document, time_of, title_of, within
+from agents.gateway.sources.base import document, time_of, title_of, viewers_of, within
 from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
@@ -133,19 +133,11 @@ def _video(item: Any) -> Found:
         broadcast=video,
         started=started,
         ended=ended,
-        viewers=_count(within(details, "concurrentViewers")),
-        views=_count(within(item, "statistics", "viewCount")),
+        viewers=viewers_of(within(details, "concurrentViewers")),
+        views=viewers_of(within(item, "statistics", "viewCount")),
         title=title_of(within(item, "snippet", "title")),
         scheduled=scheduled,
     )
-
-
-def _count(value: object) -> int | None:
-    """A count; what is none is unknown, and takes nothing else with it."""
-    try:
-        return count_of(value, "count")
-    except Unreadable:
-        return None
 
 
 def _reason_of(body: bytes) -> str:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from agents.gateway.sources.base import Answer, Reading, Source, Verified
 from agents.gateway.sources.cloudflare import Cloudflare
+from agents.gateway.sources.clouds import Alibaba, Ivs, Tencent
 from agents.gateway.sources.hooks import Icecast, NginxRtmp, NodeMediaServer
 from agents.gateway.sources.kick import Kick
 from agents.gateway.sources.livekit import LiveKit
+from agents.gateway.sources.meta import Meta
 from agents.gateway.sources.mux import Mux
 from agents.gateway.sources.servers import MediaMtx, Owncast, Srs
 from agents.gateway.sources.standard import Hmac, Standard
@@ -35,5 +37,9 @@ SOURCES: Final[Mapping[str, Source]] = {
         Mux(),
         Twitch(),
         Kick(),
+        Tencent(),
+        Alibaba(),
+        Ivs(),
+        Meta(),
     )
 }

@@ -72,6 +72,9 @@ class Source(abc.ABC):
             path.
         goes_on: whether its answer decides over the show: then it is always a success, whatever is
             broken behind.
+        has_key: whether a sender that is not signed may prove that it knows a key; the secret in
+            the path is needed all the same.
+        needs_path_secret: whether a secret in the path is needed though it signs.
         figures: what it can tell.
         platform: of its viewer events, unless the endpoint names another one.
     """
@@ -81,6 +84,8 @@ class Source(abc.ABC):
     sureness: ClassVar[Sureness]
     signed: ClassVar[bool] = True
     goes_on: ClassVar[bool] = False
+    has_key: ClassVar[bool] = False
+    needs_path_secret: ClassVar[bool] = False
     figures: ClassVar[str]
 
     @property
@@ -230,6 +235,14 @@ def count_of(value: object, what: str, most: int = 10**10) -> int | None:
     if type(value) is int and 0 <= value <= most:
         return value
     raise Unreadable(f"{what}: must be a whole number from 0 to {most}")
+
+
+def viewers_of(value: object) -> int | None:
+    """A count of an API's answer: what is none is unknown, and takes nothing else with it."""
+    try:
+        return count_of(value, "count")
+    except Unreadable:
+        return None
 
 
 def title_of(value: object) -> str | None:

@@ -52,6 +52,8 @@ def endpoint(source, **more):
     places = (
         {"secrets": [{"env": "S"}]} if SOURCES[source].signed else {"path_secrets": [{"env": "S"}]}
     )
+    if SOURCES[source].needs_path_secret:
+        places["path_secrets"] = [{"env": "P"}]
     given = {"name": source, "source": source, **places, **OPTIONS.get(source, {}), **more}
     return Config.model_validate({"endpoint": [given]}).endpoint[0]
 
@@ -158,6 +160,28 @@ def kick(body=KICK_BODY, identity="01ARZ3NDEKTSV4RRFFQ69G5FAV", at="2026-11-27T2
     ], body
 
 
+META_BODY = json.dumps(
+    {
+        "object": "page",
+        "entry": [
+            {
+                "id": "1001",
+                "time": NOW_S - 10,
+                "changes": [
+                    {"field": "live_videos", "value": {"id": "2002", "status": "live"}},
+                    {"field": "feed", "value": {"item": "status"}},
+                ],
+            }
+        ],
+    }
+).encode()
+
+
+def meta(body=META_BODY):
+    signature = hmac.new(SECRET, body, "sha256").hexdigest()
+    return [("x-hub-signature-256", f"sha256={signature}")], body
+
+
 #: Of each source that signs: what makes a delivery, and the secret that it is signed with.
 SIGNED = {
     "standard-webhooks": (standard, STANDARD_SECRET),
@@ -166,4 +190,5 @@ SIGNED = {
     "mux": (mux, SECRET),
     "twitch": (twitch, SECRET),
     "kick": (kick, PEM),
+    "meta": (meta, SECRET),
 }

@@ -100,14 +100,18 @@ def test_a_header_that_is_missing_or_there_twice_is_refused(name):
             verify(name, [*headers, (header, value)], body)
 
 
-@pytest.mark.parametrize("name", SIGNED)
+#: Meta signs no time: what is repeated counts once, as its message's id says.
+TIMED = sorted(set(SIGNED) - {"meta"})
+
+
+@pytest.mark.parametrize("name", TIMED)
 def test_what_is_too_old_is_refused(name):
     headers, body = SIGNED[name][0]()
     with pytest.raises(Unverified, match="time"):
         verify(name, headers, body, now=NOW_S + 3600)
 
 
-@pytest.mark.parametrize("name", sorted(set(SIGNED) - {"livekit"}))
+@pytest.mark.parametrize("name", sorted(set(TIMED) - {"livekit"}))
 def test_what_is_from_ahead_is_refused(name):
     headers, body = SIGNED[name][0]()
     with pytest.raises(Unverified, match="time"):

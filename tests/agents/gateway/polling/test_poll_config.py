@@ -21,6 +21,12 @@ TWITCH = {
     "client_id": "client",
     "channels": ["1"],
 }
+PEERTUBE = {
+    "name": "tube",
+    "source": "peertube",
+    "api": "https://tube.example.org",
+    "channels": ["9c9de5e8-0a1e-484a-b099-e80766180a6d"],
+}
 HOOKS = {"name": "hooks", "source": "twitch", "secrets": [{"env": "X"}]}
 
 
@@ -28,6 +34,10 @@ HOOKS = {"name": "hooks", "source": "twitch", "secrets": [{"env": "X"}]}
     ("poll", "said"),
     [
         ({**YOUTUBE, "source": "tv"}, "source: must be one of youtube, twitch"),
+        ({**TWITCH, "secret": None}, "secret: is missing"),
+        ({**PEERTUBE, "api": ""}, "api: is missing: the address of your server"),
+        ({**PEERTUBE, "secret": {"env": "KEY"}}, "secret: this source has none"),
+        ({**PEERTUBE, "channels": ["9C9DE5E8"]}, "channels: must be long ids of videos"),
         ({**YOUTUBE, "client_id": "x"}, "client_id: this source has none"),
         ({**YOUTUBE, "login": "https://x"}, "login: this source has none"),
         ({**YOUTUBE, "channels": []}, "give channels, or the endpoint"),
