@@ -105,12 +105,8 @@ class Demo(ABC):
         write = self.screen.print
         write()
         write("It stays up until Ctrl-C.")
-        write(
-            f"The board is at {worker.url}/, the figures are at {worker.url}/v1/broadcasts, the"
-        )
-        write(
-            f"metrics at {worker.url}/metrics."
-        )
+        write(f"The board is at {worker.url}/, the figures are at {worker.url}/v1/broadcasts, the")
+        write(f"metrics at {worker.url}/metrics.")
         write(f"Kafka answers at {','.join(settings.brokers)}; the summaries are in the topic")
         write(f"{settings.topic_prefix}broadcast-summaries. The worker logs to {worker.log}.")
         for line in self.closing_lines():

@@ -7,6 +7,8 @@ import { doubts, peak } from "./rows.js";
 import { format, word } from "./settings.js";
 
 const AGAIN = 5_000;
+/** Minutes that are kept while the page stays open: two days. */
+const MOST = 2_880;
 
 /** @param {import("./live.js").Live} live */
 export function broadcastPage(live, platform, broadcast) {
@@ -60,7 +62,7 @@ export function broadcastPage(live, platform, broadcast) {
       if (closed) return;
       missing = found === null;
       figures = found ?? figures;
-      minutes = states(history?.minutes ?? [], figures);
+      minutes = states(history, figures, minutes);
       draw();
     } catch {
       // The connection's state tells of it.
@@ -136,13 +138,45 @@ export function broadcastPage(live, platform, broadcast) {
   };
 }
 
-/** Minutes as the API gives them, each with its second. */
-function states(found) {
-  return found.map((each) => ({
-    second: Date.parse(each.minute) / 1000,
-    audience: each.audience,
-    high: each.high,
-    state: each.state,
-    corrected: each.revision > 0,
-  }));
+/**
+ * Every minute from the first that is known to the last of the span, and how well it is known
+ * (contract, section 3).
+ * @param {object|null} found What the API keeps of its minutes.
+ * @param {object|null} figures
+ * @param {Array<object>} before What was known when it was asked last: sealed minutes are not kept.
+ */
+function states(found, figures, before) {
+  if (found === null || figures === null) return before;
+  const second = (time) => Math.floor(Date.parse(time) / 60000) * 60;
+  const started = second(figures.started_at);
+  const told = new Map();
+  for (const minute of before) if (["observed", "waiting"].includes(minute.state)) told.set(minute.second, minute);
+  for (const each of found.minutes) {
+    told.set(second(each.minute), {
+      second: second(each.minute),
+      audience: each.audience,
+      high: each.high,
+      corrected: each.revision > 0,
+    });
+  }
+  const known = [...told.keys()].sort((one, other) => one - other);
+  if (known.length === 0) return before;
+  const last = figures.ended_at === null ? known.at(-1) : second(figures.ended_at);
+  const minutes = [];
+  let observed = null;
+  for (let at = Math.max(known[0], known.at(-1) - MOST * 60); at <= last; at += 60) {
+    const minute = told.get(at) ?? { second: at, audience: null, high: null, corrected: false };
+    const heard = minute.audience !== null;
+    if (at < started) {
+      if (heard) minutes.push({ ...minute, state: "waiting" });
+    } else if (heard) {
+      observed = minute;
+      minutes.push({ ...minute, state: "observed" });
+    } else if (observed !== null && at - observed.second <= found.carry * 60) {
+      minutes.push({ ...minute, audience: observed.audience, state: "carried" });
+    } else {
+      minutes.push({ ...minute, state: "hole" });
+    }
+  }
+  return minutes;
 }

@@ -54,9 +54,11 @@ export class DayHistory {
     try {
       const found = await ask(`v1/scopes/${path}/minutes?${query}`);
       if (this.#closed || found === null) return;
-      for (const { minute, audience } of found.minutes) {
-        this.minutes.set(Date.parse(minute) / 1000, audience);
-      }
+      const first = Date.parse(found.first) / 1000;
+      found.audience.forEach((audience, place) => {
+        // The current minute goes on: what is live knows it better.
+        if (audience !== null) this.minutes.set(first + place * 60, audience);
+      });
       this.minutes.forget();
     } catch {
       // The connection's state tells of it; asked again in a minute.

@@ -5,7 +5,7 @@
  * @property {number|null} at Milliseconds since 1970 of the newest news.
  * @property {Map<string, object>} broadcasts By `platform:broadcast`.
  * @property {Map<string, object>} scopes By `world`, `venue:louvre`.
- * @property {object|null} seen How much of the system has answered.
+ * @property {{answered: number, missing: number}|null} seen Partitions that have answered, or not.
  * @property {"connecting"|"connected"|"lost"|"refused"} connection
  * @property {number|null} lostAt
  */
@@ -44,7 +44,8 @@ export class Live {
   };
 
   #listeners = new Set();
-  #source = null;
+  /** What the server told, with all changes since. */
+  #document = null;
 
   /** Calls back after each change. */
   onChange(listener) {
@@ -66,6 +67,13 @@ export class Live {
     return this.replays() ? Date.parse(scopes.get("world").minute) + MINUTE : at;
   }
 
+  /** Seconds by which the newest minute is behind now; 0 where that is as it must be. */
+  behind() {
+    const world = this.state.scopes.get("world");
+    if (world === undefined || world.live === 0 || this.replays()) return 0;
+    return Math.max(0, (Date.now() - Date.parse(world.minute) - MINUTE) / 1000);
+  }
+
   /** Whether what is live is of another time than now. */
   replays() {
     const { at, scopes } = this.state;
@@ -76,28 +84,34 @@ export class Live {
 
   #connect() {
     const source = new EventSource("v1/live");
-    this.#source = source;
-    source.addEventListener("state", (event) => this.#take(JSON.parse(event.data), true));
-    source.addEventListener("change", (event) => this.#take(JSON.parse(event.data), false));
+    source.addEventListener("state", (event) => this.#take(JSON.parse(event.data)));
+    source.addEventListener("change", (event) => {
+      this.#take(patched(this.#document, JSON.parse(event.data)));
+    });
+    source.addEventListener("open", () => this.#opened());
     source.addEventListener("error", () => this.#failed(source));
   }
 
-  #take(message, whole) {
+  #take(found) {
+    this.#document = found;
     const state = this.state;
-    if (whole) {
-      state.broadcasts.clear();
-      state.scopes.clear();
+    state.broadcasts = new Map(Object.entries(found.broadcasts));
+    state.scopes = new Map(Object.entries(found.scopes));
+    const parts = Object.values(found.partitions);
+    state.seen = {
+      answered: parts.reduce((sum, part) => sum + part.answered.length, 0),
+      missing: parts.reduce((sum, part) => sum + part.missing.length, 0),
+    };
+    this.#opened();
+  }
+
+  #opened() {
+    const state = this.state;
+    if (this.#document !== null) {
+      state.at = Date.now();
+      state.connection = "connected";
+      state.lostAt = null;
     }
-    for (const each of message.broadcasts ?? []) {
-      state.broadcasts.set(`${each.platform}:${each.broadcast}`, each);
-    }
-    for (const each of message.scopes ?? []) state.scopes.set(scopeKey(each), each);
-    for (const key of message.gone?.broadcasts ?? []) state.broadcasts.delete(key);
-    for (const key of message.gone?.scopes ?? []) state.scopes.delete(key);
-    state.seen = message.partitions ?? state.seen;
-    state.at = Date.parse(message.at);
-    state.connection = "connected";
-    state.lostAt = null;
     this.#tell();
   }
 
@@ -118,12 +132,28 @@ export class Live {
     setTimeout(() => this.#connect(), RETRY);
   }
 
+  /** While nothing changes nothing is told: what is shown is still of now. */
+  tick() {
+    if (this.state.connection === "connected") this.state.at = Date.now();
+    this.#tell();
+  }
+
   #tell() {
     for (const listener of this.#listeners) listener(this.state);
   }
 }
 
-/** `world`, or the kind and name: `venue:louvre`. */
-export function scopeKey(scope) {
-  return scope.scope === "world" ? "world" : `${scope.scope}:${scope.name}`;
+/** A document with a JSON Merge Patch (RFC 7396) applied; neither is changed. */
+export function patched(document, patch) {
+  if (patch === null || typeof patch !== "object" || Array.isArray(patch)) return patch;
+  const result = isObject(document) ? { ...document } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete result[name];
+    else result[name] = patched(result[name], value);
+  }
+  return result;
+}
+
+function isObject(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
 }

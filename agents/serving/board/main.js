@@ -13,6 +13,9 @@ const foot = document.getElementById("foot");
 const live = new Live();
 let page = null;
 
+/** Seconds: platforms that tell a few minutes late are no reason to doubt. */
+const BEHIND = 300;
+
 /** The page of an address: `#/venue/louvre`, `#/broadcast/fliggy/1`, `#/` and `#/wall`. */
 function pageOf(address) {
   const [kind, ...rest] = address.replace(/^#\/?/, "").split("/").map(decode);
@@ -91,18 +94,19 @@ const notice = h("p", { class: "notice", role: "status" });
 
 /** What is said of how far the figures can be believed. Only changes are read out. */
 function drawState() {
-  const { connection, at, lostAt, seen, behind } = live.state;
+  const { connection, at, lostAt, seen } = live.state;
+  const behind = live.behind();
   const { clock, ago } = format();
   text(state, at === null ? word("connecting") : word("connected", { time: clock(at) }));
   let told = "";
   if (connection === "refused") told = word("refused");
   else if (connection === "lost") told = word("lost", { time: clock(lostAt) });
-  else if (seen !== null && seen.missing.length > 0) {
+  else if (seen !== null && seen.missing > 0) {
     told = word("partial", {
-      answered: format().count(seen.answered.length),
-      all: format().count(seen.answered.length + seen.missing.length),
+      answered: format().count(seen.answered),
+      all: format().count(seen.answered + seen.missing),
     });
-  } else if (behind > 30) told = word("behind", { ago: ago(behind) });
+  } else if (behind > BEHIND) told = word("behind", { ago: ago(behind) });
   text(notice, told);
   document.body.classList.toggle("doubtful", told !== "");
 }
@@ -126,9 +130,6 @@ live.onChange(() => {
   drawState();
 });
 // Times that are told as "so long ago" go on without news.
-setInterval(() => {
-  page?.update();
-  drawState();
-}, 10_000);
+setInterval(() => live.tick(), 10_000);
 show();
 live.start();

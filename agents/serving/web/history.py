@@ -59,6 +59,7 @@ class BroadcastMinute(msgspec.Struct, kw_only=True, gc=False):
     """What was told of one minute."""
 
     minute: Minute
+    revision: Annotated[Count, Meta(description="Over 0: a correction has restated it.")]
     audience: Count | None
     high: Annotated[Count | None, Meta(description="The greatest viewers in it.")]
     joins: Count | None
@@ -78,6 +79,9 @@ class BroadcastMinutes(msgspec.Struct, kw_only=True, gc=False):
     sealed_until: Annotated[
         Minute | None,
         Meta(description="Minutes up to this one are sealed, and not here."),
+    ]
+    carry: Annotated[
+        Count, Meta(description="For how many minutes without a sample an audience is carried.")
     ]
     minutes: list[BroadcastMinute]
 
@@ -163,9 +167,11 @@ def broadcast_minutes(
         broadcast=broadcast,
         run=None if row.run is None else minute_text(row.run),
         sealed_until=minute_text(row.folded_until) if row.folded_until >= 0 else None,
+        carry=row.carry,
         minutes=[
             BroadcastMinute(
                 minute=minute_text(minute),
+                revision=cell.revision,
                 audience=cell.audience,
                 high=cell.high,
                 joins=cell.joins,
