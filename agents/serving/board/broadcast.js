@@ -21,10 +21,15 @@ export function broadcastPage(live, platform, broadcast) {
   let closed = false;
   const curve = broadcastCurve(
     () => minutes,
-    () => ({
-      started: figures === null ? null : Date.parse(figures.started_at) / 1000,
-      ended: figures === null || figures.ended_at === null ? null : Date.parse(figures.ended_at) / 1000,
-    }),
+    () => {
+      const second = (time) => (time === null || time === undefined ? null : Date.parse(time) / 1000);
+      return {
+        started: second(figures?.started_at),
+        ended: second(figures?.ended_at),
+        peak: figures?.peak ?? null,
+        peakAt: second(figures?.peak_at),
+      };
+    },
   );
   const title = h("h1", { id: "broadcast-title" });
   const place = h("p", { class: "kind" });

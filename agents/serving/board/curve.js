@@ -144,7 +144,8 @@ export function dayCurve(minutes, today) {
  * The curve of one broadcast: observed, carried and missing minutes look different.
  * @param {() => Array<{second: number, audience: number|null, high: number|null, state: string,
  *   corrected: boolean}>} found Its minutes, the earliest first.
- * @param {() => {started: number, ended: number|null}} span Seconds since 1970.
+ * @param {() => {started: number, ended: number|null, peak: number|null, peakAt: number|null}} span
+ *   Times in seconds since 1970.
  */
 export function broadcastCurve(found, span) {
   return figure("broadcast", (width, height) => {
@@ -152,15 +153,12 @@ export function broadcastCurve(found, span) {
     const at = minutes.map((minute) => minute.second);
     const by = (...states) => minutes.map((minute) => (states.includes(minute.state) ? minute.audience : null));
     const { count, clock } = format();
-    let peak = null;
-    for (const minute of minutes) {
-      if (minute.state === "observed" && (peak === null || (minute.high ?? 0) > (peak.high ?? 0))) peak = minute;
-    }
+    const { peak, peakAt } = span();
     const last = minutes.findLast((minute) => minute.audience !== null);
     const label =
-      peak === null
+      peak === null || last === undefined
         ? word("curveEmpty")
-        : word("curveOf", { now: count(last.audience), peak: count(peak.high), time: clock(peak.second * 1000) });
+        : word("curveOf", { now: count(last.audience), peak: count(peak), time: clock(peakAt * 1000) });
     return {
       look: `broadcast ${minutes.length > 0}`,
       label,

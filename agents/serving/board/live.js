@@ -95,8 +95,8 @@ export class Live {
   #take(found) {
     this.#document = found;
     const state = this.state;
-    state.broadcasts = new Map(Object.entries(found.broadcasts));
-    state.scopes = new Map(Object.entries(found.scopes));
+    state.broadcasts = figures(found.broadcasts, BROADCAST);
+    state.scopes = figures(found.scopes, SCOPE);
     const parts = Object.values(found.partitions);
     state.seen = {
       answered: parts.reduce((sum, part) => sum + part.answered.length, 0),
@@ -141,6 +141,19 @@ export class Live {
   #tell() {
     for (const listener of this.#listeners) listener(this.state);
   }
+}
+
+/** Figures that may be null; a merge patch cannot say that, so there it is absent. */
+const BROADCAST = nulls("run programme title ended_at peak peak_at peak_held waiting_peak first_minute "
+  + "first_audience first_audience_at average views viewers peak_5m peak_1h");
+const SCOPE = nulls("viewers peak peak_at");
+
+function nulls(names) {
+  return Object.fromEntries(names.split(" ").map((name) => [name, null]));
+}
+
+function figures(found, absent) {
+  return new Map(Object.entries(found).map(([key, each]) => [key, { ...absent, ...each }]));
 }
 
 /** A document with a JSON Merge Patch (RFC 7396) applied; neither is changed. */

@@ -38,16 +38,16 @@ def record(platform, broadcast, at, viewers=None, **fields):
 
 def evening(now):
     """A simulcast of two legs, a broadcast that fell silent, and one with another's title."""
-    start = now - 40 * MINUTE
+    start = now - 12 * MINUTE
     night = {"venue": "louvre", "programme": "night", "title": "Night at the Louvre"}
-    yield record("fliggy", "louvre/1", start - 5 * MINUTE, 1_200, **night)  # the waiting room
+    yield record("fliggy", "louvre/1", start - 2 * MINUTE, 1_200, **night)  # the waiting room
     yield record("fliggy", "louvre/1", start, kind="started", **night)
-    for minute in range(41):
-        if not 10 <= minute < 20:  # a hole: more than what is carried
+    for minute in range(13):
+        if not 4 <= minute < 10:  # a hole: more than what is carried
             yield record("fliggy", "louvre/1", start + minute * MINUTE, 380_000 - minute, **night)
         yield record("taobao", "louvre", start + minute * MINUTE, 90_000 + minute, **night)
     for minute in range(20):
-        at = start + minute * MINUTE
+        at = now - (30 - minute) * MINUTE
         viewers = 90_000 if minute == 7 else 500  # one false sample
         yield record("twitch", "silent", at, viewers, venue="v-and-a")
     yield record("kick", HOSTILE[:60], now, 4_321, title=HOSTILE)
@@ -65,6 +65,8 @@ class Answers:
 
     async def get(self, path):
         async with aiohttp.ClientSession() as session, session.get(self.url + path) as answer:
+            if answer.status == 503:  # it has just started
+                return None
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
@@ -86,10 +88,11 @@ async def test_the_board_shows_what_the_api_says(brokers, topic_prefix):
         api = Answers(url)
 
         async def counted():
-            world = (await api.get("/v1/scopes?scope=world"))["scopes"]
-            return bool(world) and world[0]["viewers"] == 379_960 + 90_040 + 4_321
+            found = await api.get("/v1/scopes?scope=world")
+            viewers = [scope["viewers"] for scope in found["scopes"]] if found else []
+            return viewers == [379_988 + 90_012 + 4_321]
 
-        await until(counted)
+        await until(counted, 120)
         async with browser() as running:
             await look_at_the_overview(running, url, api)
             await look_at_a_broadcast(running, url, api)
@@ -126,7 +129,7 @@ async def look_at_the_overview(running, url, api):
         await expect(silent).to_contain_text("not held")
         platforms = page.locator(".platforms li")
         await expect(platforms.first).to_contain_text("fliggy")
-        await expect(platforms.first.locator(".value")).to_have_text(figure(379_960))
+        await expect(platforms.first.locator(".value")).to_have_text(figure(379_988))
         assert await page.locator("main img, main script").count() == 0
         assert await board.accessibility() == []
         assert board.troubles == []
@@ -139,7 +142,7 @@ async def look_at_a_broadcast(running, url, api):
         await page.locator("table.broadcasts .leg a", has_text="Night").first.click()
         figures = await api.get("/v1/broadcasts/fliggy/louvre%2F1")
         await expect(page.locator("h1")).to_have_text("Night at the Louvre")
-        await expect(page.locator("main .now")).to_have_text(figure(figures["viewers"]))
+        await expect(page.locator("main output.now")).to_have_text(figure(figures["viewers"]))
         shown = page.locator("dl.figures")
         for name in ("peak", "peak_held", "waiting_peak", "first_minute", "minutes_carried"):
             await expect(shown).to_contain_text(figure(figures[name]))
@@ -149,7 +152,7 @@ async def look_at_a_broadcast(running, url, api):
         assert figure(figures["peak"]) in label
         await page.locator("summary").click()
         states = page.locator("details tbody tr")
-        await expect(states.filter(has_text="no sample")).to_have_count(8)
+        await expect(states.filter(has_text="no sample")).to_have_count(4)
         await expect(states.filter(has_text="carried")).to_have_count(2)
         await expect(states.filter(has_text="before the start")).to_have_count(1)
         assert await board.accessibility() == []
@@ -177,7 +180,7 @@ async def watch_what_happens(running, url, system):
         corrected = board.page.locator("details tbody tr", has_text="corrected")
         await expect(corrected).to_contain_text(figure(42_500))
         await system.send([record("fliggy", "v", at + 1, kind="ended", **show)])
-        await expect(board.page.locator("main .now")).to_have_text("ended")
+        await expect(board.page.locator("main output.now")).to_have_text("ended")
         await board.page.locator("main a").first.click()
         await expect(board.page.locator("#watching")).to_be_visible()
         await expect(rows).to_have_count(0)
@@ -211,7 +214,7 @@ async def fits_everywhere(running, url):
     }.items():
         async with tab(running, url, **options) as board:
             await board.go(address)
-            await expect(board.page.locator("main .now")).to_contain_text(re.compile(r"\d{3}"))
+            await expect(board.page.locator("main output.now")).to_contain_text(re.compile(r"\d{3}"))
             await expect(board.page.locator("canvas").first).to_be_visible()
             assert not await board.overflows(), address
             if address == "#/wall":

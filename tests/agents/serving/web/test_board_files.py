@@ -5,9 +5,12 @@ import gzip
 import hashlib
 import re
 from importlib.resources import files
+from typing import get_args, get_type_hints
 
 import pytest
 from web_worker import Worker
+
+from agents.serving.web.figures import BroadcastFigures, ScopeFigures
 
 #: The client of these tests takes answers as they come.
 PLAIN = {"Accept-Encoding": "identity"}
@@ -102,3 +105,15 @@ async def test_every_file_that_the_page_names_is_served_and_is_kept_by_the_brows
 async def test_nothing_else_is_served(name):
     async with Worker() as worker:
         await worker.get(f"/board/{name}", 404)
+
+
+def test_the_board_knows_which_figures_may_be_null():
+    script = text("live.js")
+
+    def named(name):
+        written = script.partition(f"const {name} = nulls(")[2].partition(");")[0]
+        return set(" ".join(re.findall('"([^"]*)"', written)).split())
+
+    for name, struct in (("BROADCAST", BroadcastFigures), ("SCOPE", ScopeFigures)):
+        hints = get_type_hints(struct)
+        assert named(name) == {each for each, hint in hints.items() if type(None) in get_args(hint)}
