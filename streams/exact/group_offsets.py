@@ -8,7 +8,6 @@ transaction as to the changelog, so the two are equal.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from aiokafka import TopicPartition
 
 from streams.exact.deadline import with_deadline
+from streams.exact.errors import SessionLost, Unrecoverable
 from streams.exact.progress import Lag
 
 if TYPE_CHECKING:
@@ -120,41 +120,47 @@ class GroupOffsets:
         }
 
 
+async def watch_offsets(
+    consumer: AIOKafkaConsumer, topic: str, partitions: int, offsets: GroupOffsets, deadline: float
+) -> None:
+    """Ask the brokers now and then, until cancelled; where they do not answer, what is known ages.
+
+    To be ended before the consumer is: a closed one would connect anew.
+
+    Args:
+        consumer: One of the group that was started, with isolation `read_committed`.
+        topic: What is read.
+        partitions: How many partitions that has.
+        offsets: Is told of each answer.
+        deadline: How long one may take, in seconds.
+    """
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            await look_at_offsets(consumer, topic, partitions, offsets, deadline)
+        except (SessionLost, Unrecoverable) as error:
+            logger.debug("the offsets of %s are not known: %s", topic, error)
+        except Exception:  # no reason to stop: the work itself does not rest on it
+            logger.exception("the offsets of %s could not be looked at", topic)
+
+
 async def look_at_offsets(
     consumer: AIOKafkaConsumer, topic: str, partitions: int, offsets: GroupOffsets, deadline: float
 ) -> None:
-    """Ask the brokers once; where they do not answer, what was known before ages.
+    """Ask the brokers once; arguments as of `watch_offsets`.
 
-    Args:
-        consumer: One of the group, with isolation `read_committed`.
-        topic: What is read.
-        partitions: How many partitions that has.
-        offsets: Is told of the answer.
-        deadline: How long it may take, in seconds.
+    Raises:
+        SessionLost: They did not answer.
+        Unrecoverable: They do not allow it.
     """
-    coordinator = consumer._coordinator  # noqa: SLF001  # it alone asks for several at once
-    if coordinator is None or consumer._fetcher is None:  # noqa: SLF001  # shown nowhere else
-        return  # not started yet
     every = [TopicPartition(topic, number) for number in range(partitions)]
-
-    async def ask() -> None:
-        async with with_deadline(deadline, f"asking for the offsets of {topic}"):
-            # (In this order: then nothing that waits is taken for nothing.)
-            ends = await consumer.end_offsets(every)
-            committed = await coordinator.fetch_committed_offsets(every)
-        found = {tp.partition: known.offset for tp, known in committed.items()}
-        offsets.look(
-            {tp.partition: end for tp, end in ends.items()},
-            {number: None if offset < 0 else offset for number, offset in found.items()},
-            time.monotonic(),
-        )
-
-    # In a task of its own: whoever closes the consumer meanwhile may cancel what waits for it.
-    asking = asyncio.create_task(ask())
-    try:
-        await asyncio.wait({asking})
-    finally:
-        asking.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        if (error := asking.exception()) is not None:
-            logger.debug("the offsets of %s are not known: %r", topic, error)
+    async with with_deadline(deadline, f"asking for the offsets of {topic}"):
+        # (In this order: then nothing that waits is taken for nothing.)
+        ends = await consumer.end_offsets(every)
+        committed = await consumer._coordinator.fetch_committed_offsets(every)  # noqa: SLF001  # it alone asks for several at once
+    found = {tp.partition: known.offset for tp, known in committed.items()}
+    offsets.look(
+        {tp.partition: end for tp, end in ends.items()},
+        {number: None if offset < 0 else offset for number, offset in found.items()},
+        time.monotonic(),
+    )

@@ -17,7 +17,7 @@ from streams.exact.cluster import TopicMetadata, check_cluster
 from streams.exact.deadline import close_within, with_deadline
 from streams.exact.errors import Fenced, SessionLost, Unrecoverable, release_frames
 from streams.exact.failure import Backoff
-from streams.exact.group_offsets import LOOK_SECONDS, GroupOffsets, look_at_offsets
+from streams.exact.group_offsets import GroupOffsets, watch_offsets
 from streams.exact.health import HealthWatch
 from streams.exact.listener import Listener
 from streams.exact.membership import Membership
@@ -230,17 +230,6 @@ class Source(mode.Service):
             atexit.register(logger.critical, "worker stopped: %s", _error_text(error))
             raise
 
-    @mode.Service.task
-    async def _watch_offsets(self) -> None:
-        """Ask now and then what the group has committed, for partitions not at work."""
-        while not self.should_stop:
-            await self.sleep(LOOK_SECONDS)
-            consumer, count = self._consumer, self.partition_count()
-            if consumer is not None and count is not None:
-                await look_at_offsets(
-                    consumer, self.topic, count, self._offsets, self._settings.deadline
-                )
-
     async def _run_sessions(self) -> None:
         """Keep up a session with Kafka; after one is lost, begin another."""
         backoff = Backoff(_FIRST_PAUSE, _MAX_PAUSE)
@@ -291,7 +280,7 @@ class Source(mode.Service):
         self._closed = done = loop.create_future()
         self._member_since = time.monotonic()
         membership = self._membership = self._new_membership()
-        consumer = None
+        consumer = watching = None
         try:
             self._metadata = await check_cluster(
                 self._settings, self.topic, self.changelog, self.outputs
@@ -301,6 +290,15 @@ class Source(mode.Service):
             async with with_deadline(self._settings.deadline, "joining the group"):
                 await consumer.start()
             membership.watch(consumer)
+            watching = asyncio.create_task(
+                watch_offsets(
+                    consumer,
+                    self.topic,
+                    self._metadata[self.topic].partitions,
+                    self._offsets,
+                    self._settings.deadline,
+                )
+            )
             self.app.flow_control.resume()  # Faust's own consumer would; without it channels wait
             while not broken.done():
                 await asyncio.wait({broken}, timeout=_LOOK)
@@ -317,6 +315,9 @@ class Source(mode.Service):
             broken.cancel()  # from now on no partition is begun
             self.is_member = False
             await self._stop_tasks()
+            if watching is not None:
+                watching.cancel()
+                await asyncio.wait({watching})
             if consumer is not None:
                 await close_within(3.0, consumer.stop())
                 # Where that was cut short, these are what would go on behind our back.

@@ -101,7 +101,7 @@ async def test_hostile_records_are_all_accounted_for(brokers, topic_prefix):
                     60 + RECORDS / 500,
                 )
                 await watched.until(
-                    lambda: watched.total("audience_scopes_lag_records") == 0, "scopes lag", 60
+                    lambda: watched.total("audience_source_lag_records") == 0, "a stage lags", 60
                 )
             finally:
                 watching.cancel()

@@ -1,8 +1,8 @@
 """When the events of a batch arrived, in a few numbers: to tell how long they took to be counted.
 
 An event's arrival is the Kafka timestamp of its record, or where that is none the time at which it
-was read. A batch's are put in groups of equal size, and each group counts as its oldest event: so
-an event may be told to have taken longer than it did, never shorter.
+was read. A batch's are put in groups of equal size, in their order, and each group counts as its
+oldest event: so an event may be told to have taken longer than it did, never shorter.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DECODER: Final = msgspec.msgpack.Decoder(_Groups)
 
 
 def group_arrivals(records: Sequence[Any], read_at: float) -> Arrivals:
-    """Put the arrivals of records in groups, oldest first.
+    """Put records in groups, as they follow one another, each with its oldest arrival.
 
     Args:
         records: Each with a `timestamp` in milliseconds; 0, -1 and None are none.
@@ -42,17 +42,18 @@ def group_arrivals(records: Sequence[Any], read_at: float) -> Arrivals:
     """
     times = [record.timestamp for record in records]
     count = len(times)
-    try:
-        times.sort()  # nearly in order already, so this is quick
-        is_known = not times or times[0] > 0
-    except TypeError:  # a None among them
-        is_known = False
-    if not is_known:
-        clock = round(read_at * 1000)
-        times = sorted([time if time and time > 0 else clock for time in times])
     groups = min(count, MOST_GROUPS)
     bounds = [count * number // groups for number in range(groups + 1)] if groups else []
-    return [(times[begin], end - begin) for begin, end in pairwise(bounds)]
+    try:
+        found = [(min(times[begin:end]), end - begin) for begin, end in pairwise(bounds)]
+        is_known = all(oldest > 0 for oldest, _ in found)
+    except TypeError:  # a None among them
+        is_known = False
+    if is_known:
+        return found
+    clock = round(read_at * 1000)
+    times = [time if time and time > 0 else clock for time in times]
+    return [(min(times[begin:end]), end - begin) for begin, end in pairwise(bounds)]
 
 
 def encode_arrivals(arrivals: Arrivals) -> bytes:

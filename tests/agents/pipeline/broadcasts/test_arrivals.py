@@ -32,10 +32,11 @@ def test_groups_hold_each_event_once_and_none_is_told_to_be_younger(times):
     assert len(groups) <= MOST_GROUPS
     assert sum(count for _, count in groups) == len(times)
     told = [arrived for arrived, count in groups for _ in range(count)]
-    for arrived, time in zip(told, sorted(times), strict=True):
+    for arrived, time in zip(told, times, strict=True):
         assert arrived <= time
+    assert set(told) <= set(times)
     if len(times) <= MOST_GROUPS:
-        assert told == sorted(times)
+        assert told == times
     # What follows one another in a group is as equal as it can be.
     sizes = [count for _, count in groups]
     assert not sizes or max(sizes) - min(sizes) <= 1
@@ -45,8 +46,8 @@ def test_groups_hold_each_event_once_and_none_is_told_to_be_younger(times):
 @pytest.mark.parametrize("none", [0, -1, None])
 def test_a_record_without_a_timestamp_arrived_when_it_was_read(none):
     assert group_arrivals(records([none, 5_000, 7_000]), 6.0) == [
-        (5_000, 1),
         (6_000, 1),
+        (5_000, 1),
         (7_000, 1),
     ]
 
