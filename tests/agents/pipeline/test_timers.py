@@ -22,7 +22,7 @@ SHORT_WAITS = logs.SHORT | {"AUDIENCE_STALE": "1m", "AUDIENCE_SILENCE": "2m"}
 
 
 class Pair:
-    """The same pipeline twice, with timers of both kinds; each batch has caught up."""
+    """The same pipeline twice, with timers of both kinds."""
 
     def __init__(self, environment):
         self.codes = {}
@@ -38,7 +38,8 @@ class Pair:
                 patched.setattr(module, "Timers", timers)
                 code.broadcasts.start()
 
-    def tick(self, now, records):
+    def read(self, now, records, *, caught_up):
+        """One batch, at a time in milliseconds."""
         for code in self.codes.values():
             code.at(now)
             for record in records:
@@ -50,7 +51,11 @@ class Pair:
                     record.timestamp,
                     log_append=record.log_append,
                 )
-            code.broadcasts.batch(0, len(records), caught_up=True)
+            code.broadcasts.batch(0, len(records), caught_up=caught_up)
+
+    def tick(self, now, records):
+        """A batch that has caught up, after which both must have come to the same."""
+        self.read(now, records, caught_up=True)
         self.seen.append(states(self.codes[Exact]))
         for key, state in states(self.codes[Timers]).items():
             # A bucket is 5 s, and what a batch has just changed is looked at with the next.
@@ -73,13 +78,21 @@ def test_no_timer_is_forgotten(data):
     environment = data.draw(st.sampled_from([logs.SHORT, SHORT_WAITS]))
     records = data.draw(logs.logs(environment))
     noisy = data.draw(st.booleans())
+    behind = data.draw(st.booleans())
     restarts = data.draw(st.sets(st.integers(1, 100), max_size=2))
-    asyncio.run(follow(environment, records, restarts, noisy=noisy))
+    asyncio.run(follow(environment, records, restarts, noisy=noisy, behind=behind))
 
 
-async def follow(environment, records, restarts, *, noisy):
-    """Tick while something may happen; `noisy`: the last record comes again with each tick."""
+async def follow(environment, records, restarts, *, noisy, behind):
+    """Tick while something may happen.
+
+    `noisy`: the last record comes again with each tick; `behind`: all are read at once, late.
+    """
     pair, waiting, now = Pair(environment), list(records), records[0].read_at
+    if behind:
+        now = records[-1].read_at
+        pair.read(now, waiting, caught_up=False)
+        waiting.clear()
     last = now
     for number in range(600):
         if number in restarts:
