@@ -2,30 +2,20 @@
 
 import asyncio
 
-import orjson
 import pytest
 from contract import logs
 from contract.logs import Advance
 from contract.summaries import COUNTS
 from contract.twin import Twin
+from driven_pipeline import Code, Exact
 from hypothesis import given
 from hypothesis import strategies as st
-from memory_pipeline import Line
 
 from agents.pipeline.broadcasts import agent as module
-from agents.pipeline.broadcasts.lifecycle import Timers
-from streams.audience import Row, compute_figures
+from streams.audience import compute_figures
 from streams.audience.scope import scope_summary
 
 SHORT = ("viewers", "peak_5m", "peak_1h")
-
-
-class Exact(Timers):
-    """Looks at every key each time: buckets make a timer late by some seconds."""
-
-    def due(self, now, wall, most):
-        del now, wall, most
-        return iter(list(self._read_at | self._wall._bucket))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -33,44 +23,6 @@ def exact_timers():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "Timers", Exact)
         yield
-
-
-class Code(Line):
-    """The pipeline, driven as the twin is."""
-
-    def __init__(self, environment):
-        names = {name.removeprefix("AUDIENCE_").lower(): v for name, v in environment.items()}
-        super().__init__(1, retention="1d", scope_history="3650d", **names)
-
-    def drive(self, action):
-        if isinstance(action, Advance):
-            self.at(action.now)
-            if not action.behind:
-                self.broadcasts.batch(0, 0, caught_up=True)
-        else:
-            self.at(action.read_at)
-            self.append(
-                self.topics.events.name,
-                0,
-                action.key,
-                action.value,
-                action.timestamp,
-                log_append=action.log_append,
-            )
-            self.broadcasts.batch(0, 1)
-        while self.scopes.waiting(0):
-            self.scopes.batch(0, 1_000)
-
-    def at(self, milliseconds):
-        self.now = milliseconds / 1000
-
-    def last_published(self):
-        log = self.log[self.topics.broadcast_summaries.name, 0]
-        return {record.key.decode(): orjson.loads(record.value) for record in log}
-
-    def row(self, key):
-        row = self.broadcasts.rows[0].read(key.encode())
-        return row if isinstance(row, Row) else None
 
 
 def same(mine, theirs, without=()):
