@@ -121,6 +121,8 @@ class Endpoint(Part):
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 200
     mapping: Mapped | None = None
     hmac: HmacOptions | None = None
+    # Channels whose feeds were subscribed to at a hub: to no others its handshake says yes.
+    subscribed: tuple[str, ...] = ()
 
     @property
     def kind(self) -> "Source":
@@ -160,6 +162,8 @@ class Endpoint(Part):
             yield "mapping: this source needs none"
         if generic and self.platform is None:
             yield "platform: is missing"
+        if (self.source == "youtube") != bool(self.subscribed):
+            yield "subscribed: is for the source youtube, which needs it: ids of channels"
         if (self.source == "hmac") != (self.hmac is not None):
             yield "hmac: is for the source hmac, which needs it"
 
