@@ -34,7 +34,7 @@ class YouTube(Source):
 
     name: ClassVar[str] = "youtube"
     about: ClassVar[str] = "YouTube's WebSub: new videos of channels, for the poll to look at"
-    sureness: ClassVar[Sureness] = "documentation"
+    sureness: ClassVar[Sureness] = "foreign vectors"
     figures: ClassVar[str] = "nothing by itself: the poll of this endpoint does"
     needs_path_secret: ClassVar[bool] = True
 

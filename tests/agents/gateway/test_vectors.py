@@ -91,6 +91,12 @@ def test_a_room_of_livekit_from_its_start_to_its_end():
     assert (row.channel, row.open) == ("gallery", None)
 
 
+def test_a_hub_has_delivered_a_hint():
+    (vector,) = (v for v in VECTORS if v["source"] == "youtube")
+    (hint,) = read(vector)
+    assert (hint.kind, hint.channel) == ("announced", "dQw4w9WgXcQ")
+
+
 def test_twitch_events_of_other_types_are_of_no_interest():
     (vector,) = (v for v in VECTORS if v["source"] == "twitch")
     assert not read(vector)
