@@ -81,7 +81,7 @@ def check(settings: Settings, *, ask: bool) -> None:
     for endpoint in config.endpoint:
         secret = "/SECRET" if endpoint.path_secrets else ""
         click.echo(f"{endpoint.name}: {endpoint.source} at /hooks/{endpoint.name}{secret}")
-        if endpoint.path_secrets and not endpoint.networks:
+        if not endpoint.kind.signed and not endpoint.networks:
             click.secho(
                 f"Warning: {endpoint.name}: networks is empty, so whoever learns the path is "
                 "believed",
