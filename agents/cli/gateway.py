@@ -59,13 +59,18 @@ def run(ctx: click.Context) -> None:
 @command.command(
     cls=Command, examples=["live-audience gateway check", "live-audience gateway check --ask"]
 )
-@click.option("--ask", is_flag=True, help="Ask each polled platform once: is the key taken?")
+@click.option("--ask", is_flag=True, help="Ask each polled platform, and the public address, once.")
 @with_settings
 def check(settings: Settings, *, ask: bool) -> None:
-    """Look at the configuration, the secrets and the topics; ends with 1 if something is wrong."""
+    """Look at the configuration, the secrets and the topics; ends with 1 if something is wrong.
+
+    With --ask, each polled platform is asked once, to see that its key is taken, and the address
+    `public`, to see that senders reach this gateway, which must run then.
+    """
     config = _config(settings)
     from agents.gateway import admin  # noqa: PLC0415 - as above
     from agents.gateway.polling.poller import described, tried  # noqa: PLC0415 - as above
+    from agents.gateway.reaching import unreached  # noqa: PLC0415 - as above
     from agents.gateway.server import tls_of  # noqa: PLC0415 - as above
     from agents.gateway.service import edges_of, intakes_of  # noqa: PLC0415 - as above
     from agents.gateway.topics import GatewayTopics  # noqa: PLC0415 - as above
@@ -76,7 +81,7 @@ def check(settings: Settings, *, ask: bool) -> None:
     for endpoint in config.endpoint:
         secret = "/SECRET" if endpoint.path_secrets else ""
         click.echo(f"{endpoint.name}: {endpoint.source} at /hooks/{endpoint.name}{secret}")
-        if endpoint.path_secrets and not endpoint.networks:
+        if not endpoint.kind.signed and not endpoint.networks:
             click.secho(
                 f"Warning: {endpoint.name}: networks is empty, so whoever learns the path is "
                 "believed",
@@ -99,6 +104,11 @@ def check(settings: Settings, *, ask: bool) -> None:
         click.echo(f"{poll.name}: {poll.source} was asked: {verdict.outcome}")
         if verdict.outcome != "answered":
             refused.append(f"{poll.name}: {poll.source} says: {verdict.outcome}, {verdict.why}")
+    if ask and config.public:
+        found = asyncio.run(unreached(config))
+        refused += found
+        if not found:
+            click.echo(f"{config.public} leads to a gateway, as seen from this host")
     problems = [*refused, *asyncio.run(admin.check(settings))]
     if problems:
         raise LiveAudienceError("\n".join(problems))

@@ -6,10 +6,11 @@ import tomllib
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, model_validator
 
-from agents.gateway.parts import Part, Platform, SecretFrom, Slug
+from agents.gateway.parts import Part, Platform, SecretFrom, Slug, wrong_base
 from agents.gateway.poll_config import Poll
 from agents.gateway.sources import SOURCES
 from streams.errors import MisuseError
@@ -120,6 +121,8 @@ class Endpoint(Part):
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 200
     mapping: Mapped | None = None
     hmac: HmacOptions | None = None
+    # Channels whose feeds were subscribed to at a hub: to no others its handshake says yes.
+    subscribed: tuple[str, ...] = ()
 
     @property
     def kind(self) -> "Source":
@@ -159,6 +162,8 @@ class Endpoint(Part):
             yield "mapping: this source needs none"
         if generic and self.platform is None:
             yield "platform: is missing"
+        if (self.source == "youtube") != bool(self.subscribed):
+            yield "subscribed: is for the source youtube, which needs it: ids of channels"
         if (self.source == "hmac") != (self.hmac is not None):
             yield "hmac: is for the source hmac, which needs it"
 
@@ -210,6 +215,9 @@ class Config(Part):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     trust_proxies: tuple[str, ...] = ()
+    # Where senders come in, as they know it; only `gateway check --ask` looks at it.
+    public: str = ""
+    public_ca: Path | None = None
     # (That there is one is looked at below: pydantic does not count those that are wrong.)
     endpoint: tuple[Endpoint, ...] = ()
     poll: tuple[Poll, ...] = ()
@@ -225,7 +233,7 @@ class Config(Part):
             for name in sorted(set(names))
             if names.count(name) > 1
         ]
-        problems += self._polls_that_do_not_fit()
+        problems += [*self._polls_that_do_not_fit(), *self._public_that_does_not_fit()]
         groups: list[tuple[str, tuple[Leg, ...]]] = [
             *((f"venue {venue.name}", venue.channels) for venue in self.venue),
             *((f"programme {each.name}", each.channels) for each in self.programme),
@@ -262,6 +270,21 @@ class Config(Part):
             *(each.name for each in self.endpoint),
             *(each.name for each in self.poll if each.endpoint is None),
         )
+
+    def _public_that_does_not_fit(self) -> "Iterator[str]":
+        if not self.public:
+            if self.public_ca is not None:
+                yield "public_ca: is for public, which is missing"
+            return
+        if why := wrong_base(self.public):
+            yield f"public: {why}"
+            return
+        is_usual = urlsplit(self.public).scheme == "https" and urlsplit(self.public).port in {
+            None,
+            443,
+        }
+        if not is_usual and any(each.source == "twitch" for each in self.endpoint):
+            yield "public: Twitch sends to https and port 443 alone"
 
     def _polls_that_do_not_fit(self) -> "Iterator[str]":
         endpoints = {each.name: each for each in self.endpoint}

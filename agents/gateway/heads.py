@@ -17,13 +17,15 @@ class Head(NamedTuple):
         broadcast: its id.
         start: its start.
         newest: the newest time at which it was seen alive.
-        ended: its end, if one stands.
+        ended: its end, if one stands; 0 where there is no broadcast yet.
+        announced: when it was told last that a broadcast may come; 0 if it never was.
     """
 
     broadcast: str
     start: int
     newest: int
     ended: int | None
+    announced: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -32,12 +34,14 @@ class Head(NamedTuple):
 
     @classmethod
     def of(cls, row: Channel | None) -> Head | None:
-        """The head of a channel's row, if it has had a broadcast."""
-        if row is None or not row.broadcasts:
+        """The head of a channel's row, if it has had a broadcast or is to have one."""
+        if row is None or not (row.broadcasts or row.announced):
             return None
+        if not row.broadcasts:
+            return cls("", 0, 0, 0, row.announced)
         known = row.broadcasts[-1]
         ended = None if known.is_open else known.ended
-        return cls(known.id, known.start, max(known.newest, known.start), ended)
+        return cls(known.id, known.start, max(known.newest, known.start), ended, row.announced)
 
 
 class Table(Protocol):

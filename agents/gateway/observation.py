@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["started", "ended", "sample", "joined", "left"]
+Kind = Literal["started", "ended", "sample", "joined", "left", "announced"]
 
 
 class Observation(msgspec.Struct, omit_defaults=True, frozen=True):
@@ -17,7 +17,8 @@ class Observation(msgspec.Struct, omit_defaults=True, frozen=True):
         endpoint: the endpoint of the configuration through which it came.
         platform: the platform of the viewer events that come of it.
         channel: what the source has: a channel, a stream key, a room.
-        kind: `joined` and `left` tell of one viewer, the others of the broadcast.
+        kind: `joined` and `left` tell of one viewer, `announced` that the channel is to be looked
+            at, the others of the broadcast.
         at: when it was so, in microseconds since 1970 UTC.
         id: the sender's id of the message; empty where it has none.
         broadcast: the platform's own id of the broadcast, if it tells one.

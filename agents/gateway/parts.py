@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path  # noqa: TC003 - pydantic looks at it
 from typing import Annotated, Final, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -33,3 +35,26 @@ class SecretFrom(Part):
     def __str__(self) -> str:
         """Name the place, never what is there."""
         return f"file {self.file}" if self.file else f"environment {self.env}"
+
+
+def wrong_base(address: str) -> str | None:
+    """Why nothing may be asked at an address, or None."""
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as error:
+        return str(error)
+    if parts.scheme not in {"https", "http"} or not host:
+        return "must be https://HOST or https://HOST:PORT"
+    if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username is not None:
+        return "must be no more than https://HOST or https://HOST:PORT"
+    if parts.scheme == "http" and not _is_here(host):
+        return "must begin with https://, for keys are sent there"
+    return None
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path  # noqa: TC003 - pydantic looks at it
 from typing import TYPE_CHECKING, Annotated, Final, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from agents.gateway.parts import Part, Platform, SecretFrom, Slug
+from agents.gateway.parts import Part, Platform, SecretFrom, Slug, wrong_base
 from agents.gateway.polling.platforms import PLATFORMS
 
 if TYPE_CHECKING:
@@ -106,7 +104,7 @@ class Poll(Part):
         if len(set(self.channels)) < len(self.channels):
             yield "channels: one is there twice"
         for name, address in (("api", self.api), ("login", self.login)):
-            if address and (why := _wrong_base(address)):
+            if address and (why := wrong_base(address)):
                 yield f"{name}: {why}"
 
     def _keys_that_do_not_fit(self, kind: PolledPlatform) -> Iterator[str]:
@@ -121,26 +119,3 @@ class Poll(Part):
             yield "secret: is missing"
         if not kind.needs_secret and self.secret is not None:
             yield "secret: this source has none"
-
-
-def _wrong_base(address: str) -> str | None:
-    """Why nothing may be asked at an address, or None."""
-    try:
-        parts = urlsplit(address)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError as error:
-        return str(error)
-    if parts.scheme not in {"https", "http"} or not host:
-        return "must be https://HOST or https://HOST:PORT"
-    if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username is not None:
-        return "must be no more than https://HOST or https://HOST:PORT"
-    if parts.scheme == "http" and not _is_here(host):
-        return "must begin with https://, for keys are sent there"
-    return None
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -13,6 +13,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from agents.gateway.delivery import Delivery, Unverified
+from agents.gateway.reaching import HEALTHY
 from agents.gateway.sending import Unacknowledged
 from streams.errors import LiveAudienceError
 
@@ -303,7 +304,7 @@ async def _body(request: web.Request, most: int) -> bytes:
 
 async def _healthy(request: web.Request) -> web.Response:
     del request
-    return web.Response(text="healthy\n")
+    return web.Response(text=HEALTHY)
 
 
 def _response(answer: Answer) -> web.Response:

@@ -81,6 +81,7 @@ class Channel(msgspec.Struct, omit_defaults=True):
         broadcasts: those that are known, by their starts.
         waiting: ends that came before any start, in microseconds since 1970 UTC.
         ids: digests of the ids of messages that were seen, oldest first.
+        announced: when it was told last that a broadcast may come; 0 if it never was.
         touched: when anything of it was read last, in seconds since 1970 UTC.
         format: of this row.
     """
@@ -91,6 +92,7 @@ class Channel(msgspec.Struct, omit_defaults=True):
     broadcasts: list[Known] = []
     waiting: list[int] = []
     ids: list[bytes] = []
+    announced: int = 0
     touched: int = 0
     format: int = 1
 
@@ -156,6 +158,9 @@ def apply(row: Channel, seen: Observation) -> list[ViewerEvent] | None:
             return None
         row.ids.append(identity)
         del row.ids[:-MOST_IDS]
+    if seen.kind == "announced":
+        row.announced = max(row.announced, seen.at)
+        return []
     if seen.kind == "started":
         return list(_started(row, seen))
     if seen.kind == "ended":

@@ -20,8 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "gateway.md"
 HEADING = "## From nothing to the first counted viewer"
-#: What a block ends with: it tells that the next may follow.
-DONE = "the-block-is-done"
+#: What a block ends with, and what a failed one says: programs behind it keep the pipe open.
+DONE, FAILED = "the-block-is-done", "the-block-has-failed"
 
 
 def blocks():
@@ -58,17 +58,17 @@ def walk(folder, patience):
         signal.signal(signal.SIGALRM, lambda *_: os.killpg(shell.pid, signal.SIGKILL))
         signal.alarm(patience)
         try:
-            shell.stdin.write("set -e\n")
+            shell.stdin.write(f"trap 'echo {FAILED} $BASH_COMMAND; exit 1' ERR\n")
             for block in blocks()[0]:
                 began = time.monotonic()
                 shell.stdin.write(f"{block}\necho {DONE}\n")
                 shell.stdin.flush()
                 said = []
                 for line in shell.stdout:
-                    if line.strip().endswith(DONE):
-                        break
                     said.append(line)
-                else:
+                    if DONE in line or FAILED in line:
+                        break
+                if not said or DONE not in said[-1]:
                     print("".join(said))
                     sys.exit(f"a block failed:\n{block}")
                 first = block.splitlines()[0]

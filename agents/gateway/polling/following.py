@@ -30,6 +30,10 @@ _SOON: Final = 2 * rfc3339.MINUTE
 _DELAYED: Final = 30 * rfc3339.MINUTE
 
 
+#: A video that was announced is looked at for so long after that, unless it is over before.
+_ANNOUNCED: Final = 7 * 24 * 3600 * rfc3339.SECOND
+
+
 @dataclass(slots=True)
 class _Seen:
     """What this gateway has seen of a channel.
@@ -83,6 +87,11 @@ class Following:
         }
         for channel in configured:
             wanted.setdefault(channel, False)
+        # What was announced is looked at until it is over, or nothing more was told of it for long:
+        # most of it never is a broadcast.
+        for channel, head in heads.items():
+            if now - head.announced < _ANNOUNCED and self._poll.kind.is_id(channel):
+                wanted.setdefault(channel, False)
         for channel in self._seen.keys() - wanted.keys():
             del self._seen[channel]
         return [

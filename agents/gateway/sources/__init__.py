@@ -15,6 +15,7 @@ from agents.gateway.sources.mux import Mux
 from agents.gateway.sources.servers import MediaMtx, Owncast, Srs
 from agents.gateway.sources.standard import Hmac, Standard
 from agents.gateway.sources.twitch import Twitch
+from agents.gateway.sources.websub import YouTube
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,7 @@ SOURCES: Final[Mapping[str, Source]] = {
         Mux(),
         Twitch(),
         Kick(),
+        YouTube(),
         Tencent(),
         Alibaba(),
         Ivs(),

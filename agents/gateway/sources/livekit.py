@@ -49,7 +49,7 @@ class LiveKit(Source):
 
     name: ClassVar[str] = "livekit"
     about: ClassVar[str] = "LiveKit: rooms, and participants who publish nothing as viewers"
-    sureness: ClassVar[Sureness] = "foreign vectors"
+    sureness: ClassVar[Sureness] = "real program"
     figures: ClassVar[str] = "starts, ends, viewers and joins, counted from joins and leaves"
 
     def verify(

@@ -33,6 +33,7 @@ SAMPLE = json.dumps(
 MAPPING = {"channel": "channel", "kind": "type", "viewers": "viewers", "at": "at"}
 OPTIONS = {
     "standard-webhooks": {"platform": "own", "mapping": MAPPING},
+    "youtube": {"subscribed": ["UC1"]},
     "hmac": {
         "platform": "own",
         "mapping": MAPPING,
@@ -182,6 +183,26 @@ def meta(body=META_BODY):
     return [("x-hub-signature-256", f"sha256={signature}")], body
 
 
+FEED = b"""<?xml version='1.0' encoding='UTF-8'?>
+<feed xmlns:yt="http://www.youtube.com/xml/schemas/2015" xmlns="http://www.w3.org/2005/Atom">
+ <link rel="hub" href="https://pubsubhubbub.appspot.com"/>
+ <title>YouTube video feed</title>
+ <entry>
+  <id>yt:video:dQw4w9WgXcQ</id>
+  <yt:videoId>dQw4w9WgXcQ</yt:videoId>
+  <yt:channelId>UC1</yt:channelId>
+  <title>A night</title>
+  <published>2026-11-27T19:00:00+00:00</published>
+ </entry>
+</feed>
+"""
+
+
+def youtube(body=FEED):
+    signature = hmac.new(SECRET, body, "sha1").hexdigest()
+    return [("x-hub-signature", f"sha1={signature}")], body
+
+
 #: Of each source that signs: what makes a delivery, and the secret that it is signed with.
 SIGNED = {
     "standard-webhooks": (standard, STANDARD_SECRET),
@@ -190,5 +211,6 @@ SIGNED = {
     "mux": (mux, SECRET),
     "twitch": (twitch, SECRET),
     "kick": (kick, PEM),
+    "youtube": (youtube, SECRET),
     "meta": (meta, SECRET),
 }

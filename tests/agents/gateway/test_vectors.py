@@ -70,6 +70,33 @@ def test_a_recorded_show_from_its_start_to_its_end(name):
     assert row.open is None
 
 
+def test_a_room_of_livekit_from_its_start_to_its_end():
+    """Its publisher is no viewer; one of two viewers leaves, then the room is closed."""
+    row, events = None, []
+    for vector in (v for v in VECTORS if v["source"] == "livekit"):
+        for seen in read(vector):
+            row = row or Channel(seen.endpoint, seen.platform, seen.channel)
+            events += apply(row, seen)
+            assert apply(row, seen) is None  # sent again, it counts once
+    assert [(event.kind, event.viewers, event.joins) for event in events] == [
+        ("started", None, None),
+        ("sample", 1, 1),
+        ("sample", 2, 2),
+        ("sample", 1, None),
+        ("sample", 0, None),
+        ("ended", None, None),
+    ]
+    (broadcast,) = {event.broadcast for event in events}
+    assert broadcast.startswith("RM_")
+    assert (row.channel, row.open) == ("gallery", None)
+
+
+def test_a_hub_has_delivered_a_hint():
+    (vector,) = (v for v in VECTORS if v["source"] == "youtube")
+    (hint,) = read(vector)
+    assert (hint.kind, hint.channel) == ("announced", "dQw4w9WgXcQ")
+
+
 def test_twitch_events_of_other_types_are_of_no_interest():
     (vector,) = (v for v in VECTORS if v["source"] == "twitch")
     assert not read(vector)

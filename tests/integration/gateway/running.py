@@ -99,7 +99,7 @@ class Gateways:
         process = await Process(sys.executable, "-c", MAIN, "gateway", "run", env=self.env).start()
         gateway = Gateway(self, process)
         self.running.append(gateway)
-        await process.says("taking webhooks")
+        await process.says("taking webhooks", 90)
         line = next(line for line in process.lines if "taking webhooks" in line)
         told = json.loads(line)
         gateway.hooks = f"http://127.0.0.1:{told['port']}/hooks"
