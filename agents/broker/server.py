@@ -10,7 +10,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from agents.broker import folder, jars, runtime
+from agents.broker import aot, folder, jars, runtime
 from agents.broker.block import Block
 from agents.broker.errors import BrokerDiedError, EmbeddedBrokerError
 from agents.broker.guard import Guard
@@ -25,19 +25,9 @@ if TYPE_CHECKING:
 
 _LAST_LINES: Final = 30
 _STOP: Final = 15.0  # seconds for an orderly stop, which usually takes one
+_RECORD: Final = 240.0  # the same, where Java then writes an AOT cache: usually some ten
 # Options that a developer has set for other programs: agents, heaps, ports for a debugger.
 _NOT_OURS: Final = ("CLASSPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
-_JVM: Final = (
-    "-XX:+UseSerialGC",
-    "-XX:+ExitOnOutOfMemoryError",
-    "-Djava.awt.headless=true",
-    # Without these two, Java 25 writes warnings about what Kafka's libraries do.
-    "--enable-native-access=ALL-UNNAMED",
-    "--sun-misc-unsafe-memory-access=allow",
-    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-    "-Dorg.slf4j.simpleLogger.showDateTime=true",
-    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
-)
 
 
 class Broker(Block):
@@ -58,6 +48,8 @@ class Broker(Block):
             fast. For benchmarks.
         progress: told of the steps of a start, and how far each is.
         timeout: seconds within which it has to answer after its process was started.
+        record: where Java shall write an AOT cache of what this run loads, once it stops in order;
+            a cache that is there is then not used (`train.py`).
     """
 
     def __init__(
@@ -72,6 +64,7 @@ class Broker(Block):
         full_compiler: bool = False,
         progress: Progress = jars.no_progress,
         timeout: float = 60.0,
+        record: Path | None = None,
     ) -> None:
         super().__init__()
         self.data = data.absolute()
@@ -80,9 +73,14 @@ class Broker(Block):
         self._overrides = dict(overrides or {})
         self._listeners = dict.fromkeys(listeners, 0)
         self._member = member
-        self._jvm = [f"-Xmx{heap}", *_JVM, *([] if full_compiler else ["-XX:TieredStopAtLevel=1"])]
+        self._jvm = [
+            f"-Xmx{heap}",
+            *runtime.OPTIONS,
+            *([] if full_compiler else [runtime.QUICK_COMPILER]),
+        ]
         self._progress = progress
         self._timeout = timeout
+        self._record = record
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: Guard | None = None
         self._lock: int | None = None
@@ -133,9 +131,7 @@ class Broker(Block):
         if self.running:
             raise EmbeddedBrokerError(f"The broker is running already, at {self.bootstrap}.")
         self._reap()
-        java = runtime.java()
-        class_path = jars.class_path(self._progress)
-        command = [str(java), *self._jvm, "-cp", os.pathsep.join(map(str, class_path))]
+        command = self._command()
         self._port = self._port or free_port()
         check_port(self._port)
         for listener, port in self._listeners.items():
@@ -158,7 +154,7 @@ class Broker(Block):
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(_STOP)
+                self._process.wait(_STOP if self._record is None else _RECORD)
             except subprocess.TimeoutExpired:
                 self._process.kill()
         self._reap()
@@ -191,6 +187,16 @@ class Broker(Block):
         """Return when its process has ended."""
         while self.running:  # noqa: ASYNC110 - a process has no event that an event loop can await
             await asyncio.sleep(0.2)
+
+    def _command(self) -> list[str]:
+        """Java, its options and the class path: what lacks is the class and its arguments."""
+        java = runtime.java()
+        class_path = jars.class_path(self._progress)
+        options = list(self._jvm)
+        cache = aot.cache(java, class_path)
+        if self._record is None and cache.exists():
+            options.append(f"-XX:AOTCache={cache}")
+        return [str(java), *options, "-cp", os.pathsep.join(map(str, class_path))]
 
     def _format(self, command: list[str]) -> None:
         # Under another name until it is done: a folder of this name is always whole.
@@ -240,6 +246,8 @@ class Broker(Block):
         settings = properties(self.port, self._membership(), self._overrides, self._listeners)
         (self.data / "server.properties").write_text(settings, encoding="utf-8")
         self._guard = Guard()
+        if self._record is not None:
+            command = [command[0], f"-XX:AOTCacheOutput={self._record}", *command[1:]]
         self._process = self._run([*command, "kafka.Kafka", "server.properties"])
         self._guard.watch(self._process.pid)
 

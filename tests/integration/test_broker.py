@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
+import psutil
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
@@ -20,8 +22,12 @@ from agents.broker import (
     EmbeddedBrokerError,
     FolderInUseError,
     PortInUseError,
+    aot,
+    jars,
+    runtime,
 )
 from agents.broker.ready import answers, free_port
+from agents.broker.train import train
 
 pytestmark = pytest.mark.kafka
 
@@ -95,6 +101,23 @@ async def test_killed_and_started_again_it_has_its_data_and_its_port(tmp_path, t
         last = broker.pid
     assert values(records) == [b"before", b"between", b"after"]
     assert gone(last)
+
+
+def test_it_starts_from_javas_cache_and_without_one_that_is_broken(tmp_path, monkeypatch):
+    cache = train()  # tests/run has done so before
+    with Broker(tmp_path / "data") as broker:
+        mapped = {Path(each.path) for each in psutil.Process(broker.pid).memory_maps()}
+        assert cache in mapped
+        assert "[aot" not in broker.log.read_text()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    broken = aot.cache(runtime.java(), jars.class_path())
+    broken.parent.mkdir()
+    broken.write_bytes(cache.read_bytes()[:100_000])
+    with Broker(tmp_path / "data") as broker:
+        assert answers(broker.port, 5)
+        mapped = {Path(each.path) for each in psutil.Process(broker.pid).memory_maps()}
+        assert broken not in mapped
+        assert "[aot" in broker.log.read_text()  # says why
 
 
 def test_a_port_in_use_is_named_at_once(broker, tmp_path):
