@@ -29,6 +29,7 @@ from streams.settings.types import (
     Partitioner,
     PasswordHash,
     Security,
+    Switch,
     ToleranceByPlatform,
     TopicPrefix,
 )
@@ -105,6 +106,12 @@ class Fields(BaseSettings):
     )
     rejected_retention: Duration = Field(
         30 * _DAY, ge=_SECOND, description="how long Kafka keeps refused events"
+    )
+    minutes: Switch = Field(
+        "off", description="`on`: each sealed minute of a broadcast goes to broadcast-minutes"
+    )
+    minutes_retention: Duration = Field(
+        35 * _DAY, ge=_SECOND, description="how long Kafka keeps these minutes"
     )
     partitioner: Partitioner = Field(
         "murmur2", description="how producers choose the partition of a key; `any`: unchecked"
