@@ -100,7 +100,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         app,
         topics.events.name,
         changelog=topics.broadcasts_changelog.name,
-        outputs=[topics.rejected.name, topics.broadcast_summaries.name, topics.scope_deltas.name],
+        outputs=[
+            topics.rejected.name,
+            topics.broadcast_summaries.name,
+            *([topics.broadcast_minutes.name] if topics.broadcast_minutes else []),
+            topics.scope_deltas.name,
+        ],
         rows=lambda: Rows(audience.decode, audience.encode),
         settings=exact_settings(settings),
         listener=following,

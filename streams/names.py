@@ -57,6 +57,11 @@ class Names:
         return f"{self.output_prefix}broadcast-summaries"
 
     @property
+    def broadcast_minutes(self) -> str:
+        """Sealed minutes of broadcasts, if they are asked for."""
+        return f"{self.output_prefix}broadcast-minutes"
+
+    @property
     def scope_summaries(self) -> str:
         """Summaries of scopes."""
         return f"{self.output_prefix}scope-summaries"

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from streams.events import MAX_VALUE_BYTES, ViewerEvent
-from streams.summaries import BroadcastSummary, ScopeSummary
+from streams.summaries import BroadcastMinute, BroadcastSummary, ScopeSummary
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -45,6 +45,11 @@ def broadcast_summary() -> dict[str, Any]:
     return _schema(BroadcastSummary)
 
 
+def broadcast_minute() -> dict[str, Any]:
+    """Schema of the values of broadcast-minutes."""
+    return _schema(BroadcastMinute)
+
+
 def scope_summary() -> dict[str, Any]:
     """Schema of the values of scope-summaries."""
     return _schema(ScopeSummary)
@@ -55,6 +60,7 @@ def documents() -> dict[str, str]:
     schemas = {
         "viewer-event.json": viewer_event(),
         "broadcast-summary.json": broadcast_summary(),
+        "broadcast-minute.json": broadcast_minute(),
         "scope-summary.json": scope_summary(),
     }
     return {name: json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}

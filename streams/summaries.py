@@ -75,6 +75,23 @@ class BroadcastSummary(msgspec.Struct, gc=False):
     late: Count
 
 
+class BroadcastMinute(msgspec.Struct, gc=False):
+    """What was told of one minute of a run of a broadcast, when it was sealed.
+
+    Whether it lies in the span, and what is carried after it, follows from the summary: a start or
+    an end may still move over it.
+    """
+
+    platform: str
+    broadcast: str
+    run: Annotated[Minute | None, Meta(description="Null for the first run of its key.")]
+    minute: Minute
+    audience: Annotated[Count | None, Meta(description="Null where nobody told viewers.")]
+    high: Annotated[Count | None, Meta(description="The greatest viewers in it.")]
+    joins: Count | None
+    views: Count | None
+
+
 class ScopeSummary(msgspec.Struct, gc=False):
     """Figures of a set of broadcasts: the world, a platform, a venue or a programme.
 
@@ -122,8 +139,8 @@ def number(value: float) -> int | float:
     return int(value) if value == int(value) else value
 
 
-def encode(summary: BroadcastSummary | ScopeSummary) -> bytes:
-    """A summary as JSON, its fields in their order.
+def encode(summary: BroadcastSummary | BroadcastMinute | ScopeSummary) -> bytes:
+    """A summary, or a minute, as JSON, its fields in their order.
 
     Raises:
         TypeError: a number has more than 64 bits.

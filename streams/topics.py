@@ -71,6 +71,7 @@ class Topics:
         broadcast_summaries: what came of each broadcast.
         scope_summaries: what came of each scope.
         output_owner: who writes the three before.
+        broadcast_minutes: sealed minutes of broadcasts; None unless AUDIENCE_MINUTES is on.
         broadcasts_changelog: rows and positions of the first stage.
         scope_deltas: differences on their way from the first stage to the second.
         scopes_changelog: rows and positions of the second stage.
@@ -81,6 +82,7 @@ class Topics:
     broadcast_summaries: Topic
     scope_summaries: Topic
     output_owner: Topic
+    broadcast_minutes: Topic | None
     broadcasts_changelog: Topic
     scope_deltas: Topic
     scopes_changelog: Topic
@@ -133,6 +135,15 @@ class Topics:
                 _compacted(_MIB),
                 partitions=1,
             ),
+            broadcast_minutes=(
+                topic(
+                    names.broadcast_minutes,
+                    "sealed minutes of broadcasts",
+                    _deleted(settings.minutes_retention, _MIB),
+                )
+                if settings.minutes == "on"
+                else None
+            ),
             broadcasts_changelog=topic(
                 names.broadcasts_changelog,
                 "state of the broadcasts",
@@ -159,6 +170,8 @@ class Topics:
         yield self.broadcast_summaries
         yield self.scope_summaries
         yield self.output_owner
+        if self.broadcast_minutes is not None:
+            yield self.broadcast_minutes
         yield self.broadcasts_changelog
         yield self.scope_deltas
         yield self.scopes_changelog

@@ -60,7 +60,9 @@ def worker_rights(settings: Settings) -> list[Right]:
     """
     names = Names.of(settings)
     own = f"{names.deployment}."
-    outputs = (names.rejected, names.broadcast_summaries, names.scope_summaries)
+    outputs = [names.rejected, names.broadcast_summaries, names.scope_summaries]
+    if settings.minutes == "on":
+        outputs.append(names.broadcast_minutes)
     return [
         Right("topic", names.events, False, "Read", "to read the viewer events"),
         *(Right("topic", name, False, "Write", "to write what comes out") for name in outputs),

@@ -32,7 +32,7 @@ def _text(value: Any) -> str:
     if isinstance(value, timedelta):
         return format_duration(value)
     if isinstance(value, tuple):
-        return ",".join(value)
+        return ",".join(map(str, value))
     if isinstance(value, Mapping):
         return ",".join(f"{name}={_text(each)}" for name, each in value.items())
     return str(value)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from streams.errors import SettingsError
 from streams.settings.durations import minutes
+from streams.settings.secret_values import PREFIX, SecretValues
 from streams.settings.types import (
     Anonymous,
     Brokers,
@@ -29,6 +29,7 @@ from streams.settings.types import (
     Partitioner,
     PasswordHash,
     Security,
+    Switch,
     ToleranceByPlatform,
     TopicPrefix,
 )
@@ -36,7 +37,6 @@ from streams.settings.types import (
 if TYPE_CHECKING:
     from streams.audience import Rules
 
-PREFIX: Final = "AUDIENCE_"
 _MS: Final = timedelta(milliseconds=1)
 _SECOND: Final = timedelta(seconds=1)
 _MINUTE: Final = timedelta(minutes=1)
@@ -44,7 +44,7 @@ _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 
 
-class Fields(BaseSettings):
+class Fields(SecretValues, BaseSettings):
     """Every setting by itself; each field `x` is `AUDIENCE_X` outside. See `Settings`."""
 
     model_config = SettingsConfigDict(
@@ -105,6 +105,12 @@ class Fields(BaseSettings):
     )
     rejected_retention: Duration = Field(
         30 * _DAY, ge=_SECOND, description="how long Kafka keeps refused events"
+    )
+    minutes: Switch = Field(
+        "off", description="`on`: each sealed minute of a broadcast goes to broadcast-minutes"
+    )
+    minutes_retention: Duration = Field(
+        35 * _DAY, ge=_SECOND, description="how long Kafka keeps these minutes"
     )
     partitioner: Partitioner = Field(
         "murmur2", description="how producers choose the partition of a key; `any`: unchecked"
@@ -341,52 +347,3 @@ class Fields(BaseSettings):
             restart_gap=of(self.restart_gap, self.restart_gap_by_platform),
             run_gap=of(self.run_gap, self.run_gap_by_platform),
         )
-
-    def password(self) -> str:
-        """The password to log in with, read from its file if it is in one.
-
-        Raises:
-            SettingsError: the file cannot be read, or is empty.
-        """
-        return self._secret("security_password")
-
-    def key_password(self) -> str:
-        """The password of our certificate's key, read from its file if it is in one; may be empty.
-
-        Raises:
-            SettingsError: the file cannot be read, or is empty.
-        """
-        return self._secret("security_key_password")
-
-    def http_tokens(self) -> list[str]:
-        """The tokens with which one may look, the one to show to others first.
-
-        Raises:
-            SettingsError: their file cannot be read, or is empty.
-        """
-        return self._secret("http_token").split()
-
-    def metrics_tokens(self) -> list[str]:
-        """The tokens for the metrics alone.
-
-        Raises:
-            SettingsError: their file cannot be read, or is empty.
-        """
-        return self._secret("metrics_token").split()
-
-    def _secret(self, field: str) -> str:
-        file: Path | None = getattr(self, f"{field}_file")
-        if file is None:
-            given: SecretStr = getattr(self, field)
-            return given.get_secret_value()
-        name = f"{PREFIX}{field.upper()}_FILE={file}"
-        try:
-            text = file.read_text(encoding="utf-8").rstrip("\r\n")
-        except OSError as error:
-            raise SettingsError([f"{name}: {error.strerror or error}"]) from error
-        except UnicodeDecodeError as error:
-            # (The error itself shows what it met.)
-            raise SettingsError([f"{name}: is no UTF-8 text"]) from error
-        if not text:
-            raise SettingsError([f"{name}: is empty"])
-        return text

@@ -7,7 +7,8 @@ from typing import Self
 from pydantic import model_validator
 
 from streams.settings.checks import CrossCheckError, conflicts
-from streams.settings.fields import PREFIX, Fields
+from streams.settings.fields import Fields
+from streams.settings.secret_values import PREFIX
 
 __all__ = ["PREFIX", "Settings"]
 

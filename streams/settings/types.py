@@ -231,6 +231,7 @@ Mechanism = Annotated[
     Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"],
     BeforeValidator(_upper),
 ]
+Switch = Annotated[Literal["off", "on"], BeforeValidator(_lower)]
 Partitioner = Annotated[Literal["murmur2", "crc32", "any"], BeforeValidator(_lower)]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"],

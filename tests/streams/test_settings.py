@@ -69,6 +69,8 @@ class TestDefaults:
             "replication": "1",
             "retention": "7d",
             "rejected_retention": "30d",
+            "minutes": "off",
+            "minutes_retention": "35d",
             "partitioner": "murmur2",
             "group": "live-audience",
             "session_timeout": "10s",
@@ -77,6 +79,8 @@ class TestDefaults:
             "http_port": "9630",
             "http_connections": "128",
             "http_timeout": "2m",
+            "query_timeout": "3s",
+            "http_anonymous": "none",
             "lateness": "15m",
             "carry": "2m",
             "future": "2m",
@@ -113,6 +117,8 @@ GOOD = {
     "replication": ["1", "3"],
     "retention": ["1s", "7d"],
     "rejected_retention": ["90d"],
+    "minutes": ["on", "OFF"],
+    "minutes_retention": ["1s", "90d"],
     "partitioner": ["murmur2", "crc32", "any", "CRC32"],
     "group": ["a", "live-audience_2"],
     "instance": ["pod-0", ""],
@@ -122,6 +128,9 @@ GOOD = {
     "http_port": ["0", "65535"],
     "http_connections": ["8", "10000"],
     "http_timeout": ["1s", "1h"],
+    "advertised_url": ["http://worker-1:9630", "https://[fd00::1]:443/audience", ""],
+    "query_timeout": ["100ms", "1m"],
+    "http_anonymous": ["none", "METRICS", "all"],
     "lateness": ["1m", "120s", "2h"],
     "lateness_by_platform": ["ivs=2h", "ivs=2h, kick=5m", ""],
     "carry_by_platform": ["youtube=5m", "youtube=60m,kick=0m", ""],
@@ -162,6 +171,8 @@ BAD = {
     "replication": ["0", "33"],
     "retention": ["0", "7", "forever", "-1"],
     "rejected_retention": ["0s"],
+    "minutes": ["yes"],
+    "minutes_retention": ["0"],
     "partitioner": ["md5", "random"],
     "group": [".", "a.b", "a b", "a" * 101],
     "instance": ["a b"],
@@ -170,6 +181,17 @@ BAD = {
     "http_port": ["-1", "65536", "http"],
     "http_connections": ["7", "10001", "many"],
     "http_timeout": ["0", "999ms", "61m"],
+    "advertised_url": ["worker-1:9630", "http://", "http://a:1/", "http://a b", "http://u@a:1"],
+    "query_timeout": ["99ms", "61s"],
+    "http_anonymous": ["some"],
+    "http_password_hash": ["secret", f"scrypt:18:8:1:{'a' * 22}:{'b' * 43}"],
+    "http_proxy_header": ["X User", "1"],
+    "http_proxies": ["10.0.0.7/8", "proxy"],
+    "http_token_file": ["/nonexistent/token"],
+    "metrics_token_file": ["/nonexistent/token"],
+    "http_certificate": ["/nonexistent/cert.pem"],
+    "http_key": ["/nonexistent/key.pem"],
+    "http_ca": ["/nonexistent/ca.pem", "/"],
     "lateness": ["0", "30s", "90s", "15", "-1m"],
     "lateness_by_platform": ["ivs", "ivs=", "ivs=0m", "ivs=90s", "IVS=2h", "a=1m,a=2m", "=5m"],
     "carry_by_platform": ["youtube", "youtube=61m", "youtube=90s"],
@@ -241,6 +263,9 @@ class TestEach:
             "security_token_command",
             "security_region",
             "http_host",
+            "http_user",
+            "http_token",
+            "metrics_token",
             "client_rack",
             "gateway",
         } == set(Settings.model_fields)
@@ -315,6 +340,54 @@ class TestSources:
     def test_file_that_is_no_text_is_told(self, tmp_path):
         (tmp_path / ".env").write_bytes(b"AUDIENCE_GROUP=\xff\n")
         assert wrong()[0].startswith(".env: ")
+
+
+HASH = f"scrypt:15:8:3:{'a' * 22}:{'b' * 43}"
+
+
+class TestWhoMayLook:
+    def test_is_read(self, tmp_path):
+        file = tmp_path / "tokens"
+        file.write_text("first\nsecond\n")
+        settings = load(
+            [
+                f"http_token_file={file}",
+                "metrics_token=third",
+                "http_user=curator",
+                f"http_password_hash={HASH}",
+                "http_proxy_header=X-Forwarded-User",
+                "http_proxies=10.0.0.7, fd00::/8",
+            ]
+        ).settings
+        assert settings.http_tokens() == ["first", "second"]
+        assert settings.metrics_tokens() == ["third"]
+        assert shown(settings, "http_proxies") == "10.0.0.7/32,fd00::/8"
+        assert shown(settings, "http_password_hash") == "***"
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            (["http_user=a", "http_token=t"], "AUDIENCE_HTTP_PASSWORD_HASH is empty"),
+            (["http_proxies=10.0.0.7", "http_token=t"], "AUDIENCE_HTTP_PROXY_HEADER is empty"),
+            (["http_user=a", f"http_password_hash={HASH}"], "AUDIENCE_HTTP_TOKEN_FILE is empty"),
+            (["http_token=t", "http_token_file=/etc/hostname"], "give one of them"),
+        ],
+    )
+    def test_what_does_not_go_together(self, given, said):
+        assert any(said in problem for problem in wrong(*given))
+
+    def test_beyond_this_machine_somebody_must_be_named(self):
+        for assigned, warned in (
+            (["http_host=0.0.0.0"], True),
+            (["http_host=::"], True),
+            (["http_host=0.0.0.0", "http_anonymous=metrics"], True),
+            (["http_host=0.0.0.0", "http_anonymous=all"], False),
+            (["http_host=0.0.0.0", "http_token=t"], False),
+            (["http_host=localhost"], False),
+            (["http_host=::1"], False),
+            (["http_token=t", "http_anonymous=all"], True),
+        ):
+            assert bool(load(assigned).warnings) is warned, assigned
 
 
 class TestTogether:

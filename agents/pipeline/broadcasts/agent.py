@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from agents.pipeline.broadcasts.lifecycle import Timers
+from agents.pipeline.broadcasts.minutes import SealedMinutes
 from agents.pipeline.broadcasts.outcome import BatchResult
 from agents.pipeline.broadcasts.retry import RecordByRecordRetry
 from streams.audience import (
@@ -86,6 +87,8 @@ class BroadcastProcessor:
     def __init__(self, settings: Settings, topics: Topics) -> None:
         self._rejected = topics.rejected.name
         self._summaries = topics.broadcast_summaries.name
+        minutes = topics.broadcast_minutes
+        self._minutes = None if minutes is None else SealedMinutes(minutes.name)
         self._deltas = topics.scope_deltas.name
         self._router = PartitionChecker(settings.partitioner, settings.partitions)
         self._future = int(settings.future.total_seconds() * 1_000_000)
@@ -421,11 +424,17 @@ class BroadcastProcessor:
             counters.read.append(key)
         # Many rows of a batch have nothing to fold and no end: they are passed by here.
         if row.newest - row.lateness > row.folded_until or row.ended is not None:
-            row.fold_sealed()
+            self._seal(batch, key, row)
             if result.last_busy >= 0 and row.ended_at is not None:
                 counters.busy.append(key)
         if result.publish:
             self._publish_change(batch, key, row, result.live_again)
+
+    def _seal(self, batch: Batch[State], key: bytes, row: Row) -> None:
+        """Fold what is sealed; its minutes go out, where they are asked for."""
+        if self._minutes is not None and not self._is_cut(batch, row):
+            self._minutes.send(batch, key, row, row.newest - row.lateness)
+        row.fold_sealed()
 
     def _begin(
         self,
@@ -463,6 +472,8 @@ class BroadcastProcessor:
 
     def _close(self, outcome: BatchResult, key: bytes, row: Row) -> None:
         """Let a run go: it is final, and its last summary has all its events."""
+        if self._minutes is not None and not self._is_cut(outcome.batch, row):
+            self._minutes.send(outcome.batch, key, row)
         if not row.final:
             outcome.counters.finalised += 1
         elif not row.counts_changed:

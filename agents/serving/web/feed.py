@@ -137,6 +137,11 @@ class Feed:
             else:
                 await self._take(state)
             await asyncio.sleep(max(0.0, began + self._every - loop.time()))
+        # What was told last is old by the time that somebody comes.
+        self._state = self._whole = None
+        self._changes.clear()
+        self._bytes = 0
+        self._number += 1
 
     async def _take(self, state: State) -> None:
         if self._state is not None:

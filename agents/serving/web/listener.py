@@ -193,8 +193,10 @@ class Listener:
 
     def _make_room(self) -> None:
         """Close the least needed; of many that only shake hands yet, the oldest of these."""
-        if len(self._coming) > self._most // _SHARE:
-            next(iter(self._coming)).cancel()
+        if self._tls is not None and len(self._coming) > self._most // _SHARE:
+            oldest = next(iter(self._coming))
+            del self._coming[oldest]  # its end comes with the loop's next turns
+            oldest.cancel()
         else:
             self._connections.close_least_needed()
 

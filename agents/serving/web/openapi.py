@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from agents.serving.web.operations import Operation, ResponseSpec
 
 VERSION: Final = "3.1.0"
+_SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "basic": {"type": "http", "scheme": "basic"},
+}
 _REFERENCE: Final = "#/components/schemas/{name}"
 
 
@@ -42,7 +46,9 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {operation.path: {"get": _operation(operation)} for operation in operations},
-        "components": {"schemas": schemas},
+        "components": {"schemas": schemas, "securitySchemes": _SCHEMES},
+        # (What is asked for is for the settings to say; a proxy's header is between it and us.)
+        "security": [{}, *({name: []} for name in _SCHEMES)],
     }
 
 

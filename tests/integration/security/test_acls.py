@@ -13,6 +13,8 @@ from processes import Process
 
 from agents import worker
 from agents.kafka import client_options
+from agents.serving.web import GroupClient
+from agents.serving.web.stage import UnknownOwnersError
 from agents.topics.access import creator_rights, require_rights, useful_rights, worker_rights
 from agents.topics.admin import check_topics
 from streams import audience, rfc3339
@@ -21,6 +23,7 @@ from streams.errors import AccessError
 from streams.exact.cluster import topic_metadata
 from streams.exact.errors import Unrecoverable
 from streams.exact.position import POSITION_KEY, Position, encode_position
+from streams.names import Names
 from streams.settings import Settings
 from streams.viewer_event import ViewerEvent
 
@@ -85,8 +88,15 @@ async def test_all_that_are_missing_are_named_at_the_start(secured, topic_prefix
             if right.kind != "transactional-id":  # Kafka does not tell beforehand
                 assert f"\n  {right}\n" in told, right
         assert "live-audience acls" in told
+        # Who owns what is asked of the group: for that, too, these rights are enough.
+        asking = (Names.of(settings).broadcasts_group, running.topics.events.name)
+        owners = GroupClient(settings)
+        with pytest.raises(UnknownOwnersError, match="the right"):
+            await owners.owners(*asking)
         await secured.allow("nothing", [acl(right) for right in rights])
         await require_rights(settings)
+        assert await owners.owners(*asking) == {}
+        await owners.close()
 
 
 async def test_each_that_is_missing_is_named_at_the_start(secured, topic_prefix):

@@ -81,6 +81,7 @@ async def test_a_search_is_given_up_when_its_client_has_gone(patient, monkeypatc
     async with connected(patient, HEAD % b"/v1/broadcasts?local=true" + b"\r\n"):
         await begun.wait()
     await wait_for(lambda: ended)
+    monkeypatch.undo()
     assert (await patient.json("/v1/scopes"))["scopes"] == []  # the next one runs
 
 
@@ -99,6 +100,7 @@ async def test_searches_that_wait_are_given_up_with_their_clients(patient, monke
     for client in clients:
         await client.__aexit__(None, None, None)
     await wait_for(lambda: len(patient.server.connections) == 0)
+    monkeypatch.undo()
     assert (await patient.json("/v1/scopes"))["scopes"] == []
 
 
