@@ -214,14 +214,15 @@ async def fits_everywhere(running, url):
     }.items():
         async with tab(running, url, **options) as board:
             await board.go(address)
-            await expect(board.page.locator("main output.now")).to_contain_text(re.compile(r"\d{3}"))
+            number = board.page.locator("main output.now")
+            await expect(number).to_contain_text(re.compile(r"\d{3}"))
             await expect(board.page.locator("canvas").first).to_be_visible()
             assert not await board.overflows(), address
             if address == "#/wall":
                 await expect(board.page.locator("header")).to_be_hidden()
-                number = await board.page.locator("#watching").bounding_box()
-                assert number["height"] > 1080 / 8  # a person reads that from five metres
-                assert (number["x"] + number["width"]) < 1920
+                box = await number.bounding_box()
+                assert box["height"] > 1080 / 8  # a person reads that from five metres
+                assert box["x"] + box["width"] < 1920
             assert await board.accessibility() == [], address
             assert board.troubles == [], address
 
