@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "correct": "agents.cli.correct",
     "demo": "agents.cli.demo",
     "gateway": "agents.cli.gateway",
+    "rejected": "agents.cli.rejected",
     "replay": "agents.cli.replay",
     "state": "agents.cli.state",
     "summaries": "agents.cli.summaries",

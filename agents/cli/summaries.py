@@ -15,6 +15,7 @@ from rich.text import Text
 
 from agents import kafka
 from agents.cli.help import Command
+from agents.cli.printable import printable
 from agents.cli.progress import Steps
 from agents.cli.settings import with_settings
 from agents.topics.admin import partitions_of
@@ -193,8 +194,8 @@ def _cells(summary: Summary) -> list[str]:
             _count(summary.live),
         ]
     return [
-        _printable(f"{summary.platform}:{summary.broadcast}"),
-        _printable(summary.title or ""),
+        printable(f"{summary.platform}:{summary.broadcast}"),
+        printable(summary.title or ""),
         summary.venue,
         summary.status,
         _time(summary.started_at),
@@ -214,8 +215,3 @@ def _count(value: float | None) -> str:
 
 def _time(text: str | None) -> str:
     return "-" if text is None else text[:16].replace("T", " ")
-
-
-def _printable(text: str) -> str:
-    """The text without what could steer a terminal."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
