@@ -12,17 +12,18 @@ import argparse
 import asyncio
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).parent)]
+sys.path.append(str(Path(__file__).parents[1]))
 
 # Found by the line above.
-from asking import asking
 from grafana_panels import BOARDS
-from page import draw
-from running import SCRAPE, running
+from pictures.asking import asking
+from pictures.page import draw
+from pictures.running import SCRAPE, running
 
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 #: The broadcast of the board of that name.
 _CHOSEN = {"platform": "fliggy", "broadcast": "louvre-2020-09-25"}
 
@@ -32,7 +33,7 @@ def main():
     parser.add_argument("--prometheus", metavar="URL", help="one that runs already")
     parser.add_argument("--scrape", type=float, default=SCRAPE, help="seconds between its scrapes")
     parser.add_argument("--minutes", type=float, default=12, help="how far back the pictures reach")
-    parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "images")
+    parser.add_argument("--folder", type=Path, default=IMAGES)
     asyncio.run(_run(parser.parse_args()))
 
 
@@ -48,11 +49,12 @@ async def _run(given):
 
 async def _draw_all(server, given):
     given.folder.mkdir(parents=True, exist_ok=True)
+    end = time.time()  # of all of them
     for board in BOARDS:
         path = given.folder / f"board-{board}.png"
         seconds = given.minutes * 60
         empty = await draw(
-            server, board, path, seconds=seconds, scrape=given.scrape, wanted=_CHOSEN
+            server, board, path, seconds=seconds, scrape=given.scrape, wanted=_CHOSEN, end=end
         )
         print(path, *(f"\n  nothing to show: {title}" for title in empty))
 

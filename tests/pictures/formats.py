@@ -4,28 +4,14 @@ import math
 from datetime import UTC, datetime
 
 _BYTES = ("B", "KiB", "MiB", "GiB", "TiB")
-_TIMES = ((86_400, "days"), (3_600, "hours"), (60, "mins"), (1, "s"))
+_TIMES = ((86_400, "days"), (3_600, "hours"), (60, "mins"))
 
 
 def text(value, unit):
     """The value with its unit."""
     if value is None or math.isnan(value):
         return "-"
-    match unit:
-        case "percentunit":
-            return f"{_short(value * 100)}%"
-        case "s":
-            return _seconds(value)
-        case "bytes":
-            return _bytes(value)
-        case "cps":
-            return f"{_short(value)} c/s"
-        case "dateTimeAsIso":
-            return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        case "locale":
-            return f"{value:,.0f}" if value == int(value) or value >= 100 else f"{value:,.2f}"
-        case _:
-            return _short(value)
+    return _WRITERS.get(unit, _short)(value)
 
 
 def axis(value, unit):
@@ -50,10 +36,28 @@ def _seconds(value):
         return f"{_short(value * 1000)} ms"
     for size, name in _TIMES:
         if abs(value) >= size:
-            return f"{_short(value / size)} {name}"
-    return f"{value} s"
+            return f"{_short(value / size)} {name if value != size else name.removesuffix('s')}"
+    return f"{_short(value)} s"
 
 
 def _bytes(value):
     power = min(len(_BYTES) - 1, int(math.log(max(value, 1), 1024)))
     return f"{_short(value / 1024**power)} {_BYTES[power]}"
+
+
+def _count(value):
+    return f"{value:,.0f}" if value == int(value) or value >= 100 else f"{value:,.2f}"
+
+
+def _moment(milliseconds):
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+_WRITERS = {
+    "percentunit": lambda value: f"{_short(value * 100)}%",
+    "s": _seconds,
+    "bytes": _bytes,
+    "cps": lambda value: f"{_short(value)} c/s",
+    "dateTimeAsIso": _moment,
+    "locale": _count,
+}

@@ -1,12 +1,14 @@
 """Draws a dashboard as one picture: asks for everything that Grafana would, and lays it out."""
 
+import asyncio
 import io
 import time
 
-import panels
-from choosing import choose, shown
 from grafana_panels import BOARDS, annotations, filled
+from matplotlib import font_manager, rc
 from matplotlib.figure import Figure
+from pictures import panels
+from pictures.choosing import choose, shown
 from PIL import Image
 
 #: Pixels: of the picture's width, of one row of the grid with the gap behind it, of the head.
@@ -14,6 +16,10 @@ _WIDTH, _ROW, _GAP, _HEAD, _DPI = 1600, 36, 8, 74, 100
 _BACKGROUND = "#f4f5f5"
 #: Points over time that a curve has at most.
 _POINTS = 360
+
+# Titles of broadcasts are in any writing; a font is taken that is there.
+_FONTS = ["DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Serif CJK SC", "Unifont"]
+rc("font", family=[name for name in _FONTS if name in font_manager.get_font_names()])
 
 
 async def draw(server, board, path, *, seconds, scrape, wanted=None, end=None):
@@ -38,26 +44,33 @@ async def draw(server, board, path, *, seconds, scrape, wanted=None, end=None):
     values = await choose(server, board, wanted or {}, builtin)
     span = (end - seconds, end, step)
     marks, named = await _marks(server, board, values, span)
-    places = [panel for panel in BOARDS[board]["panels"]]
+    answers = {
+        panel["id"]: [await _ask(server, target, values, span) for target in panel["targets"]]
+        for panel in BOARDS[board]["panels"]
+        if panel["type"] != "row"
+    }
+    # In a thread: what runs beside it, such as the sender of the events, is not held up.
+    await asyncio.to_thread(_draw, board, path, values, span, marks, named, answers)
+    return [p["title"] for p in BOARDS[board]["panels"] if not any(answers.get(p["id"], [1]))]
+
+
+def _draw(board, path, values, span, marks, named, answers):
+    places = BOARDS[board]["panels"]
     bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in places)
     size = (_WIDTH, _HEAD + bottom * _ROW + _GAP)
     figure = Figure(figsize=(size[0] / _DPI, size[1] / _DPI), dpi=_DPI, facecolor=_BACKGROUND)
     _head(figure, board, values, named, size, span)
-    empty = []
     for panel in places:
         box = _box(panel["gridPos"], size)
         if panel["type"] == "row":
             _heading(figure, box, panel, size)
             continue
-        results = [await _ask(server, target, values, span) for target in panel["targets"]]
-        if not any(results):
-            empty.append(panel["title"])
+        results = answers[panel["id"]]
         if panel["type"] == "timeseries":
             panels.timeseries(figure, box, panel, results, size, span, marks)
         else:
             getattr(panels, panel["type"])(figure, box, panel, results, size)
     _save(figure, path)
-    return empty
 
 
 async def _ask(server, target, values, span):
@@ -69,19 +82,23 @@ async def _ask(server, target, values, span):
 
 
 async def _marks(server, board, values, span):
-    """The annotations: for each a colour, begin and end; and the colours by their names."""
+    """The annotations: for each a colour, begin and end; and the colours by what they mark."""
     begin, end, step = span
     marks, named = [], {}
     for annotation in annotations(board):
         color = panels.COLORS[annotation["iconColor"]]
-        named[annotation["name"]] = color
+        titles = set()
         query = filled(annotation["expr"], **values)
         for series in await server.over_time(query, end - begin, end=end, step=step):
+            titles.add(panels.named(annotation["titleFormat"], series["metric"]))
             if annotation.get("useValueForTime"):
                 moments = {float(value) / 1000 for _, value in series["values"]}
                 marks += [(color, at, at) for at in moments if begin <= at <= end]
             else:
                 marks += [(color, *each) for each in _regions(series["values"], step)]
+        titles -= {annotation["name"]}
+        # Where Grafana says it under the mouse.
+        named[f"{annotation['name']}: {', '.join(sorted(titles))}".removesuffix(": ")] = color
     return marks, named
 
 
@@ -125,13 +142,13 @@ def _head(figure, board, values, named, size, span):
         text = f"{label}: {value}"
         write(
             x + 6, 50, text, fontsize=9, color=panels.INK,
-            bbox={"facecolor": panels.PAPER, "edgecolor": panels.EDGE, "boxstyle": "square,pad=0.4"},
+            bbox={"fc": panels.PAPER, "ec": panels.EDGE, "boxstyle": "square,pad=0.4"},
         )  # fmt: skip
         x += 7.2 * len(text) + 24
     for name, color in named.items():
         write(x + 10, 50, "\u25b2", fontsize=8, color=color)
         write(x + 24, 50, name, fontsize=9, color=panels.INK)
-        x += 7.2 * len(name) + 34
+        x += 6.6 * len(name) + 34
 
 
 def _heading(figure, box, panel, size):

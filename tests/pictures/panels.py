@@ -4,15 +4,15 @@ import math
 import re
 from datetime import UTC, datetime
 
-from formats import axis, text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from pictures.formats import axis, text
 
 INK, FAINT, GRID, PAPER, EDGE = "#24292e", "#6e7681", "#e8eaed", "#ffffff", "#dfe2e6"
 #: Grafana's classic palette, in its order.
-PALETTE = (
-    "#7EB26D #EAB839 #6ED0E0 #EF843C #E24D42 #1F78C1 #BA43A9 #705DA0 #508642 #CCA300 #447EBC "
-    "#C15C17 #890F02 #0A437C #6D1F62 #584477"
-).split()
+PALETTE = [
+    *("#7EB26D", "#EAB839", "#6ED0E0", "#EF843C", "#E24D42", "#1F78C1", "#BA43A9", "#705DA0"),
+    *("#508642", "#CCA300", "#447EBC", "#C15C17", "#890F02", "#0A437C", "#6D1F62", "#584477"),
+]
 COLORS = {"green": "#56A64B", "orange": "#FF780A", "red": "#E02F44", "blue": "#3274D9", "text": INK}
 #: Points of text.
 _TITLE, _SMALL, _TICK = 9, 7.5, 7
@@ -46,7 +46,7 @@ def stat(figure, box, panel, results, scale):
     else:
         value = float(series[0]["value"][1])
         shown, color = text(value, defaults["unit"]), _level(defaults, value)
-    size = min(24, 1.35 * width / max(4, len(shown)))
+    size = min(24, 1.1 * width / max(4, len(shown)))
     figure.text(
         (left + width / 2) / scale[0], (bottom + height / 2) / scale[1], shown,
         ha="center", va="center", fontsize=size, fontweight="bold", color=color,
@@ -130,7 +130,7 @@ def _axes(area, defaults, unit, span):
     area.xaxis.set_major_formatter(
         FuncFormatter(lambda at, _: datetime.fromtimestamp(at, UTC).strftime("%H:%M"))
     )
-    area.yaxis.set_major_locator(MaxNLocator(5, integer=unit in {"locale"}))
+    area.yaxis.set_major_locator(MaxNLocator(5, integer=unit == "locale"))
     area.yaxis.set_major_formatter(FuncFormatter(lambda value, _: axis(value, unit)))
     area.tick_params(labelsize=_TICK, length=0, colors=FAINT)
     area.grid(color=GRID, linewidth=0.8)
@@ -175,8 +175,9 @@ def _limits(area, defaults, top):
 
 def _mark(area, color, begin, end):
     if end > begin:
-        area.axvspan(begin, end, color=color, alpha=0.10, linewidth=0, zorder=0)
-    area.axvline(begin, color=color, linewidth=0.9, dashes=(2, 2), zorder=2)
+        area.axvspan(begin, end, color=color, alpha=0.05, linewidth=0, zorder=0)
+        area.axvspan(begin, end, ymax=0.02, color=color, alpha=0.5, linewidth=0, zorder=4)
+    area.axvline(begin, color=color, linewidth=0.8, dashes=(2, 3), zorder=2)
     area.plot(
         [begin], [0], marker="^", color=color, markersize=5, clip_on=False, zorder=5,
         transform=area.get_xaxis_transform(),

@@ -1,8 +1,9 @@
 """A system at work, for the pictures: a real Kafka, two workers, a real Prometheus with our rules.
 
 The museums' broadcasts of the demo go on in real time, six times as often, under rules six times as
-fast; after a minute one of them falls silent. Beside them come records that are refused or late,
-and a third of the way through one worker is killed and, half a minute later, started again.
+fast; after a minute one of them falls silent for a while. Among their records are some that are
+refused, for a minute many. Half of the way through one of the workers is killed, and started again
+a little later.
 """
 
 import asyncio
@@ -10,12 +11,13 @@ import contextlib
 import json
 import random
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
-from asking import prometheus
 from integration.pipeline.system import System
-from kafka_lag import exporting
+from pictures.asking import prometheus
+from pictures.kafka_lag import exporting
 
 from agents.broker import Broker
 from agents.demo.observe.scenario import Scenario
@@ -26,9 +28,10 @@ from streams.names import Names
 PARTITIONS = 8
 SCRAPE = 2
 JOB = "live-audience"
-#: One record in so many is followed by some that are refused.
-_MISTAKES = 25
-_AWAY = 30.0
+#: One record in so many is followed by some that are refused; for a while one in so many less.
+_MISTAKES, _MANY_MISTAKES = 80, 8
+_WRONG_FROM, _WRONG_FOR = 200.0, 60.0  # seconds from the start
+_AWAY = 40.0
 
 
 @contextlib.asynccontextmanager
@@ -51,18 +54,18 @@ async def running(folder: Path, minutes, say):
                 ) as server,
             ):
                 async with asyncio.timeout(120):
-                    while len(await server.instant("audience_worker_ready == 1")) < len(ports):
+                    while len(await server.instant("audience_worker_ready == 1")) < len(ports):  # noqa: ASYNC110 - other processes set no event of ours
                         await asyncio.sleep(1)
                 say(f"Prometheus at {server.url}; the evening begins")
                 async with asyncio.TaskGroup() as tasks:
                     sending = tasks.create_task(_send(system))
-                    await asyncio.sleep(minutes * 60 / 3)
+                    await asyncio.sleep(minutes * 60 / 2)
                     say("killing one of the two workers")
                     await system.workers[1].kill()
                     await asyncio.sleep(_AWAY)
                     await system.worker(http_port=str(ports[1]))
                     say("it is started again")
-                    await asyncio.sleep(minutes * 60 * 2 / 3 - _AWAY)
+                    await asyncio.sleep(minutes * 60 / 2 - _AWAY)
                     yield server
                     sending.cancel()
 
@@ -73,12 +76,13 @@ async def _send(system):
     evening = Scenario(plan, time.time())
     rng = random.Random("mistakes")
     topic = system.topics.events.name
-    due = time.monotonic()
+    due = began = time.monotonic()
     async with AIOKafkaProducer(bootstrap_servers=system.brokers, linger_ms=5) as producer:
         while not evening.over:
             for key, value, _ in evening.due(time.time()):
                 await producer.send(topic, value, key)
-                if rng.randrange(_MISTAKES) == 0:
+                many = 0 <= time.monotonic() - began - _WRONG_FROM < _WRONG_FOR
+                if rng.randrange(_MANY_MISTAKES if many else _MISTAKES) == 0:
                     for wrong_key, wrong in _mistakes(key, value):
                         await producer.send(topic, wrong, wrong_key)
             due += plan.every / 4 + rng.random()
@@ -90,10 +94,5 @@ def _mistakes(key, value):
     yield key, b"{"
     yield key, json.dumps(event | {"viewers": "many"}).encode()
     yield b"fliggy:another", value
-    hour = int(event["at"][11:13])
-    yield (
-        key,
-        json.dumps(
-            event | {"at": f"{event['at'][:11]}{(hour + 1) % 24:02}{event['at'][13:]}"}
-        ).encode(),
-    )
+    later = datetime.fromisoformat(event["at"]) + timedelta(hours=1)
+    yield key, json.dumps(event | {"at": later.isoformat()}).encode()

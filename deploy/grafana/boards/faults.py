@@ -15,7 +15,7 @@ from boards.panels import (
     PanelSeries,
     timeseries_panel,
 )
-from boards.queries import largest, max_by, metric, rate, smallest
+from boards.queries import largest, max_by, metric, rate, smallest, with_short_topic
 from boards.shares import share
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def partitions() -> Iterator[timeseries.Panel]:
         "Partitions that are restoring, failing, or given to nobody: what comes for them waits in "
         "Kafka. PartitionsUnowned fires after 2 minutes of any.",
         PanelSeries(
-            f"{max_by('topic', 'audience_topic_partitions')} - on (topic) ({at_work()})",
+            with_short_topic(
+                f"{max_by('topic', 'audience_topic_partitions')} - on (topic) ({at_work()})"
+            ),
             "{{topic}}",
         ),
     )
@@ -53,7 +55,8 @@ def partitions() -> Iterator[timeseries.Panel]:
         "How much of a partition's state was read back, 0 to 1, of those with the least in the "
         "time shown; 1 once it is at work.",
         PanelSeries(
-            smallest(_PARTITION, "audience_restore_progress_ratio"), "{{topic}}/{{partition}}"
+            with_short_topic(smallest(_PARTITION, "audience_restore_progress_ratio")),
+            "{{topic}}/{{partition}}",
         ),
         unit=SHARE,
         most=1,
@@ -73,7 +76,8 @@ def partitions() -> Iterator[timeseries.Panel]:
         "For how long a partition has failed again and again, of those that did so longest; 0 "
         "while it goes on.",
         PanelSeries(
-            largest(_PARTITION, "audience_partition_failing_seconds"), "{{topic}}/{{partition}}"
+            with_short_topic(largest(_PARTITION, "audience_partition_failing_seconds")),
+            "{{topic}}/{{partition}}",
         ),
         unit=SECONDS,
         many=True,
@@ -84,10 +88,12 @@ def partitions() -> Iterator[timeseries.Panel]:
         "Times a second that the work of one partition failed and was restarted, and that the "
         "group rebalanced, by topic.",
         PanelSeries(
-            f"sum by (topic) ({rate('audience_partition_failures_total')})", "{{topic}} failed"
+            with_short_topic(f"sum by (topic) ({rate('audience_partition_failures_total')})"),
+            "{{topic}} failed",
         ),
         PanelSeries(
-            f"sum by (topic) ({rate('audience_rebalances_total')})", "{{topic}} rebalanced"
+            with_short_topic(f"sum by (topic) ({rate('audience_rebalances_total')})"),
+            "{{topic}} rebalanced",
         ),
         unit=RATE,
         width=THIRD,

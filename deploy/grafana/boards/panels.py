@@ -237,7 +237,8 @@ def table_panel(
     """
     values = {_value(number): column.title for number, column in enumerate(columns)}
     names = labels | {value: name for value, name in values.items() if name}
-    left_out = ["Time", *(value for value, name in values.items() if not name)]
+    # (Of a query that is alone Grafana calls the values just so.)
+    left_out = ["Time", "Value", *(value for value, name in values.items() if not name)]
     arrange: dict[str, Any] = {
         "excludeByName": dict.fromkeys(left_out, True),
         "renameByName": names,

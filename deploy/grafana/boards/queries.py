@@ -83,6 +83,14 @@ def smallest(by: str, name: str, *matchers: str) -> str:
     return f"max by ({by}) ({metric(name, *matchers)}) and on ({by}) {bottom}"
 
 
+def with_short_topic(query: str) -> str:
+    """Return the query with internal topics named without their prefix and group.
+
+    A legend beside curves has little room, and on a board of one system they are the same in all.
+    """
+    return f'label_replace({query}, "topic", "$1", "topic", ".*audience\\\\.[^.]+\\\\.(.+)")'
+
+
 def others(all_together: str, by: str, name: str, *matchers: str) -> str:
     """Return what is left of a sum beside the `$top` largest of `by`, where there are more.
 

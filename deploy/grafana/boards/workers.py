@@ -19,7 +19,7 @@ from boards.panels import (
     table_panel,
     timeseries_panel,
 )
-from boards.queries import largest, largest_rates, max_by, metric, rate
+from boards.queries import largest, largest_rates, max_by, metric, rate, with_short_topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +93,7 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
         "Topic problems",
         "Findings by topic, as `live-audience topics check` reports them: partitions, "
         "cleanup, replication. All is well at 0.",
-        PanelSeries(max_by("topic", "audience_topic_findings"), "{{topic}}"),
+        PanelSeries(with_short_topic(max_by("topic", "audience_topic_findings")), "{{topic}}"),
         width=WHOLE,
     )
 
