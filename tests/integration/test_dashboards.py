@@ -79,7 +79,7 @@ async def series(server, panel, values):
     return found
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 async def test_every_panel_has_something_to_show(brokers, topic_prefix, tmp_path):
     now = time.time_ns() // 1000
     start = now // MINUTE * MINUTE - PAST * MINUTE
@@ -95,7 +95,7 @@ async def test_every_panel_has_something_to_show(brokers, topic_prefix, tmp_path
                 tmp_path, {JOB: [port], "kafka": [lag]}, timing=Timing().scaled(0.05)
             ) as server,
         ):
-            await seen(server, "audience_worker_ready == 1", worker)
+            await seen(server, "audience_worker_ready == 1", worker, seconds=120)
             await send(system, list(with_mistakes([waiting_room(start), *past], now)))
             await seen(server, 'ALERTS{alertstate="firing", alertname="EventsRefused"}', worker)
             empty = await look_at_all(server)

@@ -6,6 +6,7 @@ import time
 
 from grafana_panels import BOARDS, annotations, filled
 from matplotlib import font_manager, rc
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from pictures import panels
 from pictures.choosing import choose, shown
@@ -99,7 +100,21 @@ async def _marks(server, board, values, span):
         titles -= {annotation["name"]}
         # Where Grafana says it under the mouse.
         named[f"{annotation['name']}: {', '.join(sorted(titles))}".removesuffix(": ")] = color
-    return marks, named
+    return list(_merged(marks)), named
+
+
+def _merged(marks):
+    """What overlaps in one colour as one: three alerts at once are no darker than one."""
+    last = None
+    for color, begin, end in sorted(marks):
+        if last is not None and last[0] == color and begin <= last[2] < end:
+            last = (color, last[1], end)
+        elif last is None or last[0] != color or begin > last[2]:
+            if last is not None:
+                yield last
+            last = (color, begin, end)
+    if last is not None:
+        yield last
 
 
 def _regions(values, step):
@@ -128,8 +143,12 @@ def _box(place, size):
 
 
 def _head(figure, board, values, named, size, span):
+    renderer = FigureCanvasAgg(figure).get_renderer()
+
     def write(x, y, what, **style):
-        return figure.text(x / size[0], 1 - y / size[1], what, va="center", **style)
+        """Write it; returns where it ends."""
+        text = figure.text(x / size[0], 1 - y / size[1], what, va="center", **style)
+        return text.get_window_extent(renderer).x1
 
     write(_GAP + 2, 20, BOARDS[board]["title"], fontsize=14, fontweight="bold", color=panels.INK)
     minutes = (span[1] - span[0]) / 60
@@ -140,15 +159,14 @@ def _head(figure, board, values, named, size, span):
     x = _GAP + 2.0
     for label, value in shown(board, values):
         text = f"{label}: {value}"
-        write(
+        x = write(
             x + 6, 50, text, fontsize=9, color=panels.INK,
             bbox={"fc": panels.PAPER, "ec": panels.EDGE, "boxstyle": "square,pad=0.4"},
         )  # fmt: skip
-        x += 7.2 * len(text) + 24
+        x += 18
     for name, color in named.items():
         write(x + 10, 50, "\u25b2", fontsize=8, color=color)
-        write(x + 24, 50, name, fontsize=9, color=panels.INK)
-        x += 6.6 * len(name) + 34
+        x = write(x + 24, 50, name, fontsize=9, color=panels.INK) + 10
 
 
 def _heading(figure, box, panel, size):

@@ -142,8 +142,9 @@ def _course() -> timeseries.Panel:
     return timeseries_panel(
         "Viewers of the world",
         "Viewers of all live broadcasts together, and the most there have been so far.",
-        PanelSeries(scopes("audience_scope_viewers", _WORLD), "viewers"),
+        # The peak first: what is drawn later lies above.
         PanelSeries(scopes("audience_scope_peak_viewers", _WORLD), "peak"),
+        PanelSeries(scopes("audience_scope_viewers", _WORLD), "viewers"),
         width=WHOLE,
     )
 

@@ -39,8 +39,8 @@ TEXT: Final = "string"
 WHOLE, HALF, THIRD, SIXTH, EIGHTH = 24, 12, 8, 4, 3
 _TALL, _LOW = 8, 4
 
-#: A legend beside the curves has so many pixels at most; the rest of the panel is theirs.
-_LEGEND_PIXELS: Final = 260
+#: A legend beside the curves has so many pixels, by the panel's width; the rest is theirs.
+_LEGEND_PIXELS: Final = {WHOLE: 320, HALF: 300, THIRD: 200}
 
 GREEN, AMBER, RED = "green", "orange", "red"
 
@@ -179,7 +179,7 @@ def timeseries_panel(
             .mode(common.TooltipDisplayMode.MULTI)
             .sort(common.SortOrder.DESCENDING)
         )
-        .legend(_legend(many=many))
+        .legend(_legend(_LEGEND_PIXELS[width] if many else None))
     )
     if lines:
         panel = panel.thresholds(levels(*((line.value, line.color) for line in lines)))
@@ -198,9 +198,9 @@ def timeseries_panel(
     return panel
 
 
-def _legend(*, many: bool) -> options.VizLegendOptions:
+def _legend(pixels: int | None) -> options.VizLegendOptions:
     legend = options.VizLegendOptions().show_legend(show_legend=True)
-    if not many:
+    if pixels is None:
         return legend.display_mode(common.LegendDisplayMode.LIST).placement(
             common.LegendPlacement.BOTTOM
         )
@@ -210,7 +210,7 @@ def _legend(*, many: bool) -> options.VizLegendOptions:
         .calcs(["lastNotNull", "max"])
         .sort_by("Max")
         .sort_desc(sort_desc=True)
-        .width(_LEGEND_PIXELS)
+        .width(pixels)
     )
 
 
