@@ -116,7 +116,8 @@ def faults(query):
         for chosen in CHOSEN if not selector.startswith(ELSEWHERE) else ():
             if chosen not in selector:
                 found.append(f"{selector} is not limited to {chosen}")
-    for window in re.findall(r"\[([^\]]*)\]", query):
+    without_texts = re.sub(r'"(?:[^"\\]|\\.)*"', '""', query)
+    for window in re.findall(r"\[([^\]]*)\]", without_texts):
         if window not in RANGES:
             found.append(f"a fixed range, [{window}]")
     for call in nodes(tree):

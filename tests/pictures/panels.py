@@ -85,7 +85,8 @@ def timeseries(figure, box, panel, results, scale, span, marks):
     unit = defaults["unit"]
     beside = options["placement"] == "right"
     legend = min(options.get("width", 0), 0.42 * width) if beside else 0
-    below = 0 if beside else 20
+    rows = _rows_below(curves, width - 40)
+    below = 0 if beside else 6 + 14 * rows
     inner = (
         (left + 62) / scale[0],
         (bottom + 26 + below) / scale[1],
@@ -112,10 +113,10 @@ def timeseries(figure, box, panel, results, scale, span, marks):
     entries = list(zip(curves, colors, strict=True))
     if beside:
         _legend_beside(
-            figure, (left + width - legend, bottom, legend, height), entries, unit, scale
+            figure, (left + width - legend, bottom, legend, height), entries, options, unit, scale
         )
     else:
-        _legend_below(area, entries)
+        _legend_below(area, entries, rows)
 
 
 def _axes(area, defaults, unit, span):
@@ -184,17 +185,24 @@ def _mark(area, color, begin, end):
     )  # fmt: skip
 
 
-def _legend_below(area, entries):
+def _legend_below(area, entries, rows):
     handles = [area.plot([], [], color=color, linewidth=2.5)[0] for _, color in entries]
     if entries:
         area.legend(
             handles, [name for (name, _), _ in entries], loc="upper left",
-            bbox_to_anchor=(-0.02, -22 / area.bbox.height), ncols=6, frameon=False,
-            fontsize=_SMALL, handlelength=1.2, columnspacing=1.2, borderpad=0, labelcolor=INK,
+            bbox_to_anchor=(-40 / area.bbox.width, -20 / area.bbox.height),
+            ncols=math.ceil(len(entries) / rows), frameon=False, fontsize=_SMALL,
+            handlelength=1.2, columnspacing=1.2, labelspacing=0.3, borderpad=0, labelcolor=INK,
         )  # fmt: skip
 
 
-def _legend_beside(figure, box, entries, unit, scale):
+def _rows_below(curves, width):
+    """How many lines a legend below the curves takes."""
+    longest = max((len(name) for name, _ in curves), default=0)
+    return math.ceil(len(curves) * (6 * longest + 34) / width) or 1
+
+
+def _legend_beside(figure, box, entries, options, unit, scale):
     left, bottom, width, height = box
 
     def write(at, y, what, color, **style):
@@ -202,27 +210,32 @@ def _legend_beside(figure, box, entries, unit, scale):
             (left + at) / scale[0], (bottom + y) / scale[1], what, color=color, va="center", **style
         )
 
-    last_at, most_at = width - 76, width - 12
+    columns = {name: width - 12 - 64 * n for n, name in enumerate(reversed(options["calcs"]))}
     y = height - 6
     small = {"fontsize": _SMALL - 1, "ha": "right"}
-    write(last_at, y, "Last *", COLORS["blue"], **small)
-    write(most_at, y, "Max", COLORS["blue"], **small)
-
-    def most(entry):
-        return -max(float(value) for _, value in entry[0][1])
-
-    room = max(8, int((last_at - 62) / 5.4))
-    for (name, values), color in sorted(entries, key=most):
+    for name, at in columns.items():
+        write(at, y, _CALCS[name][0], COLORS["blue"], **small)
+    room = max(8, int((min(columns.values()) - 58) / 5.4))
+    for (name, values), color in sorted(entries, key=lambda entry: -_CALCS["max"][1](entry[0][1])):
         y -= 16
         if y < 6:  # as in Grafana, what has no room is to be scrolled to
             break
-        numbers = [float(value) for _, value in values if not math.isnan(float(value))]
         write(2, y, "\u25ac", color, fontsize=_SMALL)
-        write(
-            16, y, name if len(name) <= room else name[: room - 1] + "\u2026", INK, fontsize=_SMALL
-        )
-        write(last_at, y, axis(numbers[-1], unit), FAINT, **small)
-        write(most_at, y, axis(max(numbers), unit), FAINT, **small)
+        short = name if len(name) <= room else name[: room - 1] + "\u2026"
+        write(16, y, short, INK, fontsize=_SMALL)
+        for calc, at in columns.items():
+            write(at, y, axis(_CALCS[calc][1](values), unit), FAINT, **small)
+
+
+def _known(values):
+    return [float(value) for _, value in values if not math.isnan(float(value))]
+
+
+#: What stands in a legend beside its names, by Grafana's word for it.
+_CALCS = {
+    "lastNotNull": ("Last *", lambda values: _known(values)[-1]),
+    "max": ("Max", lambda values: max(_known(values))),
+}
 
 
 def table(figure, box, panel, results, scale):

@@ -95,9 +95,13 @@ def throughput() -> Iterator[timeseries.Panel]:
     )
     yield timeseries_panel(
         "Records read, by platform",
-        "The same of the platforms that sent most in the time shown. Empty is a record that names "
-        "none that is valid.",
-        PanelSeries(largest_rates("platform", "audience_events_total"), "{{platform}}"),
+        "The same of the platforms that sent most in the time shown. (none) is of records "
+        "that name none that is valid.",
+        PanelSeries(
+            f"label_replace({largest_rates('platform', 'audience_events_total')}, "
+            '"platform", "(none)", "platform", "")',
+            "{{platform}}",
+        ),
         unit=RATE,
         stacked=True,
         many=True,

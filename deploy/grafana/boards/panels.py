@@ -40,7 +40,7 @@ WHOLE, HALF, THIRD, SIXTH, EIGHTH = 24, 12, 8, 4, 3
 _TALL, _LOW = 8, 4
 
 #: A legend beside the curves has so many pixels, by the panel's width; the rest is theirs.
-_LEGEND_PIXELS: Final = {WHOLE: 320, HALF: 300, THIRD: 200}
+_LEGEND_PIXELS: Final = {WHOLE: 320, HALF: 300, THIRD: 150}
 
 GREEN, AMBER, RED = "green", "orange", "red"
 
@@ -157,8 +157,8 @@ def timeseries_panel(
         stacked: Whether they add up, and are to be seen so.
         most: The greatest value there can be, if there is one.
         lines: Lines across it, the lowest first; the description says what they are.
-        many: Whether there may be many curves: then their legend stands beside them with the last
-            and the greatest value of each, else in a line below.
+        many: Whether there may be many curves: then their legend stands beside them with the
+            greatest value of each, and where there is room the last one; else in a line below.
     """
     if lines:
         description += f" Dashed: {'; '.join(line.says for line in lines)}."
@@ -179,7 +179,7 @@ def timeseries_panel(
             .mode(common.TooltipDisplayMode.MULTI)
             .sort(common.SortOrder.DESCENDING)
         )
-        .legend(_legend(_LEGEND_PIXELS[width] if many else None))
+        .legend(_legend(width if many else None))
     )
     if lines:
         panel = panel.thresholds(levels(*((line.value, line.color) for line in lines)))
@@ -198,19 +198,20 @@ def timeseries_panel(
     return panel
 
 
-def _legend(pixels: int | None) -> options.VizLegendOptions:
+def _legend(width: int | None) -> options.VizLegendOptions:
+    """A line below the curves, or a table beside those of a panel of this width."""
     legend = options.VizLegendOptions().show_legend(show_legend=True)
-    if pixels is None:
+    if width is None:
         return legend.display_mode(common.LegendDisplayMode.LIST).placement(
             common.LegendPlacement.BOTTOM
         )
     return (
         legend.display_mode(common.LegendDisplayMode.TABLE)
         .placement(common.LegendPlacement.RIGHT)
-        .calcs(["lastNotNull", "max"])
+        .calcs(["max"] if width <= THIRD else ["lastNotNull", "max"])
         .sort_by("Max")
         .sort_desc(sort_desc=True)
-        .width(pixels)
+        .width(_LEGEND_PIXELS[width])
     )
 
 
