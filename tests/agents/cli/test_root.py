@@ -1,6 +1,16 @@
 import pytest
 
-COMMANDS = ["broker", "config", "correct", "demo", "rejected", "replay", "summaries", "topics", "worker"]
+COMMANDS = [
+    "broker",
+    "config",
+    "correct",
+    "demo",
+    "rejected",
+    "replay",
+    "summaries",
+    "topics",
+    "worker",
+]
 UNREACHABLE = ("--set", "AUDIENCE_BROKERS=127.0.0.1:1")
 
 
