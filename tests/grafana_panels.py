@@ -10,7 +10,7 @@ BOARDS = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))
     for path in sorted((GRAFANA / "dashboards").glob("*.json"))
 }
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)[^}]*\})")
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{(\w+)[^}]*\})")
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,9 @@ def filled(text, **values):
 
 #: Values that stand in for any, where a query is only to be parsed.
 SOME = {
+    "cluster": "",
+    "namespace": "",
+    "consumergroup": ".*",
     "job": "live-audience",
     "instance": ".*",
     "platform": "fliggy",

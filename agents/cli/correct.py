@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ from agents.cli.following import RowFollower
 from agents.cli.help import Command
 from agents.cli.progress import Steps
 from agents.cli.settings import with_settings
+from agents.cli.times import Time
 from agents.topics.sending import BATCH_BYTES
 from streams import events, rfc3339
 from streams.audience import Row
@@ -42,29 +42,6 @@ if TYPE_CHECKING:
 _BEFORE_SECONDS: Final = 3.0
 _AFTER_SECONDS: Final = 10.0
 
-_TO_THE_MINUTE: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)([Zz]|[+-]\d\d:\d\d)")
-
-
-class _Time(click.ParamType):
-    """A time of RFC 3339, in microseconds since 1970 UTC; seconds may be left out."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        short = _TO_THE_MINUTE.fullmatch(value)
-        whole = value if short is None else "{}T{}:00{}".format(*short.groups())
-        try:
-            return rfc3339.microseconds(re.sub(r"^(.{10}) ", r"\1T", whole))
-        except ValueError as error:
-            self.fail(
-                f"{value!r}: {error}; write it with its offset, e.g. 2026-11-22T19:05Z or "
-                "2026-11-22T20:05:30+01:00",
-                param,
-                ctx,
-            )
-
 
 @click.command(
     "correct",
@@ -77,7 +54,7 @@ class _Time(click.ParamType):
 )
 @click.argument("platform")
 @click.argument("broadcast")
-@click.option("--minute", type=_Time(), metavar="TIME", help="The minute to restate.")
+@click.option("--minute", type=Time(), metavar="TIME", help="The minute to restate.")
 @click.option(
     "--viewers",
     type=click.IntRange(-1, MAX_VIEWERS),
@@ -88,7 +65,7 @@ class _Time(click.ParamType):
 @click.option(
     "--views", type=click.IntRange(0, MAX_VIEWS), metavar="N", help="The views up to then."
 )
-@click.option("--started", type=_Time(), metavar="TIME", help="When the broadcast really started.")
+@click.option("--started", type=Time(), metavar="TIME", help="When the broadcast really started.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @with_settings

@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "demo": "agents.cli.demo",
     "gateway": "agents.cli.gateway",
     "password": "agents.cli.password",
+    "rejected": "agents.cli.rejected",
     "replay": "agents.cli.replay",
     "state": "agents.cli.state",
     "summaries": "agents.cli.summaries",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 _POLL_MS: Final = 500
+_MICROSECONDS: Final = 1000  # in a millisecond, in which Kafka counts
 
 
 async def read_to_end(
@@ -34,6 +35,33 @@ async def read_to_end(
     begins = {TopicPartition(topic, number): 0 for number in range(partitions)}
     async for record in read_on(settings, consumer, begins):
         yield record
+
+
+async def offsets_at(
+    consumer: AIOKafkaConsumer, topic: str, partitions: int, at: int
+) -> dict[TopicPartition, int]:
+    """Where to begin so that no record of a time or later is missed; nothing is read for it.
+
+    Kafka looks for each partition's first record with such a timestamp. Behind it earlier ones may
+    come too, where timestamps are not in order.
+
+    Args:
+        consumer: A started one.
+        topic: Its name.
+        partitions: How many it has.
+        at: Microseconds since 1970 UTC.
+
+    Returns:
+        An offset of each partition; its end, where it has no such record.
+    """
+    all_of_it = [TopicPartition(topic, number) for number in range(partitions)]
+    ends = await consumer.end_offsets(all_of_it)
+    millisecond = -(-at // _MICROSECONDS)
+    found = await consumer.offsets_for_times(dict.fromkeys(all_of_it, millisecond))
+    return {
+        partition: ends[partition] if found[partition] is None else found[partition].offset
+        for partition in all_of_it
+    }
 
 
 async def read_on(

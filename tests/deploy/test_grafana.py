@@ -4,14 +4,23 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 
 import promql_parser
 import pytest
 import yaml
 from deploy.gateway_metrics import gateway_metrics
+from deploy.prometheus_tools import ALERTS
 from grafana_panels import BOARDS, GRAFANA, PANELS, SOME, annotations, filled, used, variables
 
 from agents.serving.metrics import catalogue
+
+sys.path.append(str(GRAFANA))
+
+with warnings.catch_warnings():
+    # The version of the format that Grafana 10 to 13 read is announced to be followed by another.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from boards import NOT_SHOWN  # found by the line above
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 BROADCAST = {"platform", "broadcast", "venue"}
@@ -33,17 +42,29 @@ CATALOGUE = {
     for metric in metrics
     if isinstance(metric, catalogue.Metric)
 }
-#: Of Prometheus itself, and of every process.
+#: Of Prometheus itself, of every process, and of an exporter of Kafka's lag.
 COMMON = {
     "up",
+    "ALERTS",
+    "kafka_consumergroup_lag",
+    "process_start_time_seconds",
     "scrape_duration_seconds",
+    "scrape_samples_scraped",
     "process_resident_memory_bytes",
     "process_cpu_seconds_total",
     "process_open_fds",
 }
 COMMON |= gateway_metrics()
+#: What these need not be limited to, for they do not come from a worker.
+ELSEWHERE = ("ALERTS", "kafka_consumergroup_lag")
+SYSTEM = ('cluster="$cluster"', 'namespace="$namespace"', 'job="$job"')
+CHOSEN = (*SYSTEM, 'instance=~"$instance"')
+#: What there may be hundreds of. Panels show the largest, or one that was chosen.
+MANY = {"platform", "venue", "programme", "broadcast", "name", "partition", "instance"}
 RANGES = {"$__rate_interval", "$__range"}
+LIMITS = ("topk", "bottomk")
 COUNTED = ("rate", "increase", "irate")
+_SELECTORS = r"\w+\{[^}]*\}|(?<![$\w])\{[^}]*\}|\b(?:audience|process)_\w+(?!\w*\{)"
 
 
 def every_query():
@@ -74,19 +95,31 @@ def selectors(node):
     return [n for n in nodes(node) if isinstance(n, promql_parser.VectorSelector)]
 
 
+def names(selector):
+    """The metrics that a selector is of, with what a histogram adds to its name taken away."""
+    if selector.name:
+        found = {selector.name}
+    else:
+        (text,) = [m.value for m in selector.matchers.matchers if m.name == "__name__"]
+        found = {name for name in CATALOGUE if re.fullmatch(text, name)}
+        assert found, text
+    plain = {name: re.sub(r"_(bucket|sum|count)$", "", name) for name in found}
+    return {plain[name] if plain[name] in CATALOGUE else name for name in found}
+
+
 def faults(query):
     """What of a query goes against the conventions; empty if nothing does."""
     tree = promql_parser.parse(filled(query, **SOME))
     found = []
     for selector in selectors(tree):
-        if selector.name not in CATALOGUE | COMMON:
-            known = re.sub(r"_(bucket|sum|count)$", "", selector.name) in CATALOGUE
-            found += [] if known else [f"unknown metric {selector.name}"]
-    for selector in re.findall(r"\w+\{[^}]*\}|\b(?:audience|process)_\w+(?!\w*\{)", query):
-        for chosen in ('job="$job"', 'instance=~"$instance"'):
+        unknown = names(selector) - CATALOGUE - COMMON
+        found += [f"unknown metric {name}" for name in sorted(unknown)]
+    for selector in re.findall(_SELECTORS, query):
+        for chosen in CHOSEN if not selector.startswith(ELSEWHERE) else ():
             if chosen not in selector:
                 found.append(f"{selector} is not limited to {chosen}")
-    for window in re.findall(r"\[([^\]]*)\]", query):
+    without_texts = re.sub(r'"(?:[^"\\]|\\.)*"', '""', query)
+    for window in re.findall(r"\[([^\]]*)\]", without_texts):
         if window not in RANGES:
             found.append(f"a fixed range, [{window}]")
     for call in nodes(tree):
@@ -97,6 +130,31 @@ def faults(query):
                 if not selector.name.endswith(("_total", "_bucket", "_sum", "_count"))
             ]
     return found + list(added_twice(tree, within=None))
+
+
+def many(node):
+    """The labels of which a query may give a series for each of hundreds; empty if it cannot."""
+    if isinstance(node, promql_parser.VectorSelector):
+        exact = [m for m in node.matchers.matchers if m.op == promql_parser.MatchOp.Equal]
+        chosen = {m.name for m in exact}
+        if "broadcast" in chosen:
+            chosen |= {"venue", "programme"}  # it has one of each
+        if any((m.name, m.value) == ("scope", "world") for m in exact):
+            chosen |= {"name"}
+        return MANY - chosen
+    if isinstance(node, promql_parser.AggregateExpr):
+        by = set(node.modifier.labels) if node.modifier is not None else set()
+        return set() if str(node.op) in LIMITS else many(node.expr) & by
+    if isinstance(node, promql_parser.BinaryExpr):
+        left, right = many(node.lhs), many(node.rhs)
+        if str(node.op) == "and" and any(map(is_limit, nodes(node.rhs))):
+            return set()
+        return left | right if str(node.op) == "or" else left
+    return set().union(*map(many, parts(node)))
+
+
+def is_limit(node):
+    return isinstance(node, promql_parser.AggregateExpr) and str(node.op) in LIMITS
 
 
 def added_twice(node, within):
@@ -142,10 +200,19 @@ def test_a_query_keeps_the_conventions(query):
     assert faults(query) == []
 
 
+def in_full(query):
+    """The query with the whole choice of the system where it has the short form of these tests."""
+    return query.replace(
+        '{job="$job", instance', '{cluster="$cluster", namespace="$namespace", job="$job", instance'
+    )
+
+
 @pytest.mark.parametrize(
     ("query", "fault"),
     [
         ('audience_viewers{job="$job"}', "instance"),
+        ('audience_viewers{namespace="$namespace", job="$job", instance=~"$instance"}', "cluster"),
+        ('max({__name__=~"audience_views|audience_joins", job="$job"})', "namespace"),
         ("max(audience_viewers)", "job"),
         ('audience_views_total{job="$job", instance=~"$instance"}', "unknown metric"),
         ('sum(audience_viewers{job="$job", instance=~"$instance"})', "without max by"),
@@ -161,14 +228,74 @@ def test_a_query_keeps_the_conventions(query):
     ],
 )
 def test_the_conventions_are_looked_at(query, fault):
-    assert any(fault in each for each in faults(query)), faults(query)
+    found = faults(in_full(query))
+    assert any(fault in each for each in found), found
+
+
+#: One row a worker, as many as there are: a table has room for them.
+WHOLE = {"pipeline: Workers"}
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=str)
+def test_of_what_there_may_be_hundreds_the_largest_are_shown(panel):
+    for query in panel.queries:
+        tree = promql_parser.parse(filled(query, **SOME))
+        # A query of labels alone joins the others of its table, which are limited.
+        found = many(tree) - ({"instance"} if str(panel) in WHOLE else set())
+        assert not found, query
+
+
+@pytest.mark.parametrize(
+    ("query", "labels"),
+    [
+        ("audience_viewers", MANY),
+        ("max by (platform, broadcast) (audience_viewers)", {"platform", "broadcast"}),
+        ('max by (platform, broadcast) (audience_viewers{broadcast="a"})', {"platform"}),
+        ("sum(audience_viewers)", set()),
+        ("topk(5, audience_viewers)", set()),
+        ("max by (name) (a) and on (name) topk(5, b)", set()),
+        ("max by (name) (a) and on () (count(b) > 5)", {"name"}),
+        ("sum(a) or max by (partition) (rate(b[5m]))", {"partition"}),
+        ("max by (topic, partition) (a) == 1", {"partition"}),
+    ],
+)
+def test_what_is_not_limited_is_seen(query, labels):
+    assert many(promql_parser.parse(query)) == labels
+
+
+def test_every_metric_is_on_a_board_or_it_is_said_why_not():
+    shown = set()
+    for panel in PANELS:
+        for query in panel.queries:
+            for selector in selectors(promql_parser.parse(filled(query, **SOME))):
+                shown |= names(selector)
+    assert NOT_SHOWN.keys() <= CATALOGUE, "the list names metrics that are not there"
+    assert shown & NOT_SHOWN.keys() == set(), "they are shown by now"
+    assert CATALOGUE - shown - NOT_SHOWN.keys() == set(), "they are on no board and in no list"
+    assert all(reason.endswith(".") for reason in NOT_SHOWN.values())
+
+
+@pytest.mark.parametrize(
+    "panel", [p for p in PANELS if "Dashed: " in p.json["description"]], ids=str
+)
+def test_a_line_is_where_the_alert_fires_that_it_names(panel):
+    steps = panel.json["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    lines = [step["value"] for step in steps if step.get("value") is not None]
+    said = panel.json["description"].split("Dashed: ")[1].rstrip(".").split("; ")
+    assert len(lines) == len(said)
+    assert lines == sorted(lines)
+    for value, words in zip(lines, said, strict=True):
+        for name in re.findall(r"(\w+) fires", words):
+            alert, _ = ALERTS[name]
+            numbers = {float(n) for n in re.findall(r"[<>]=? (\d+(?:\.\d+)?)", alert.expr)}
+            assert value in numbers, f"{name}: {alert.expr}"
 
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_a_board_has_the_variables_that_it_uses_and_no_others(name):
     defined = variables(name)
     assert [v["name"] for v in defined.values() if v["type"] == "datasource"] == ["datasource"]
-    assert {"job", "instance"} <= defined.keys()
+    assert {"cluster", "namespace", "job", "instance"} <= defined.keys()
     asked = [panel.json["targets"] for panel in PANELS if panel.board == name]
     asked += [annotations(name), [variable["query"] for variable in defined.values()]]
     builtin = {"__range", "__rate_interval"}

@@ -1,23 +1,25 @@
 """Every panel of every dashboard shows something: a real worker, a real Prometheus, one evening."""
 
 import asyncio
-import contextlib
 import json
 import math
-import shutil
 import sys
 import time
 from pathlib import Path
 
-import aiohttp
 import pytest
 from aiokafka import AIOKafkaProducer
 from grafana_panels import BOARDS, PANELS, annotations, filled, variables
 from integration.pipeline.system import System
-from processes import Process
+from pictures.asking import prometheus
+from pictures.kafka_lag import exporting
+from pictures.page import draw
+from PIL import Image
 
+from agents.alerts import Timing
 from agents.demo.record import MINUTE, SourceRecord, key_of, rfc3339
 from agents.demo.worker import free_port
+from streams.names import Names
 
 sys.path.append(str(Path(__file__).parents[2] / "deploy" / "docker"))
 
@@ -32,65 +34,9 @@ PAST = 76
 SENDING = 25  # seconds
 #: The gateway's board has no worker behind it.
 OF_WORKERS = [name for name in BOARDS if name != "gateway"]
+#: Curves of one panel beside which its legend stands: the largest one, by its platforms if it has.
+SIMULTANEOUS = 3
 LIVE, OVER = ("kuaishou", "louvre-today"), ("kuaishou", "british-museum-today")
-
-
-class Prometheus:
-    """A running Prometheus, and what it answers."""
-
-    def __init__(self, session, url):
-        self._session = session
-        self._url = url
-
-    async def get(self, path, **query):
-        async with self._session.get(f"{self._url}/api/v1/{path}", params=query) as response:
-            answer = await response.json()
-        assert answer["status"] == "success", (query, answer)
-        return answer["data"]
-
-    async def instant(self, query):
-        """The series of a query as of now that have a value."""
-        return [s for s in (await self.get("query", query=query))["result"] if known([s["value"]])]
-
-    async def over_time(self, query, seconds):
-        """The series of a query over the last seconds that have a value at any time."""
-        now = time.time()
-        asked = {"query": query, "start": now - seconds, "end": now, "step": 1}
-        found = (await self.get("query_range", **asked))["result"]
-        return [series for series in found if known(series["values"])]
-
-
-def known(values):
-    return any(not math.isnan(float(value)) for _, value in values)
-
-
-@contextlib.asynccontextmanager
-async def prometheus(folder, port):
-    """A real Prometheus that scrapes the worker on a port every second."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.fail("Prometheus is not installed. On Debian and Ubuntu: apt install prometheus")
-    config = {
-        "global": {"scrape_interval": "1s"},
-        "scrape_configs": [
-            {"job_name": JOB, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
-        ],
-    }
-    (folder / "prometheus.yml").write_text(json.dumps(config))
-    own = free_port("127.0.0.1", 0)
-    process = await Process(
-        program,
-        f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address=127.0.0.1:{own}",
-    ).start()
-    try:
-        await process.says("Server is ready to receive web requests")
-        async with aiohttp.ClientSession() as session:
-            yield Prometheus(session, f"http://127.0.0.1:{own}")
-    finally:
-        if process.running:
-            await process.stop()
 
 
 def waiting_room(start):
@@ -135,7 +81,7 @@ async def series(server, panel, values):
     return found
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_every_panel_has_something_to_show(brokers, topic_prefix, tmp_path):
     now = time.time_ns() // 1000
     start = now // MINUTE * MINUTE - PAST * MINUTE
@@ -143,26 +89,43 @@ async def test_every_panel_has_something_to_show(brokers, topic_prefix, tmp_path
     port = free_port("127.0.0.1", 0)
     async with System(brokers, topic_prefix, PARTITIONS, http_port=str(port)) as system:
         worker = await system.worker()
-        async with prometheus(tmp_path, port) as server:
-            async with asyncio.timeout(30):
-                while not await server.instant("audience_worker_ready == 1"):
-                    assert worker.running, worker.tail()
-                    await asyncio.sleep(0.5)
+        names = Names.of(system.settings)
+        groups = [names.broadcasts_group, names.scopes_group]
+        async with (
+            exporting(brokers, groups) as lag,
+            prometheus(
+                tmp_path, {JOB: [port], "kafka": [lag]}, timing=Timing().scaled(0.05)
+            ) as server,
+        ):
+            await seen(server, "audience_worker_ready == 1", worker, seconds=120)
             await send(system, list(with_mistakes([waiting_room(start), *past], now)))
-            await asyncio.sleep(3)  # the last of it is read, and scraped
+            await seen(server, 'ALERTS{alertstate="firing", alertname="EventsRefused"}', worker)
             empty = await look_at_all(server)
+            await look_at_pictures(server, tmp_path)
         assert worker.running, worker.tail()
     assert empty == set()
+
+
+async def seen(server, query, worker, seconds=60):
+    """Wait until a query gives something."""
+    end = time.monotonic() + seconds
+    while not await server.instant(query):
+        assert worker.running, worker.tail()
+        assert time.monotonic() < end, query
+        await asyncio.sleep(0.5)
 
 
 async def look_at_all(server):
     """Ask for everything that Grafana would; returns the panels that show nothing."""
     some = {
+        "cluster": "",
+        "namespace": "",
         "job": JOB,
         "instance": ".*",
+        "consumergroup": ".*audience.*",
         "platforms": ".*",
         "venues": ".*",
-        "top": "10",
+        "top": "1",  # so that there are others beside them
         "__range": "3h",
         "__rate_interval": "15s",
     }
@@ -176,19 +139,32 @@ async def look_at_all(server):
         print(f"{panel!s:60} {', '.join(map(str, most))}")
         if not all(most):
             empty.add(str(panel))
+        if panel.json["type"] == "timeseries":
+            # A legend is read: of what there may be hundreds, as many as were asked for.
+            many = panel.json["options"]["legend"]["placement"] == "right"
+            assert not many or max(most) <= SIMULTANEOUS, panel
     for name in OF_WORKERS:
         for annotation in annotations(name):
-            query = filled(annotation["expr"], **chosen[1])
-            moments = await server.instant(query)
-            assert [series["metric"]["broadcast"] for series in moments] == [OVER[1]]
-            assert abs(float(moments[0]["value"][1]) / 1000 - time.time()) < 2 * 3600
+            moments = await server.instant(filled(annotation["expr"], **chosen[1]))
+            assert moments, annotation["name"]
+            if annotation["name"] in {"Started", "Ended"}:
+                assert [series["metric"]["broadcast"] for series in moments] == [OVER[1]]
+            if annotation.get("useValueForTime"):
+                assert abs(float(moments[0]["value"][1]) / 1000 - time.time()) < 2 * 3600
         for variable in variables(name).values():
-            if variable["type"] == "query":
-                assert await choices(server, filled(variable["query"], **chosen[0]))
+            if variable["type"] == "query" and variable["name"] not in {"cluster", "namespace"}:
+                assert await server.choices(filled(variable["query"], **chosen[0]))
     return empty
 
 
-async def choices(server, query):
-    """What Grafana lets one choose from for `label_values(SERIES, LABEL)`."""
-    selector, label = query.removeprefix("label_values(").removesuffix(")").rsplit(", ", 1)
-    return await server.get(f"label/{label}/values", **{"match[]": selector})
+async def look_at_pictures(server, folder):
+    """Draw each dashboard as for the documentation."""
+    wanted = dict(zip(("platform", "broadcast"), LIVE, strict=True))
+    for name in BOARDS:
+        path = folder / f"{name}.png"
+        empty = await draw(server, name, path, seconds=90, scrape=1, wanted=wanted)
+        assert name == "broadcast" or not set(empty) - {"Topic problems"}, empty
+        with Image.open(path) as picture:
+            assert picture.width == 1600
+            colors = picture.convert("RGB").getcolors(1000)
+        assert len(colors) > 30, "curves, legends and text in many colours"

@@ -18,6 +18,7 @@ from kafka_tools import admin_client, alter_topic, consume_all, produce_all
 
 import agents
 from agents.cli import main
+from agents.cli.refused import Refused
 from agents.topics.admin import create_topics
 from streams.events import read
 from streams.routing import partition_for
@@ -357,6 +358,70 @@ class TestRejected:
         result = call("replay", "--rejected", "--reason", "late", "--reason", "future")
         assert result.exit_code == 0, result.output
         assert {record.value for record in there(settings, topics.events)} == {b"late", b"future"}
+
+    def test_they_are_listed_from_a_time_on_without_reading_what_is_older(self, settings, topics):
+        hour, now = 3_600_000, time.time_ns() // 1_000_000
+        ages = {0: range(200, 0, -1), 2: range(100, 0, -1)}  # hours
+
+        async def fill():
+            async with AIOKafkaProducer(bootstrap_servers=settings.brokers[0]) as producer:
+                for partition, hours in ages.items():
+                    for age in hours:
+                        reason = b"late" if age % 2 else b"invalid"
+                        await producer.send(
+                            topics.rejected.name,
+                            b'{"platform": "kuaishou"}' if age < 3 else b"\xff{",
+                            b"fliggy:%d" % age,
+                            partition=partition,
+                            timestamp_ms=now - age * hour,
+                            headers=[
+                                ("reason", reason),
+                                ("detail", b"of %d\x1b hours ago" % age),
+                                ("source", b"viewer-events/%d/%d" % (partition, age)),
+                                *([("records", b"40")] if age == 4 else []),
+                            ],
+                        )
+
+        asyncio.run(fill())
+        read = []
+        real = Refused.of
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Refused, "of", lambda record: read.append(record) or real(record))
+            result = call("rejected", "--since", "5h30m", "--jsonl")
+        assert result.exit_code == 0, result.output
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        assert len(lines) == len(read) == 10, "what is older was not even read"
+        assert {line["source"] for line in lines} == {
+            f"viewer-events/{partition}/{age}" for partition in ages for age in range(1, 6)
+        }
+        newest = next(line for line in lines if line["source"] == "viewer-events/0/1")
+        assert newest == {
+            "at": f"{datetime.fromtimestamp((now - hour) / 1000, UTC).isoformat()[:-9]}Z",
+            "reason": "late",
+            "platform": "kuaishou",
+            "detail": "of 1\x1b hours ago",
+            "source": "viewer-events/0/1",
+            "records": 1,
+            "key": "fliggy:1",
+            "value": '{"platform": "kuaishou"}',
+        }
+        assert {line["value"] for line in lines if line["platform"] == "fliggy"} == {"\\xff{"}
+        chosen = ("--platform", "fliggy", "--reason", "invalid", "--until", "3h30m")
+        result = call("rejected", "--since", "8h30m", *chosen)
+        assert result.exit_code == 0, result.output
+        rows = [line.split("│") for line in result.stdout.splitlines() if "hours ago" in line]
+        counted, *shown = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+        assert counted[:3] == ["invalid", "fliggy", "84"], "40 that cannot be told apart count"
+        assert [row[2] for row in shown] == [f"fliggy:{age}" for age in (8, 8, 6, 6, 4, 4)]
+        assert "\x1b" not in result.stdout
+        assert shown[-2:] == [row[:5] for row in shown if row[3].endswith("/4")], (
+            "the newest come last"
+        )
+        only = call("rejected", "--since", "8h30m", "--last", "3", *chosen).stdout
+        assert only.count("hours ago") == 1 + 3
+        assert call("rejected", "--since", "8h30m", "--count", *chosen).stdout.count("ago") == 1
+        none = call("rejected", "--since", "20m")
+        assert (none.exit_code, none.stdout[:22]) == (0, "None was refused since")
 
     def test_nothing_there_is_nothing_sent(self):
         result = call("replay", "--rejected")

@@ -1,7 +1,8 @@
 """The dashboards, written as code; `make.py` beside this package writes them as JSON.
 
-Each dashboard is one module with a function `dashboard()`. `panels.py` holds what all panels
-share, `layout.py` what is around them, `queries.py` how the system's metrics are queried.
+Each dashboard is one module with a function `dashboard()`; the pipeline's takes its panels from
+`flow.py`, `faults.py` and `workers.py`. `panels.py` holds what all panels share, `layout.py` what
+is around them, `queries.py` how metrics are queried, `stages.py` what differs by stage.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ BOARDS: Final[dict[str, Callable[[], Dashboard]]] = {
     "pipeline": pipeline.dashboard,
     "gateway": gateway.dashboard,
 }
+
+#: Metrics of the catalogue that are on no board, and why.
+NOT_SHOWN: Final[dict[str, str]] = {}
 
 
 def documents() -> dict[str, str]:

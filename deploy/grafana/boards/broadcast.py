@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from grafana_foundation_sdk.builders.dashboard import AnnotationQuery
-
-from boards.layout import add_row, new_dashboard, single_variable
+from agents.alerts import Timing
+from boards.layout import add_row, moment, new_dashboard, single_variable
 from boards.panels import (
     AMBER,
     GREEN,
@@ -14,10 +13,10 @@ from boards.panels import (
     RED,
     SECONDS,
     SHARE,
-    SOURCE,
     THIRD,
     WHOLE,
     Column,
+    Line,
     PanelSeries,
     levels,
     stat_panel,
@@ -30,11 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from grafana_foundation_sdk.builders import stat, table, timeseries
-    from grafana_foundation_sdk.builders.dashboard import Dashboard
+    from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard
 
 #: Four stand beside each other.
 _QUARTER: Final = WHOLE // 4
 _THIS: Final = ('platform="$platform"', 'broadcast="$broadcast"')
+_COVERED: Final = 0.9
+_SILENCE: Final = Timing().silence
 _PEAKS: Final = {"5m": "peak of 5 min", "1h": "peak of 1 h", "broadcast": "peak so far"}
 
 
@@ -49,6 +50,8 @@ def dashboard() -> Dashboard:
             "One broadcast's evening: its curve, its peaks, how well it was seen, its totals.",
             since="now-6h",
             refresh="30s",
+            # And of the pipeline: an alert that names no broadcast may be about this one's figures.
+            alerts='platform=~"${platform:regex}|", broadcast=~"${broadcast:regex}|"',
         )
         .with_variable(
             single_variable("platform", "Platform", series).description("Where it is shown.")
@@ -74,20 +77,7 @@ def _this(name: str, *matchers: str) -> str:
 
 def _moment(name: str, color: str, metric: str) -> AnnotationQuery:
     """A line across the graphs at the time that the metric gives."""
-    return (
-        AnnotationQuery()
-        .name(name)
-        .datasource(SOURCE)
-        .enable(enable=True)
-        .icon_color(color)
-        # The value itself is the time, in milliseconds; of equal ones one is shown.
-        .expr(f"{_this(metric)} * 1000")
-        .use_value_for_time(use_value_for_time=True)
-        .step("60s")
-        .title_format(name)
-        .text_format("{{broadcast}} ({{platform}})")
-        .tag_keys("venue")
-    )
+    return moment(name, color, _this(metric), "{{broadcast}} ({{platform}})", "venue")
 
 
 def _names() -> table.Panel:
@@ -266,6 +256,7 @@ def _coverage() -> timeseries.Panel:
         PanelSeries(_this("audience_covered_ratio"), "observed or carried"),
         unit=SHARE,
         most=1,
+        lines=[Line(_COVERED, f"under {_COVERED:.0%} covered BroadcastCoverageLow fires")],
     )
 
 
@@ -278,4 +269,5 @@ def _silence() -> timeseries.Panel:
             f"time() - {_this('audience_last_event_timestamp_seconds')}", "since the newest"
         ),
         unit=SECONDS,
+        lines=[Line(_SILENCE, "3 min: BroadcastSilent fires", seen=True)],
     )

@@ -36,8 +36,11 @@ MOMENT: Final = "dateTimeAsIso"
 TEXT: Final = "string"
 
 #: The grid is 24 wide.
-WHOLE, HALF, THIRD, SIXTH = 24, 12, 8, 4
+WHOLE, HALF, THIRD, SIXTH, EIGHTH = 24, 12, 8, 4, 3
 _TALL, _LOW = 8, 4
+
+#: A legend beside the curves has so many pixels, by the panel's width; the rest is theirs.
+_LEGEND_PIXELS: Final = {WHOLE: 320, HALF: 300, THIRD: 150}
 
 GREEN, AMBER, RED = "green", "orange", "red"
 
@@ -63,6 +66,23 @@ class Column:
     query: str
     title: str
     unit: str = COUNT
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line across a graph: what is aimed at, or from where on somebody is told.
+
+    Attributes:
+        value: Where it lies, in the unit of the panel.
+        says: What it is, with its value, e.g. `2 min: FiguresStale fires`.
+        color: Its colour.
+        seen: Whether it is always to be seen, also where all curves are far below.
+    """
+
+    value: float
+    says: str
+    color: str = RED
+    seen: bool = False
 
 
 def levels(*steps: tuple[float, str], base: str = GREEN) -> ThresholdsConfig:
@@ -123,6 +143,8 @@ def timeseries_panel(
     width: int = HALF,
     stacked: bool = False,
     most: float | None = None,
+    lines: Sequence[Line] = (),
+    many: bool = False,
 ) -> timeseries.Panel:
     """Return a graph over time, from 0 on.
 
@@ -134,7 +156,12 @@ def timeseries_panel(
         width: Of 24.
         stacked: Whether they add up, and are to be seen so.
         most: The greatest value there can be, if there is one.
+        lines: Lines across it, the lowest first; the description says what they are.
+        many: Whether there may be many curves: then their legend stands beside them with the
+            greatest value of each, and where there is room the last one; else in a line below.
     """
+    if lines:
+        description += f" Dashed: {'; '.join(line.says for line in lines)}."
     panel = (
         timeseries.Panel()
         .title(title)
@@ -152,14 +179,15 @@ def timeseries_panel(
             .mode(common.TooltipDisplayMode.MULTI)
             .sort(common.SortOrder.DESCENDING)
         )
-        .legend(
-            options.VizLegendOptions()
-            .show_legend(show_legend=True)
-            .display_mode(common.LegendDisplayMode.TABLE)
-            .placement(common.LegendPlacement.BOTTOM)
-            .calcs(["lastNotNull", "max"])
-        )
+        .legend(_legend(width if many else None))
     )
+    if lines:
+        panel = panel.thresholds(levels(*((line.value, line.color) for line in lines)))
+        panel = panel.thresholds_style(
+            options.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
+        )
+        if seen := [line.value for line in lines if line.seen]:
+            panel = panel.axis_soft_max(1.2 * max(seen))
     if stacked:
         panel = panel.stacking(options.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
     if most is not None:
@@ -168,6 +196,23 @@ def timeseries_panel(
         query = _query(curve.query, _letter(number))
         panel = panel.with_target(query.range().legend_format(curve.name))
     return panel
+
+
+def _legend(width: int | None) -> options.VizLegendOptions:
+    """A line below the curves, or a table beside those of a panel of this width."""
+    legend = options.VizLegendOptions().show_legend(show_legend=True)
+    if width is None:
+        return legend.display_mode(common.LegendDisplayMode.LIST).placement(
+            common.LegendPlacement.BOTTOM
+        )
+    return (
+        legend.display_mode(common.LegendDisplayMode.TABLE)
+        .placement(common.LegendPlacement.RIGHT)
+        .calcs(["max"] if width <= THIRD else ["lastNotNull", "max"])
+        .sort_by("Max")
+        .sort_desc(sort_desc=True)
+        .width(_LEGEND_PIXELS[width])
+    )
 
 
 def table_panel(
@@ -193,7 +238,8 @@ def table_panel(
     """
     values = {_value(number): column.title for number, column in enumerate(columns)}
     names = labels | {value: name for value, name in values.items() if name}
-    left_out = ["Time", *(value for value, name in values.items() if not name)]
+    # (Of a query that is alone Grafana calls the values just so.)
+    left_out = ["Time", "Value", *(value for value, name in values.items() if not name)]
     arrange: dict[str, Any] = {
         "excludeByName": dict.fromkeys(left_out, True),
         "renameByName": names,

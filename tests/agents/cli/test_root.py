@@ -1,6 +1,16 @@
 import pytest
 
-COMMANDS = ["broker", "config", "correct", "demo", "replay", "summaries", "topics", "worker"]
+COMMANDS = [
+    "broker",
+    "config",
+    "correct",
+    "demo",
+    "rejected",
+    "replay",
+    "summaries",
+    "topics",
+    "worker",
+]
 UNREACHABLE = ("--set", "AUDIENCE_BROKERS=127.0.0.1:1")
 
 
@@ -43,6 +53,10 @@ def test_version(call):
         ["replay", "--rejected", "--reason", "mood"],
         ["replay", "--reason", "late", "-"],
         ["replay", "--rejected", "-"],
+        ["rejected", "--since", "yesterday"],
+        ["rejected", "--reason", "mood"],
+        ["rejected", "--since", "1h", "--until", "2h"],
+        ["rejected", "--count", "--jsonl"],
         ["summaries", "--scopes", "--platform", "a", "--venue", "b"],
         ["config", "--set", "AUDIENCE_PARTITIONS=0"],
         ["--set", "AUDIENCE_PARTITIONS=0", "topics", "check"],
