@@ -109,9 +109,9 @@ async def test_a_worker_whose_fetch_tasks_die_says_so_and_loses_nothing(brokers,
             assert await asked.value("audience_event_latency_seconds_sum", stage) > 0
 
         worker.signal(signal.SIGUSR1)
-        await system.send(events(50, begin=50))
         await asked.until("/readyz", 503)
         assert (await asked.status("/healthz"))[0] == 200
+        await system.send(events(50, begin=50))
         said = await asked.until("/healthz", 503)
         assert "no fetch of" in said, said
         assert f"{topic_prefix}viewer-events was answered for" in said, said
