@@ -33,6 +33,12 @@ def main():
     parser.add_argument("--prometheus", metavar="URL", help="one that runs already")
     parser.add_argument("--scrape", type=float, default=SCRAPE, help="seconds between its scrapes")
     parser.add_argument("--minutes", type=float, default=12, help="how far back the pictures reach")
+    parser.add_argument(
+        "--ago",
+        type=float,
+        default=0,
+        help="seconds ago at which they end: where the last scrape failed, panels of now are empty",
+    )
     parser.add_argument("--folder", type=Path, default=IMAGES)
     asyncio.run(_run(parser.parse_args()))
 
@@ -49,7 +55,7 @@ async def _run(given):
 
 async def _draw_all(server, given):
     given.folder.mkdir(parents=True, exist_ok=True)
-    end = time.time()  # of all of them
+    end = time.time() - given.ago  # of all of them
     for board in BOARDS:
         path = given.folder / f"board-{board}.png"
         seconds = given.minutes * 60
