@@ -43,6 +43,7 @@ def outside_topics(of):
         of.events,
         of.rejected,
         of.broadcast_summaries,
+        of.broadcast_minutes,
         of.scope_summaries,
         of.output_owner,
     }

@@ -21,6 +21,8 @@ BROADCASTS = 20
 KEYS = [f"kick:b{n}" for n in range(BROADCASTS)]
 #: A busy machine must not lose its sessions by itself.
 SLOWER = {"query_timeout": "2s", "session_timeout": "10s"}
+#: Minutes are sealed while it goes on.
+MINUTES = {"minutes": "on", "lateness": "1m"}
 LISTS = ("/v1/broadcasts?limit=3", "/v1/broadcasts?venue=v1", "/v1/scopes?limit=4")
 LOOK_UPS = (
     *("/v1/scopes/world", "/v1/scopes/platform/kick", "/v1/scopes/venue/v2"),
@@ -161,7 +163,7 @@ class Client:
 async def test_each_answer_is_whole_and_right_or_says_what_is_missing(brokers, topic_prefix):
     timeout = aiohttp.ClientTimeout(total=10)
     async with (
-        System(brokers, topic_prefix, PARTITIONS, rules={}, **SLOWER) as system,
+        System(brokers, topic_prefix, PARTITIONS, rules={}, **SLOWER, **MINUTES) as system,
         aiohttp.ClientSession(timeout=timeout) as session,
         contextlib.AsyncExitStack() as stack,
     ):
@@ -207,7 +209,24 @@ async def test_each_answer_is_whole_and_right_or_says_what_is_missing(brokers, t
             await client.until_whole()
         over.set()
         await load
+        await no_minute_is_there_twice(system)
         print(f"{client.parts} answers said what was missing; {client.least}")
+
+
+async def no_minute_is_there_twice(system):
+    """Whatever was killed meanwhile: no sealed minute of a broadcast went out twice."""
+    found = {}
+    for record in await system.read(system.topics.broadcast_minutes):
+        told = json.loads(record.value)
+        minutes = found.setdefault(record.key.decode(), [])
+        assert told["minute"] not in minutes
+        minutes.append(told["minute"])
+        assert told["audience"] == 100 + int(told["broadcast"][1:]) % 7
+    assert found
+    assert found.keys() <= set(KEYS)
+    for minutes in found.values():
+        times = [datetime.fromisoformat(minute).timestamp() for minute in minutes]
+        assert times == sorted(times)
 
 
 async def settled(session, worker):
