@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from agents.pipeline.broadcasts.lifecycle import Timers
+from agents.pipeline.broadcasts.newcomers import newcomers
 from agents.pipeline.broadcasts.outcome import BatchResult
+from agents.pipeline.broadcasts.publishing import SummaryPublisher
 from agents.pipeline.broadcasts.retry import RecordByRecordRetry
+from agents.pipeline.broadcasts.validation import EventValidator
+from agents.pipeline.broadcasts.waits import SettingsWaits
 from streams.audience import (
     MINUTE,
     NO_ROW,
@@ -19,24 +23,19 @@ from streams.audience import (
     begins_run,
     gap_end,
     snapshot,
-    summary,
-    summary_key,
 )
 from streams.errors import LiveAudienceError
-from streams.events import parse_same_broadcast, read
 from streams.rejections import Reason, Rejected
-from streams.routing import MAX_KEY_BYTES, PartitionChecker, check_length
-from streams.summaries import encode
+from streams.routing import MAX_KEY_BYTES, check_length
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator, Mapping
 
-    from streams.audience import Figures, Rules
+    from streams.audience import Rules
     from streams.audience.accept import TimedEvent
     from streams.events import ViewerEvent
     from streams.exact import Batch, Rows
     from streams.settings import Settings
-    from streams.summaries import Status
     from streams.topics import Topics
 
 log = structlog.get_logger(__name__)
@@ -44,12 +43,6 @@ log = structlog.get_logger(__name__)
 #: So many records of one broadcast, and so many broadcasts, are taken between two breaths at most.
 _RECORDS_PER_STEP: Final = 16
 _KEYS_PER_STEP: Final = 8
-
-#: By so much, on top of AUDIENCE_FUTURE, an event may be ahead of the worker's clock: microseconds.
-CLOCK_MARGIN: Final = 10 * MINUTE
-
-#: Kafka's timestamp type of the broker's own clock.
-_LOG_APPEND_TIME: Final = 1
 
 #: How many rows one batch finalises at most, so that a hundred thousand do not stop the rest.
 _MAX_FINALISED_PER_BATCH = 5_000
@@ -74,6 +67,7 @@ class BroadcastProcessor:
         topics: Where to send what.
 
     Attributes:
+        waits: How long a row waits for what.
         lifecycles: The timers of each partition that is followed.
         refused_before: By partition, the offset before which former owners of the outputs have
             refused what was to be refused: it is counted, but not sent a second time.
@@ -81,20 +75,13 @@ class BroadcastProcessor:
 
     def __init__(self, settings: Settings, topics: Topics) -> None:
         self._rejected = topics.rejected.name
-        self._summaries = topics.broadcast_summaries.name
         self._deltas = topics.scope_deltas.name
-        self._router = PartitionChecker(settings.partitioner, settings.partitions)
-        self._future = int(settings.future.total_seconds() * 1_000_000)
-        self._margin = settings.final_margin.total_seconds()
         self._tombstone = int(settings.tombstone.total_seconds() * 1000)
         self._settings = settings
         self._rules: dict[str, Rules] = {}
-        rules = [settings.rules(platform) for platform in settings.platforms()]
-        shortest = min(each.lateness for each in rules) * 60.0
-        if settings.silence is not None:
-            shortest = min(shortest, settings.silence.total_seconds())
-        self.shortest_silence = shortest + self._margin
-        self.shortest_stale = min(settings.stale_seconds(each.carry) for each in rules)
+        self._validator = EventValidator(settings)
+        self._publisher = SummaryPublisher(settings, topics.broadcast_summaries.name)
+        self.waits = SettingsWaits(settings)
         self.lifecycles: dict[int, Timers] = {}
         self.refused_before: Mapping[int, int] = {}
 
@@ -117,9 +104,8 @@ class BroadcastProcessor:
             wall: The wall clock's time, that of `Batch.read_at`, in seconds.
             partitions: How many partitions the viewer events really have, if that is known.
         """
-        if partitions is not None and partitions != self._router.partitions:
-            self._router = PartitionChecker(self._settings.partitioner, partitions)
-        lifecycle = Timers(self)
+        self._validator.of_partitions(partitions)
+        lifecycle = Timers(self.waits)
         lifecycle.restored(rows.committed, now, wall)
         self.lifecycles[partition] = lifecycle
 
@@ -136,23 +122,6 @@ class BroadcastProcessor:
     def lost(self, partition: int) -> None:
         """Stop following a partition."""
         self.lifecycles.pop(partition, None)
-
-    def silence(self, row: Row) -> float:
-        """Return the seconds without a record after which a row is final."""
-        if row.ended is not None and row.ended_at is not None:
-            return row.lateness * 60 + self._margin
-        if self._settings.silence is not None:
-            return self._settings.silence.total_seconds() + self._margin
-        return max(15, row.lateness) * 60 + self._margin
-
-    def stale_at(self, row: Row) -> int:
-        """Return the wall time in milliseconds from which a fresh row is stale."""
-        return row.viewers_timestamp + int(self._settings.stale_seconds(row.carry) * 1000)
-
-    def removed_at(self, row: Row) -> int:
-        """Return the wall time in milliseconds after which a final row is removed."""
-        margin = int(self._margin * 1000)
-        return row.timestamp + (row.run_gap + row.lateness) * 60_000 + margin
 
     # -- batches ---------------------------------------------------------------------------------
 
@@ -189,7 +158,7 @@ class BroadcastProcessor:
             by_key[record.key].append(record)
         # A key that has a row was found to be in its place when that began.
         known = batch.rows.committed
-        outcome.misrouted = self._router.misrouted(
+        outcome.misrouted = self._validator.router.misrouted(
             batch.partition, [key for key in by_key if key not in known and key is not None]
         )
         for unreadable in batch.unreadable:
@@ -211,9 +180,13 @@ class BroadcastProcessor:
         by_key: dict[bytes, list[Any]],
         retry: RecordByRecordRetry | None,
     ) -> Iterator[None]:
+        begin = newcomers(outcome, self._validator.future, self.rules_for, self._publisher.is_cut)
         for count, (key, records) in enumerate(by_key.items()):
             if retry is not None:
                 yield from retry.process_key(outcome, key, records)
+            elif len(records) == 1 and begin(key, records[0]):
+                if not count % _KEYS_PER_STEP:
+                    yield
             elif len(records) > _RECORDS_PER_STEP:
                 yield from self.apply_many(outcome, key, records)
             else:
@@ -247,7 +220,7 @@ class BroadcastProcessor:
         """Judge and take in the records of one key, which are those of one broadcast."""
         if (
             len(records) > 1
-            and (timed_events := self._parse_uniform(outcome, key, records)) is not None
+            and (timed_events := self._validator.read_uniform(outcome, key, records)) is not None
         ):
             self._apply(outcome, key, timed_events, records)
             return
@@ -257,7 +230,7 @@ class BroadcastProcessor:
 
     def apply_many(self, outcome: BatchResult, key: bytes, records: list[Any]) -> Iterator[None]:
         """Do the same with many records of one key, step by step."""
-        if (timed_events := self._parse_uniform(outcome, key, records)) is not None:
+        if (timed_events := self._validator.read_uniform(outcome, key, records)) is not None:
             self._apply(outcome, key, timed_events, records)
             yield
             return
@@ -270,89 +243,20 @@ class BroadcastProcessor:
         if timed_events:
             self._apply(outcome, key, timed_events, kept)
 
-    def _parse_uniform(
-        self, outcome: BatchResult, key: bytes, records: list[Any]
-    ) -> list[TimedEvent] | None:
-        """Judge the records of one key at once; None if one by one is how it must be done."""
-        found = parse_same_broadcast([record.value for record in records])
-        if found is None or key in outcome.misrouted:
-            return None
-        events, ats = found
-        if key != f"{events[0].platform}:{events[0].broadcast}".encode():
-            return None
-        clock = round(outcome.batch.read_at * 1000)
-        timestamps = [record.timestamp or 0 for record in records]
-        if min(timestamps) <= 0:
-            return None
-        timed_events = list(zip(events, ats, timestamps, strict=True))
-        lead = max([at - (min(clock, timestamp)) * 1000 for _, at, timestamp in timed_events])
-        if lead > self._future:
-            return None
-        outcome.clock_skew = max(outcome.clock_skew, lead)
-        return timed_events
-
-    def validate(  # noqa: C901  # one loop over what a record may be
+    def validate(
         self, outcome: BatchResult, key: bytes, records: list[Any]
     ) -> tuple[list[TimedEvent], list[Any]]:
         """Refuse what cannot be taken whatever its broadcast's row says; return the rest."""
-        timed_events: list[TimedEvent] = []
-        kept = records
-        platform = broadcast = ""
-        future, clock_skew, mended = self._future, outcome.clock_skew, outcome.counters.mended
-        clock = round(outcome.batch.read_at * 1000)
-        for record in records:
-            given = ""
-            try:
-                event, at = read(record.value, mended)
-                if event.platform != platform or event.broadcast != broadcast:
-                    given = event.platform
-                    if key != f"{given}:{event.broadcast}".encode() or key in outcome.misrouted:
-                        self._router.check(key, outcome.batch.partition, given, event.broadcast)
-                    platform, broadcast = given, event.broadcast
-                timestamp = record.timestamp or 0
-                if timestamp <= 0:
-                    timestamp = clock  # 0 and -1 are none
-                lead = at - (min(clock, timestamp)) * 1000
-                if lead > future:
-                    given = platform
-                    self._check_future(record, at, clock)
-                if lead > clock_skew:  # noqa: PLR1730  # max() would call a function
-                    clock_skew = lead
-            except Rejected as refused:
-                if kept is records:
-                    kept = records[: len(timed_events)]
-                outcome.reject(record, given or refused.platform, refused)
-            else:
-                timed_events.append((event, at, timestamp))
-                if kept is not records:
-                    kept.append(record)
-        outcome.clock_skew = clock_skew
-        return timed_events, kept
+        return self._validator.validate(outcome, key, records)
 
-    def _check_future(self, record: Any, at: int, clock: int) -> None:
-        """Reject what is yet to come (contract, sections 1 and 2).
-
-        The broker's clock can be trusted, and is in a timestamp of type LogAppendTime. A producer's
-        timestamp is as wrong as its `at`, so the worker's own clock counts too, with a margin: a
-        worker whose clock is slow must reject nothing that is right.
-        """
-        timestamp = record.timestamp or 0
-        limit = self._future
-        if timestamp > 0 and (lead := at - timestamp * 1000) > limit:
-            raise Rejected(
-                Reason.FUTURE,
-                f"at: {lead / 1e6:.3f} s after the record's Kafka timestamp, over the "
-                f"{limit / 1e6:g} s of AUDIENCE_FUTURE",
-            )
-        limit += CLOCK_MARGIN
-        is_brokers = timestamp > 0 and record.timestamp_type == _LOG_APPEND_TIME
-        if not is_brokers and (lead := at - clock * 1000) > limit:
-            raise Rejected(
-                Reason.FUTURE,
-                f"at: {lead / 1e6:.3f} s after the worker's clock, over the {limit / 1e6:g} s of "
-                "AUDIENCE_FUTURE and 10 min: the record has no timestamp of the broker's (set "
-                "message.timestamp.type=LogAppendTime on the topic)",
-            )
+    def rules_for(self, platform: str) -> Rules:
+        """How a new broadcast of a platform is to be taken."""
+        rules = self._rules.get(platform)
+        if rules is None:
+            if len(self._rules) > 10_000:  # noqa: PLR2004  # a bound on what producers may name
+                self._rules.clear()
+            rules = self._rules[platform] = self._settings.rules(platform)
+        return rules
 
     def _apply(  # noqa: C901  # a batch may hold several runs of a key
         self, outcome: BatchResult, key: bytes, events: list[TimedEvent], records: list[Any]
@@ -405,7 +309,7 @@ class BroadcastProcessor:
             if result.last_busy >= 0 and row.ended_at is not None:
                 counters.busy.append(key)
         if result.publish:
-            self._publish_change(batch, key, row, result.live_again)
+            self._publisher.publish_change(batch, key, row, result.live_again)
 
     def _begin(
         self,
@@ -420,7 +324,7 @@ class BroadcastProcessor:
         row, result = Row.begin(events, rules, run, gap_end(former, rules))
         outcome.batch.changed[key] = row
         if outcome.batch.since:
-            outcome.counters.cut += self._is_cut(outcome.batch, row)
+            outcome.counters.cut += self._publisher.is_cut(outcome.batch, row)
         return row, result
 
     def _late_for(
@@ -449,54 +353,7 @@ class BroadcastProcessor:
             outcome.deltas.close(key, row)
             return
         outcome.deltas.close(key, row)
-        self._publish(outcome.batch, key, row, "final")
-
-    def _publish_change(
-        self, batch: Batch[State], key: bytes, row: Row, live_again: Figures | None
-    ) -> None:
-        """Publish a row that ended, changed after its end or when it was final, or went on."""
-        if live_again is not None:
-            self._publish(batch, key, row, "live", live_again)
-        else:
-            self._publish(batch, key, row, "final" if row.final else "ended")
-
-    def rules_for(self, platform: str) -> Rules:
-        """How a new broadcast of a platform is to be taken."""
-        rules = self._rules.get(platform)
-        if rules is None:
-            if len(self._rules) > 10_000:  # noqa: PLR2004  # a bound on what producers may name
-                self._rules.clear()
-            rules = self._rules[platform] = self._settings.rules(platform)
-        return rules
-
-    def _is_cut(self, batch: Batch[State], row: Row) -> bool:
-        """Whether the topic may have lost this broadcast's beginning before the rows were built.
-
-        A run that had records there and went on had others within its gap, so it is in the topic
-        from then on: one that began later than that, by the time of the events, had none.
-        """
-        if not batch.since:
-            return False
-        reach = int(((row.run_gap + row.lateness) * 60 + self._margin) * 1_000_000) + self._future
-        return row.earliest_at < batch.since * 1000 + reach
-
-    def _publish(
-        self,
-        batch: Batch[State],
-        key: bytes,
-        row: Row,
-        status: Status,
-        figures: Figures | None = None,
-    ) -> None:
-        if figures is None:
-            row.note_published()
-        else:
-            row.published_events = figures.events + figures.late
-        if self._is_cut(batch, row):
-            return  # of what is left of it the figures would be wrong
-        platform, _, broadcast = key.decode().partition(":")
-        value = encode(summary(platform, broadcast, row, status, figures))
-        batch.send(self._summaries, summary_key(platform, broadcast, row.run).encode(), value)
+        self._publisher.publish(outcome.batch, key, row, "final")
 
     def on_timer(self, outcome: BatchResult, timers: Timers, key: bytes) -> None:
         """Look at a row for which time may have done something (see `lifecycle`)."""
@@ -511,15 +368,15 @@ class BroadcastProcessor:
         batch, deltas = outcome.batch, outcome.deltas
         wall = round(batch.read_at * 1000)
         has_changed = False
-        if row.fresh and wall >= self.stale_at(row):
+        if row.fresh and wall >= self.waits.stale_at(row):
             deltas.go_stale(key, row)
             has_changed = True
         if not row.final and timers.is_silent(key, row, batch.monotonic):
             deltas.finalise(key, row)
-            self._publish(batch, key, row, "final")
+            self._publisher.publish(batch, key, row, "final")
             outcome.counters.finalised += 1
             has_changed = True
-        if row.final and wall > self.removed_at(row):
+        if row.final and wall > self.waits.removed_at(row):
             self._close(outcome, key, row)
             batch.changed[key] = Tombstone(row.last_minute, wall + self._tombstone)
         elif has_changed:

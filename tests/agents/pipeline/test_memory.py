@@ -8,6 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from memory_pipeline import fail_at_666
 
+from agents.pipeline.broadcasts import agent
 from agents.pipeline.broadcasts.agent import BroadcastProcessor
 from agents.pipeline.scopes.agent import ScopeProcessor
 from streams import audience
@@ -98,6 +99,7 @@ async def test_of_viewer_events(name, defect, collector, monkeypatch):
             taking(self, *given, **options)
 
         monkeypatch.setattr(BroadcastProcessor, "_apply", fail)
+        monkeypatch.setattr(agent, "newcomers", lambda *_: lambda *_: False)  # all that way
     records = [Record(record.value, record.key, record.timestamp) for record in BROADCASTS[name]]
     watched, counters = process_batch(work, TOPICS.events.name, records, rows)
     accepted = sum(counters.accepted.values())
