@@ -37,6 +37,7 @@ _KINDS = tuple(
             ".*(on_timer|_age|_finali)",
         ),
         ("validate and apply", "agents/pipeline/broadcasts/agent.py", _ANY),
+        ("validate and apply", "agents/pipeline/broadcasts/applying.py", _ANY),
         ("validate and apply", "agents/pipeline/broadcasts/newcomers.py", _ANY),
         ("validate and apply", "agents/pipeline/broadcasts/validation.py", _ANY),
         ("validate and apply", "agents/pipeline/broadcasts/outcome.py", _ANY),

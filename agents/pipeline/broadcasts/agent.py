@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from agents.pipeline.broadcasts.applying import EventApplier
 from agents.pipeline.broadcasts.lifecycle import Timers
 from agents.pipeline.broadcasts.newcomers import newcomers
 from agents.pipeline.broadcasts.outcome import BatchResult
@@ -15,14 +16,8 @@ from agents.pipeline.broadcasts.retry import RecordByRecordRetry
 from agents.pipeline.broadcasts.validation import EventValidator
 from agents.pipeline.broadcasts.waits import SettingsWaits
 from streams.audience import (
-    MINUTE,
-    NO_ROW,
-    AcceptResult,
     Row,
     Tombstone,
-    begins_run,
-    gap_end,
-    snapshot,
 )
 from streams.errors import LiveAudienceError
 from streams.rejections import Reason, Rejected
@@ -33,7 +28,6 @@ if TYPE_CHECKING:
 
     from streams.audience import Rules
     from streams.audience.accept import TimedEvent
-    from streams.events import ViewerEvent
     from streams.exact import Batch, Rows
     from streams.settings import Settings
     from streams.topics import Topics
@@ -46,11 +40,6 @@ _KEYS_PER_STEP: Final = 8
 
 #: How many rows one batch finalises at most, so that a hundred thousand do not stop the rest.
 _MAX_FINALISED_PER_BATCH = 5_000
-
-_GONE = (
-    "its run is over and its row is gone (AUDIENCE_RUN_GAP); what begins a new run must be later "
-    "by more than AUDIENCE_RESTART_GAP, of revision 0, and a `started` or with viewers"
-)
 
 State = Row | Tombstone
 
@@ -77,10 +66,9 @@ class BroadcastProcessor:
         self._rejected = topics.rejected.name
         self._deltas = topics.scope_deltas.name
         self._tombstone = int(settings.tombstone.total_seconds() * 1000)
-        self._settings = settings
-        self._rules: dict[str, Rules] = {}
         self._validator = EventValidator(settings)
         self._publisher = SummaryPublisher(settings, topics.broadcast_summaries.name)
+        self._applier = EventApplier(settings, self._publisher)
         self.waits = SettingsWaits(settings)
         self.lifecycles: dict[int, Timers] = {}
         self.refused_before: Mapping[int, int] = {}
@@ -180,7 +168,9 @@ class BroadcastProcessor:
         by_key: dict[bytes, list[Any]],
         retry: RecordByRecordRetry | None,
     ) -> Iterator[None]:
-        begin = newcomers(outcome, self._validator.future, self.rules_for, self._publisher.is_cut)
+        begin = newcomers(
+            outcome, self._validator.future, self._applier.rules_for, self._publisher.is_cut
+        )
         for count, (key, records) in enumerate(by_key.items()):
             if retry is not None:
                 yield from retry.process_key(outcome, key, records)
@@ -222,16 +212,16 @@ class BroadcastProcessor:
             len(records) > 1
             and (timed_events := self._validator.read_uniform(outcome, key, records)) is not None
         ):
-            self._apply(outcome, key, timed_events, records)
+            self._applier.apply(outcome, key, timed_events, records)
             return
         timed_events, records = self.validate(outcome, key, records)
         if timed_events:
-            self._apply(outcome, key, timed_events, records)
+            self._applier.apply(outcome, key, timed_events, records)
 
     def apply_many(self, outcome: BatchResult, key: bytes, records: list[Any]) -> Iterator[None]:
         """Do the same with many records of one key, step by step."""
         if (timed_events := self._validator.read_uniform(outcome, key, records)) is not None:
-            self._apply(outcome, key, timed_events, records)
+            self._applier.apply(outcome, key, timed_events, records)
             yield
             return
         timed_events, kept = [], []
@@ -241,7 +231,7 @@ class BroadcastProcessor:
             kept += theirs
             yield
         if timed_events:
-            self._apply(outcome, key, timed_events, kept)
+            self._applier.apply(outcome, key, timed_events, kept)
 
     def validate(
         self, outcome: BatchResult, key: bytes, records: list[Any]
@@ -251,109 +241,7 @@ class BroadcastProcessor:
 
     def rules_for(self, platform: str) -> Rules:
         """How a new broadcast of a platform is to be taken."""
-        rules = self._rules.get(platform)
-        if rules is None:
-            if len(self._rules) > 10_000:  # noqa: PLR2004  # a bound on what producers may name
-                self._rules.clear()
-            rules = self._rules[platform] = self._settings.rules(platform)
-        return rules
-
-    def _apply(  # noqa: C901  # a batch may hold several runs of a key
-        self, outcome: BatchResult, key: bytes, events: list[TimedEvent], records: list[Any]
-    ) -> None:
-        """Apply events of one broadcast to its row: its deltas, its summaries, what is sealed.
-
-        Args:
-            outcome: What becomes of the batch.
-            key: The broadcast's key.
-            events: The events.
-            records: Their records.
-        """
-        batch, counters = outcome.batch, outcome.counters
-        platform = events[0][0].platform
-        row = batch.rows.get(key)
-        if type(row) is Tombstone and row.expires <= round(batch.read_at * 1000):
-            row = None
-        place = 0
-        if type(row) is Row:
-            batch.changed[key] = row
-            before = snapshot(row)
-            result = row.accept_all(events, before)
-        else:
-            if row is not None:
-                place = self._late_for(outcome, row, events, records)
-                if place == len(events):
-                    return
-            before = NO_ROW
-            row, result = self._begin(outcome, key, row, events[place:])
-        accepted = 0
-        while True:
-            for late in result.late:
-                at = place + late
-                outcome.reject(records[at], platform, _late(events[at][0], row))
-            accepted += result.accepted
-            counters.relabelled += result.relabelled
-            outcome.deltas.add_row(platform, before, row, result)
-            place += result.stopped
-            if place == len(events):
-                break
-            self._close(outcome, key, row)
-            before = NO_ROW
-            row, result = self._begin(outcome, key, row, events[place:])
-        if accepted:
-            counters.accepted[platform] = counters.accepted.get(platform, 0) + accepted
-            counters.read.append(key)
-        # Many rows of a batch have nothing to fold and no end: they are passed by here.
-        if row.newest - row.lateness > row.folded_until or row.ended is not None:
-            row.fold_sealed()
-            if result.last_busy >= 0 and row.ended_at is not None:
-                counters.busy.append(key)
-        if result.publish:
-            self._publisher.publish_change(batch, key, row, result.live_again)
-
-    def _begin(
-        self,
-        outcome: BatchResult,
-        key: bytes,
-        former: State | None,
-        events: list[TimedEvent],
-    ) -> tuple[Row, AcceptResult]:
-        """Begin a run with the first of these events."""
-        rules = self.rules_for(events[0][0].platform)
-        run = None if former is None else events[0][1] // MINUTE
-        row, result = Row.begin(events, rules, run, gap_end(former, rules))
-        outcome.batch.changed[key] = row
-        if outcome.batch.since:
-            outcome.counters.cut += self._publisher.is_cut(outcome.batch, row)
-        return row, result
-
-    def _late_for(
-        self,
-        outcome: BatchResult,
-        tombstone: Tombstone,
-        events: list[TimedEvent],
-        records: list[Any],
-    ) -> int:
-        """Reject what comes too late for a run whose row is gone; return the place of what is not.
-
-        A tombstone that has expired is none: the caller has looked.
-        """
-        rules = self.rules_for(events[0][0].platform)
-        for place, (event, at, _) in enumerate(events):
-            if begins_run(tombstone, event, at, rules):
-                return place
-            outcome.reject(records[place], event.platform, Rejected(Reason.LATE, _GONE))
-        return len(events)
-
-    def _close(self, outcome: BatchResult, key: bytes, row: Row) -> None:
-        """Let a run go: it is final, and its last summary has all its events."""
-        if not row.final:
-            outcome.counters.finalised += 1
-        elif not row.counts_changed:
-            outcome.deltas.close(key, row)
-            return
-        outcome.deltas.close(key, row)
-        self._publisher.publish(outcome.batch, key, row, "final")
+        return self._applier.rules_for(platform)
 
     def on_timer(self, outcome: BatchResult, timers: Timers, key: bytes) -> None:
         """Look at a row for which time may have done something (see `lifecycle`)."""
@@ -377,20 +265,12 @@ class BroadcastProcessor:
             outcome.counters.finalised += 1
             has_changed = True
         if row.final and wall > self.waits.removed_at(row):
-            self._close(outcome, key, row)
+            self._applier.close(outcome, key, row)
             batch.changed[key] = Tombstone(row.last_minute, wall + self._tombstone)
         elif has_changed:
             batch.changed[key] = row
         else:
             timers.reschedule(key, row, batch.monotonic)
-
-
-def _late(event: ViewerEvent, row: Row) -> Rejected:
-    return Rejected(
-        Reason.LATE,
-        f"at: {event.at} is {row.lateness} min or more before the broadcast's newest minute "
-        "(AUDIENCE_LATENESS)",
-    )
 
 
 async def broadcasts(batches: AsyncIterable[Batch[State]], work: BroadcastProcessor) -> None:
