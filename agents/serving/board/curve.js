@@ -234,6 +234,8 @@ function marks(plot, minutes) {
   ctx.restore();
 }
 
+/** Minutes from one known to the next that a sparkline draws through. */
+const BRIDGED = 4;
 const SVG = "http://www.w3.org/2000/svg";
 
 /** A sparkline: a small picture beside a number, which it adds nothing to for those who hear it. */
@@ -251,16 +253,14 @@ export function sparkline() {
     draw(values) {
       const high = Math.max(1, ...values.map((value) => value ?? 0));
       let d = "";
-      let open = false;
+      let before = -Infinity;
       values.forEach((value, index) => {
-        if (value === null) {
-          open = false;
-          return;
-        }
+        if (value === null) return;
         const x = (index / Math.max(1, values.length - 1)) * 120;
         const y = 26 - (value / high) * 24;
-        d += `${open ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
-        open = true;
+        // A minute or two without a sample are usual.
+        d += `${index - before <= BRIDGED ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
+        before = index;
       });
       path.setAttribute("d", d);
     },

@@ -55,11 +55,15 @@ export class DayHistory {
       const found = await ask(`v1/scopes/${path}/minutes?${query}`);
       if (this.#closed || found === null) return;
       const first = Date.parse(found.first) / 1000;
+      const scope = this.#live.state.scopes.get(this.#key);
+      // Behind its newest minute there is only what some broadcasts carry.
+      const newest = scope === undefined ? Infinity : Date.parse(scope.minute) / 1000;
       found.audience.forEach((audience, place) => {
-        // The current minute goes on: what is live knows it better.
-        if (audience !== null) this.minutes.set(first + place * 60, audience);
+        const second = first + place * 60;
+        if (audience !== null && second <= newest) this.minutes.set(second, audience);
       });
       this.minutes.forget();
+      this.#live.tick();
     } catch {
       // The connection's state tells of it; asked again in a minute.
       this.#asked = Date.now() - this.#pause() + 60_000;

@@ -35,7 +35,6 @@ export function overview(live) {
     h("section", { class: "card largest" }, h("h2", {}, word("broadcasts")), rows.node, empty),
     h("section", { class: "card venues" }, h("h2", {}, word("venues")), venues.node),
   );
-  let drawn = 0;
   return {
     node,
     update() {
@@ -44,7 +43,6 @@ export function overview(live) {
       const world = scopes.get("world");
       history.update();
       text(now, count(world?.viewers ?? (at === null ? null : 0)));
-      // On the wall the number is as large as its digits let it be.
       now.style.setProperty("--digits", Math.max(5, now.textContent.length));
       const known = world !== undefined && world.peak !== null;
       fill(
@@ -62,11 +60,7 @@ export function overview(live) {
       const found = [...broadcasts.values()].filter((each) => each.status === "live");
       rows.update(found, LARGEST);
       text(empty, found.length > 0 || at === null ? "" : world === undefined ? word("nothingYet") : word("nothingLive"));
-      // A curve has one point a minute: it is drawn anew when one may have changed.
-      if (Date.now() - drawn > 900) {
-        curve.draw();
-        drawn = Date.now();
-      }
+      curve.draw();
     },
     close() {
       history.close();

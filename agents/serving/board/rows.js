@@ -130,6 +130,7 @@ function broadcastRow(live, { figures: first }) {
         if (minutes.audience(second) === null) minutes.set(second, audience);
       }
       shown = -1;
+      live.tick();
     })
     .catch(() => {}); // the row is right without its picture
   return {
