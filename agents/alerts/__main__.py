@@ -82,7 +82,7 @@ _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3_600.0}
     is_flag=True,
     help="Write nothing; print Alertmanager's inhibit_rules that fit.",
 )
-def main(  # noqa: PLR0913, PLR0917 - one for each option of the command
+def main(
     folder: Path,
     scale: float,
     selector: str,
@@ -95,7 +95,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option of the command
     silences: tuple[str, ...],
     runbooks: str,
     dashboards: str,
-    inhibit_rules: bool,  # noqa: FBT001 - click gives it so
+    inhibit_rules: bool,
 ) -> None:
     """Write the rules for Prometheus into FOLDER (by default the repository's own)."""
     try:

@@ -78,7 +78,9 @@ class Options:
                 raise ValueError(f"{name} cannot be {severity}; a severity is one of {choice}")
         for platform, seconds in self.silences.items():
             if seconds <= 0:
-                raise ValueError(f"{platform} cannot be silent after {seconds:g} s; more than 0 can")
+                raise ValueError(
+                    f"{platform} cannot be silent after {seconds:g} s; more than 0 can"
+                )
 
     def runbook(self, name: str) -> str:
         """The address of an alert's page."""
@@ -94,7 +96,9 @@ class Options:
             ValueError: as of `scoped`.
         """
         return [
-            replace(group, rules=[self._applied(rule) for rule in group.rules if self._wanted(rule)])
+            replace(
+                group, rules=[self._applied(rule) for rule in group.rules if self._wanted(rule)]
+            )
             for group in groups
         ]
 

@@ -163,9 +163,7 @@ def _history(timing: Timing) -> list[Record]:
     days = f"[{duration(timing.history - timing.day)}] offset {duration(timing.record_offset)}"
     recent = f"[{duration(timing.recent)}] offset {duration(timing.record_offset)}"
     of_days = f"max_over_time(scope:audience_scope_viewers:max1d{days})"
-    of_hours = (
-        f'max_over_time(scope:audience_scope_viewers:max1m{{scope=~"world|venue"}}{recent})'
-    )
+    of_hours = f'max_over_time(scope:audience_scope_viewers:max1m{{scope=~"world|venue"}}{recent})'
     return [
         Record(
             "platform_venue:audience_first_viewers:median14d_avg",

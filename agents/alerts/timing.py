@@ -36,7 +36,8 @@ _HOLDS: Final[Mapping[str, AlertDelay]] = MappingProxyType(
         "AudienceRecord": AlertDelay(2 * _MINUTE, 10 * _MINUTE),
         "BroadcastCoverageLow": AlertDelay(5 * _MINUTE, 5 * _MINUTE),
         "SpikeImplausible": AlertDelay(5 * _MINUTE, 2 * _MINUTE),
-        "SimulcastLegMissing": AlertDelay(5 * _MINUTE, 2 * _MINUTE),
+        # Legs end within minutes of each other, and a platform may tell of it minutes late.
+        "SimulcastLegMissing": AlertDelay(10 * _MINUTE, 2 * _MINUTE),
         "WorkerDown": AlertDelay(_MINUTE, _MINUTE),
         "NoWorkerReady": AlertDelay(_MINUTE, _MINUTE),
         "EventsStopped": AlertDelay(2 * _MINUTE, 2 * _MINUTE),
@@ -171,9 +172,7 @@ class Timing:
             name: AlertDelay(hold.before * factor, hold.after * factor)
             for name, hold in self.holds.items()
         }
-        return Timing(
-            **plain, silences=MappingProxyType(silences), holds=MappingProxyType(holds)
-        )
+        return Timing(**plain, silences=MappingProxyType(silences), holds=MappingProxyType(holds))
 
 
 def duration(seconds: float) -> str:

@@ -295,3 +295,13 @@ hook
 {{- end -}}
 {{- end -}}
 {{- end -}}
+
+{{/* The label `job` of the metrics: as told, or as the Prometheus Operator names it by itself. */}}
+{{- define "live-audience.job" -}}
+{{ .Values.podMonitor.job | default (printf "%s/%s" .Release.Namespace (include "live-audience.fullname" .)) }}
+{{- end }}
+
+{{/* Matchers of the metrics of this release alone. The Operator labels them with the namespace too. */}}
+{{- define "live-audience.metrics" -}}
+{{ if .Values.podMonitor.enabled }}namespace={{ .Release.Namespace | quote }}, {{ end }}job={{ include "live-audience.job" . | quote }}
+{{- end }}

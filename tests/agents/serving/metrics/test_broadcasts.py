@@ -124,7 +124,9 @@ async def test_exports_every_figure_of_a_broadcast(openmetrics):
         labels(window="1h"): 300,
         labels(window="broadcast"): 300,
     }
-    assert found["audience_broadcast_info"] == {labels(programme="night", title="Night", partition="0"): 1}
+    assert found["audience_broadcast_info"] == {
+        labels(programme="night", title="Night", partition="0"): 1
+    }
     assert "audience_ended_timestamp_seconds" not in found
 
 
