@@ -65,7 +65,9 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             (
               max by ({BROADCAST}, partition) (last_over_time(audience_broadcast_info[{gap}]))
               and on (partition)
-              max by (partition) (audience_source_lag_seconds{{stage!="scopes"}}) > {number(timing.behind)}
+              max by (partition) (
+                audience_source_lag_seconds{{stage!="scopes"}}
+              ) > {number(timing.behind)}
             )
             """,
             f"{_NAME} is silent",

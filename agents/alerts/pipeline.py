@@ -48,7 +48,9 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
               or
               max_over_time(job:audience_worker_ready:max[{known}])
               or
-              absent(up or max_over_time(job:audience_worker_ready:max[{known}]))
+              absent(
+                up or max_over_time(job:audience_worker_ready:max[{known}])
+              )
             )
             unless on (job)
             max by (job) (audience_worker_ready) == 1
@@ -57,8 +59,8 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             "No worker is ready",
             "No figure is being updated. Events wait in Kafka and are counted later: nothing is "
             "lost within their retention.",
-            why="Of each system: of those that discovery finds, and of those that were there within "
-            "a day; and where there is none at all.",
+            why="Of each system: of those that discovery finds, and of those that were there within a "
+            "day; and where there is none at all.",
         ),
         alert(
             "EventsStopped",

@@ -159,7 +159,8 @@ def _days(timing: Timing) -> list[Record]:
 
 
 def _history(timing: Timing) -> list[Record]:
-    usual = duration(timing.history - timing.history_offset)
+    first_days = duration(timing.history - timing.history_offset)
+    usual = f"[{first_days}] offset {duration(timing.history_offset)}"
     days = f"[{duration(timing.history - timing.day)}] offset {duration(timing.record_offset)}"
     recent = f"[{duration(timing.recent)}] offset {duration(timing.record_offset)}"
     of_days = f"max_over_time(scope:audience_scope_viewers:max1d{days})"
@@ -169,7 +170,7 @@ def _history(timing: Timing) -> list[Record]:
             "platform_venue:audience_first_viewers:median14d_avg",
             f"""
             quantile_over_time(0.5,
-              platform_venue:audience_first_viewers:avg1d[{usual}] offset {duration(timing.history_offset)}
+              platform_venue:audience_first_viewers:avg1d{usual}
             )
             """,
             "What is usual: the median of the days on which the venue was on the air, without the "

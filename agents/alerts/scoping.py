@@ -57,8 +57,8 @@ def scoped(expr: str, keep: Sequence[str], selector: str, gateway_selector: str)
             return f"{found['clause']} ({_with_kept(found['labels'], keep)})"
         if found["dropping"] or found["aggregation"] is not None:
             raise ValueError(
-                f"`{text.strip()}` keeps no label, so systems would add up; write "
-                f"`by (...)` or `on (...)`, with `()` where nothing else is kept, in: {expr.strip()}"
+                f"`{text.strip()}` keeps no label, so systems would add up; write `by (...)` or "
+                f"`on (...)`, with `()` where nothing else is kept, in: {expr.strip()}"
             )
         name = found["metric"] or found["name"] or ""
         if not (found["metric"] or found["matchers"]):

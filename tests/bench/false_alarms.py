@@ -2,8 +2,8 @@
 
 .venv/bin/python tests/bench/false_alarms.py [--broadcasts 1000] [--days 7] [--processes 2]
 
-Each day is one `promtool test rules` over all rules, each 15 s of it. What reaches back for weeks is
-given: the usual first audience, as it would be recorded; records are no alarms.
+Each day is one `promtool test rules` over all rules, each 15 s of it. What reaches back for weeks
+is given: the usual first audience, as it would be recorded; records are no alarms.
 """
 
 import argparse
@@ -70,7 +70,9 @@ def fired(day, folder, mistake=None):
     lines += [
         "    promql_expr_test:",
         # Cannot be so: then promtool says what is.
-        f"      - {{expr: '{expr}', eval_time: {span}s, exp_samples: [{{labels: '{{}}', value: -1}}]}}",
+        f"      - expr: '{expr}'",
+        f"        eval_time: {span}s",
+        "        exp_samples: [{labels: '{}', value: -1}]",
     ]
     (folder / "day.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     program = shutil.which("promtool")

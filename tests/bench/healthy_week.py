@@ -73,9 +73,7 @@ def shows(rng, day, broadcasts):
             name = f"{programme}-{platform}"
             peak = int(level * (1 + PLATFORMS.index(platform)) * rng.uniform(0.7, 1.3))
             jitter = rng.uniform(5, 15)
-            legs.append(
-                Leg(platform, name, f"v{number}", programme, start, minutes, peak, jitter)
-            )
+            legs.append(Leg(platform, name, f"v{number}", programme, start, minutes, peak, jitter))
     return legs[:broadcasts]
 
 
@@ -162,7 +160,9 @@ def _notation(found):
         step = steps[index]
         if step > at:
             # Gone from one scrape to the next: Prometheus marks it stale.
-            parts.append(("stale " if parts else "_ ") + (f"_x{step - at - 1}" if step - at > 1 else ""))
+            parts.append(
+                ("stale " if parts else "_ ") + (f"_x{step - at - 1}" if step - at > 1 else "")
+            )
         run = 1
         value = found[step]
         while index + run < len(steps) and (

@@ -22,6 +22,8 @@ ALERTS = {
     for rule in group.rules
     if isinstance(rule, alerts.Alert)
 }
+#: Alerts that Prometheus does not know unless it is told of `optional/`.
+OPTIONAL = {name for name, (_, file) in ALERTS.items() if file.startswith("optional/")}
 #: Alerts that fire whatever happens, so that their absence says something.
 ALWAYS = {"Watchdog"}
 RECORDS = {

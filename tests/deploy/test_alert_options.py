@@ -30,18 +30,24 @@ FILES = [
         ("sum by () (audience_joins)", 'sum by (cluster, job) (audience_joins{job="a"})'),
         (
             'max by (job, platform) (rate(audience_events_total{outcome="}"}[5m] offset 5m)) > 0.5',
-            "max by (cluster, job, platform) "
-            '(rate(audience_events_total{outcome="}", job="a"}[5m] offset 5m)) > 0.5',
+            (
+                "max by (cluster, job, platform) "
+                '(rate(audience_events_total{outcome="}", job="a"}[5m] offset 5m)) > 0.5'
+            ),
         ),
         (
             "a:audience_x:max / on (platform) group_left (title) (audience_y > 1e3 or vector(1))",
-            'a:audience_x:max{job="a"} / on (cluster, job, platform) group_left (title) '
-            '(audience_y{job="a"} > 1e3 or vector(1))',
+            (
+                'a:audience_x:max{job="a"} / on (cluster, job, platform) group_left (title) '
+                '(audience_y{job="a"} > 1e3 or vector(1))'
+            ),
         ),
         (
             '{__name__=~"audience_(source|scopes)_lag_seconds"} unless on () ALERTS',
-            '{__name__=~"audience_(source|scopes)_lag_seconds", job="a"} '
-            'unless on (cluster, job) ALERTS{job="a"}',
+            (
+                '{__name__=~"audience_(source|scopes)_lag_seconds", job="a"} '
+                'unless on (cluster, job) ALERTS{job="a"}'
+            ),
         ),
         (
             'label_replace(audience_gateway_x, "up", "$1", "name", "(.*)") < bool +Inf',
@@ -174,36 +180,42 @@ def test_the_command_refuses_what_cannot_be(tmp_path, wrong):
     assert not list(tmp_path.iterdir())
 
 
-#: Two systems that are alike in all but one label; of each its figures, and what goes wrong with it.
-_TWO = """
-rule_files: [{rules}]
-evaluation_interval: 15s
-tests:
-  - interval: 15s
-    input_series:
-      - {{series: 'up{{job="monitoring/live-audience",namespace="prod",instance="w"}}', values: 1x80}}
-      - {{series: 'up{{job="monitoring/live-audience",namespace="staging",instance="w"}}', values: 0x80}}
-      - {{series: 'audience_worker_ready{{job="monitoring/live-audience",namespace="prod",instance="w"}}', values: 1x80}}
-      - {{series: 'audience_viewers{{job="monitoring/live-audience",namespace="prod",instance="w",platform="p q",broadcast="b&1",venue="v"}}', values: 5000x40 1000x40}}
-      - {{series: 'audience_viewers{{job="monitoring/live-audience",namespace="staging",instance="w",platform="p q",broadcast="b&1",venue="v"}}', values: 5000x80}}
-    alert_rule_test:
-      - alertname: BroadcastAudienceDropped
-        eval_time: 14m
-        exp_alerts:
-          - exp_labels: {{severity: warning, system: live-audience, team: live, job: monitoring/live-audience, namespace: prod, platform: "p q", broadcast: "b&1", venue: v}}
-            exp_annotations:
-              summary: "The audience of p q:b&1 (v) has dropped"
-              description: "Only 20% of what it was are left."
-              runbook_url: "https://wiki.example/BroadcastAudienceDropped.md"
-              dashboard_url: "https://grafana.example/d/live-audience-broadcast?var-cluster=&var-namespace=prod&var-job=monitoring%2Flive-audience&var-platform=p+q&var-broadcast=b%261"
-    promql_expr_test:
-      - expr: count by (alertname, namespace) (ALERTS{{alertstate="firing",alertname!="Watchdog"}})
-        eval_time: 14m
-        exp_samples:
-          - {{labels: '{{alertname="BroadcastAudienceDropped",namespace="prod"}}', value: 1}}
-          - {{labels: '{{alertname="NoWorkerReady",namespace="staging"}}', value: 1}}
-          - {{labels: '{{alertname="WorkerDown",namespace="staging"}}', value: 1}}
-"""
+JOB = 'job="monitoring/live-audience"'
+PROD, STAGING = (f'{JOB},namespace="{name}",instance="w"' for name in ("prod", "staging"))
+SHOW = 'platform="p q",broadcast="b&1",venue="v"'
+#: Two systems that are alike in all but one label; of each its figures, and what goes wrong there.
+SERIES = {
+    f"up{{{PROD}}}": "1x80",
+    f"up{{{STAGING}}}": "0x80",
+    f"audience_worker_ready{{{PROD}}}": "1x80",
+    f"audience_viewers{{{PROD},{SHOW}}}": "5000x40 1000x40",
+    f"audience_viewers{{{STAGING},{SHOW}}}": "5000x80",
+}
+DROPPED = {
+    "exp_labels": {
+        "severity": "warning",
+        "system": "live-audience",
+        "team": "live",
+        "job": "monitoring/live-audience",
+        "namespace": "prod",
+        "platform": "p q",
+        "broadcast": "b&1",
+        "venue": "v",
+    },
+    "exp_annotations": {
+        "summary": "The audience of p q:b&1 (v) has dropped",
+        "description": "Only 20% of what it was are left.",
+        "runbook_url": "https://wiki.example/BroadcastAudienceDropped.md",
+        "dashboard_url": "https://grafana.example/d/live-audience-broadcast?var-cluster="
+        "&var-namespace=prod&var-job=monitoring%2Flive-audience"
+        "&var-platform=p+q&var-broadcast=b%261",
+    },
+}
+FIRING = {
+    "BroadcastAudienceDropped": "prod",
+    "NoWorkerReady": "staging",
+    "WorkerDown": "staging",
+}
 
 
 def test_two_systems_under_the_operators_name_of_a_job_each_by_itself_with_links_filled(tmp_path):
@@ -213,6 +225,32 @@ def test_two_systems_under_the_operators_name_of_a_job_each_by_itself_with_links
         dashboards="https://grafana.example",
     )
     alerts.write(tmp_path / "rules", options=options)
-    names = ", ".join(f"rules/{name}" for name in FILES)
-    (tmp_path / "two.yml").write_text(_TWO.format(rules=names), encoding="utf-8")
+    test = {
+        "interval": "15s",
+        "input_series": [{"series": name, "values": found} for name, found in SERIES.items()],
+        "alert_rule_test": [
+            {
+                "alertname": "BroadcastAudienceDropped",
+                "eval_time": "14m",
+                "exp_alerts": [DROPPED],
+            }
+        ],
+        "promql_expr_test": [
+            {
+                "expr": "count by (alertname, namespace) "
+                '(ALERTS{alertstate="firing",alertname!="Watchdog"})',
+                "eval_time": "14m",
+                "exp_samples": [
+                    {"labels": f'{{alertname="{name}",namespace="{where}"}}', "value": 1}
+                    for name, where in FIRING.items()
+                ],
+            }
+        ],
+    }
+    told = {
+        "rule_files": [f"rules/{name}" for name in FILES],
+        "evaluation_interval": "15s",
+        "tests": [test],
+    }
+    (tmp_path / "two.yml").write_text(yaml.safe_dump(told), encoding="utf-8")
     check("promtool", "test", "rules", tmp_path / "two.yml")
