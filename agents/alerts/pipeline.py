@@ -59,7 +59,7 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             "No worker is ready",
             "No figure is being updated. Events wait in Kafka and are counted later: nothing is "
             "lost within their retention.",
-            why="Of each system: of those that discovery finds, and of those that were there within a "
+            why="Of each system: of those that discovery finds, of those that were there within a "
             "day; and where there is none at all.",
         ),
         alert(

@@ -164,7 +164,7 @@ def test_what_people_read(tmp_path):
             [
                 ("BroadcastSilent", LOUVRE),
                 ("BroadcastCoverageLow", PRADO),
-                ("SimulcastLegMissing", LEG),
+                ("SimulcastLegMissing", {**LEG, "venue": "prado"}),
                 ("BroadcastAudienceDropped", LOUVRE),
                 ("FiguresStale", JOB),
             ],
@@ -198,8 +198,8 @@ def test_what_people_read(tmp_path):
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
 async def test_what_goes_without_saying(tmp_path, source, quiet, told):
-    # What is muted of one system is told of every other.
-    told = [*told, *((name, {**more, **other}) for name, more in quiet for other in ANOTHER)]
+    # What is muted of one system is told of every other. (One of them: they mute each other.)
+    told = [*told, *((name, {**more, **other}) for name, more in quiet[:1] for other in ANOTHER)]
     program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
     assert program, "On Debian and Ubuntu: apt install prometheus-alertmanager"
     with socket.create_server(("127.0.0.1", 0)) as free:
