@@ -26,7 +26,7 @@ from streams.viewer_event import (
     ViewerEvent,
 )
 
-__all__ = ["MAX_VALUE_BYTES", "ViewerEvent", "parse_same_broadcast", "read"]
+__all__ = ["MAX_VALUE_BYTES", "ViewerEvent", "parse_same_broadcast", "read", "read_plain"]
 
 MAX_VALUE_BYTES: Final = 65_536
 """Bytes that the value of a record may have at most."""
@@ -64,8 +64,13 @@ def read(
     Raises:
         Rejected: it is malformed or invalid; the detail says why and names the field.
     """
+    return read_plain(value) or _parse_strict(value, mended)
+
+
+def read_plain(value: bytes | None) -> tuple[ViewerEvent, int] | None:
+    """What `read` returns, where the value is plainly right; None where it must be looked at."""
     if value is None or len(value) > MAX_VALUE_BYTES:
-        return _parse_strict(value, mended)
+        return None
     try:
         if not value.isascii():
             value.decode()  # msgspec lets bytes that are not UTF-8 pass in what it skips
@@ -74,13 +79,13 @@ def read(
         minute, rest = _minute(at[:16]), _rest(at[16:])
         at_us = rfc3339.microseconds(at) if minute is None or rest is None else minute + rest
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return _parse_strict(value, mended)
+        return None
     if not (
         event.platform in _platforms and event.venue in _slugs and event.programme in _slugs
     ) and not _cache_slugs(event):
-        return _parse_strict(value, mended)
+        return None
     if not event.broadcast.isprintable():  # perhaps a control character, perhaps only a rare space
-        return _parse_strict(value, mended)
+        return None
     if event.viewers == -1:
         event.viewers = None
     return event, at_us

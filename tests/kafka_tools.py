@@ -68,16 +68,7 @@ async def consume_all(brokers, topic, *, committed=True, seconds=30.0):
 
 async def each_of(brokers, topic, *, committed=True):
     """The records that are in a topic now, one by one as they come: each partition in order."""
-    isolation = "read_committed" if committed else "read_uncommitted"
-    async with AIOKafkaConsumer(
-        bootstrap_servers=brokers,
-        isolation_level=isolation,
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    ) as consumer:
-        partitions = await _partitions(consumer, topic)
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
+    async with _from_the_beginning(brokers, topic, committed) as (consumer, partitions):
         end = await consumer.end_offsets(partitions)
         # The position passes the markers of transactions too, which are no records.
         waiting = {partition for partition in partitions if end[partition]}
@@ -86,6 +77,28 @@ async def each_of(brokers, topic, *, committed=True):
                 for record in batch:
                     yield record
             waiting = {p for p in waiting if await consumer.position(p) < end[p]}
+
+
+async def following(brokers, topic, *, committed=True):
+    """The records of a topic as they come, for ever: lists, and an empty one each 0.2 s of none."""
+    async with _from_the_beginning(brokers, topic, committed) as (consumer, _):
+        while True:
+            found = await consumer.getmany(timeout_ms=200)
+            yield [record for batch in found.values() for record in batch]
+
+
+@contextlib.asynccontextmanager
+async def _from_the_beginning(brokers, topic, committed):
+    async with AIOKafkaConsumer(
+        bootstrap_servers=brokers,
+        isolation_level="read_committed" if committed else "read_uncommitted",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    ) as consumer:
+        partitions = await _partitions(consumer, topic)
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        yield consumer, partitions
 
 
 async def _partitions(consumer, topic):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.audience.apply import apply, note_border, note_label, note_title
+from streams.audience.apply import apply, note_border, note_label, note_minute, note_title
 from streams.audience.figures import Figures, compute_figures
 from streams.audience.minute import MINUTE, Cell
 
@@ -116,24 +116,55 @@ def _accept_plain(  # noqa: C901, PLR0912, PLR0915  # one loop: calls would cost
         The place of the first that was not taken.
     """
     cells, newest, newest_at = row.cells, row.newest, row.newest_at
-    watched_at, shown = row.watched_at, row.shown
+    watched_at, shown, run_gap = row.watched_at, row.shown, row.run_gap
     venue, programme = row.venue, row.programme
-    label_at = max(row.venue_at, row.programme_at)
-    lateness, run_gap = row.lateness, row.run_gap
-    sealed = newest - lateness
-    if sealed < row.sealed_until:  # noqa: PLR1730  # max() would call a function
-        sealed = row.sealed_until
+    lateness, sealed_until = row.lateness, row.sealed_until
     gap_end = (newest if shown < 0 else shown) + run_gap
-    viewers_timestamp, greatest = row.viewers_timestamp, result.timestamp
+    # The newest timestamps of events that tell viewers, and of all others.
+    told, untold = -1, result.timestamp
     old_newest = -1 if before is None else before.newest
-    fresh, late, last = row.fresh, 0, -1
+    late, last = 0, -1
     for number, (event, at, timestamp) in enumerate(
         islice(events, place, None) if place else events, place
     ):
-        is_sample = event.kind == "sample"
-        if not is_sample and event.kind == "ended":
+        minute, viewers = at // MINUTE, event.viewers
+        if minute > newest and event.kind == "sample":
+            # Nearly all come so: nothing was said of the minute yet, and the event's `at` is the
+            # latest. What follows comes to the same here, with less to look at.
+            if minute > gap_end and _shows(event):
+                result.stopped = number
+                break
+            if ((name := event.venue) is not None and name != venue) or (
+                (name := event.programme) is not None and name != programme
+            ):
+                sealed = max(sealed_until, newest - lateness)
+                is_open = row.earliest_at // MINUTE > sealed
+                note_label(row, event, at, newest, result, is_open=is_open)
+                venue, programme = row.venue, row.programme
+            newest, newest_at, last = minute, at, number
+            if viewers is not None:
+                if timestamp > told:  # noqa: PLR1730  # max() would call a function
+                    told = timestamp
+                if viewers:
+                    watched_at, shown = at, minute
+                    gap_end = minute + run_gap
+                elif shown < 0:
+                    gap_end = minute + run_gap
+                offset: int | None = at - minute * MINUTE
+            else:
+                if timestamp > untold:  # noqa: PLR1730  # as above
+                    untold = timestamp
+                shown, offset = minute, None
+                gap_end = minute + run_gap
+            cells[minute] = Cell(event.revision, offset, viewers, None, event.joins, event.views)
+            if event.title is not None:
+                note_title(row, event.title, at)
+            continue
+        if event.kind == "ended":
             break
-        minute = at // MINUTE
+        sealed = newest - lateness
+        if sealed < sealed_until:  # noqa: PLR1730  # as above
+            sealed = sealed_until
         if minute <= sealed:
             late += 1
             result.late.append(number)
@@ -142,20 +173,16 @@ def _accept_plain(  # noqa: C901, PLR0912, PLR0915  # one loop: calls would cost
             result.stopped = number
             break
         if (
-            at < label_at
+            at < row.venue_at
+            or at < row.programme_at
             or ((name := event.venue) is not None and name != venue)
             or ((name := event.programme) is not None and name != programme)
         ):
             is_open = row.earliest_at // MINUTE > sealed
             note_label(row, event, at, newest, result, is_open=is_open)
             venue, programme = row.venue, row.programme
-            label_at = max(row.venue_at, row.programme_at)
         if minute > newest:
-            # Nothing was said of it yet.
             newest, newest_at, cell = minute, at, None
-            line = minute - lateness
-            if line > sealed:  # noqa: PLR1730  # max() would call a function
-                sealed = line
         else:
             cell = cells.get(minute)
             if minute <= old_newest and before is not None:
@@ -164,34 +191,24 @@ def _accept_plain(  # noqa: C901, PLR0912, PLR0915  # one loop: calls would cost
                 newest_at = at
             elif at < row.earliest_at:
                 row.earliest_at = at
-        viewers = event.viewers
         if viewers is not None:
-            if timestamp > viewers_timestamp:  # noqa: PLR1730  # as above
-                viewers_timestamp = timestamp
-            fresh = True
+            if timestamp > told:  # noqa: PLR1730  # as above
+                told = timestamp
             if viewers and at > watched_at:
                 watched_at = at
-            offset: int | None = at - minute * MINUTE
-        else:
-            offset = None
+        elif timestamp > untold:
+            untold = timestamp
         if minute > shown and viewers != 0:
             shown = minute
             gap_end = minute + run_gap
         elif shown < 0:
             gap_end = newest + run_gap
         last = number
-        if timestamp > greatest:  # noqa: PLR1730  # as above
-            greatest = timestamp
         if event.title is not None:
             note_title(row, event.title, at)
-        if not is_sample:
+        if event.kind != "sample":
             note_border(row, event, at)
-            if viewers is None and event.joins is None and event.views is None:
-                continue
-        if cell is None or event.revision > cell.revision:
-            cells[minute] = Cell(event.revision, offset, viewers, None, event.joins, event.views)
-        elif event.revision == cell.revision:
-            cells[minute] = cell.join(event, at - minute * MINUTE)
+        note_minute(cells, cell, event, at, minute)
     else:
         number = len(events)
     if late:
@@ -201,11 +218,12 @@ def _accept_plain(  # noqa: C901, PLR0912, PLR0915  # one loop: calls would cost
         row.watched_at, row.shown = watched_at, shown
         row.events += number - place - late
         row.timestamp = events[last][2]
-        if viewers_timestamp != row.viewers_timestamp:
-            row.viewers_timestamp = viewers_timestamp
-        if fresh is not row.fresh:
-            row.fresh = fresh
-        result.timestamp, result.minute, result.last_busy = greatest, newest, last
+        if told >= 0:
+            row.viewers_timestamp = max(row.viewers_timestamp, told)
+            if not row.fresh:
+                row.fresh = True
+        result.timestamp = told if told > untold else untold  # noqa: FURB136  # as above
+        result.minute, result.last_busy = newest, last
     return number
 
 

@@ -53,7 +53,7 @@ def _choose_label(row: Row, event: ViewerEvent, at: int) -> None:
         row.programme, row.programme_at = programme, at
 
 
-def apply(  # noqa: C901  # field by field, calls would cost as much as its work
+def apply(  # field by field, calls would cost as much as its work
     row: Row, event: ViewerEvent, at: int, minute: int, timestamp: int
 ) -> None:
     """Take in an event that is accepted, but for its venue and programme."""
@@ -75,10 +75,25 @@ def apply(  # noqa: C901  # field by field, calls would cost as much as its work
         note_title(row, event.title, at)
     if event.kind != "sample":
         note_border(row, event, at)
-        if viewers is None and event.joins is None and event.views is None:
-            return
     cells = row.cells
-    cell = cells.get(minute)
+    note_minute(cells, cells.get(minute), event, at, minute)
+
+
+def note_minute(
+    cells: dict[int, Cell], cell: Cell | None, event: ViewerEvent, at: int, minute: int
+) -> None:
+    """Take what an event says of its minute.
+
+    Args:
+        cells: A row's.
+        cell: That of the minute, if there is one.
+        event: The event.
+        at: Its `at`.
+        minute: Its minute.
+    """
+    viewers = event.viewers
+    if viewers is None and event.kind != "sample" and event.joins is None and event.views is None:
+        return
     if cell is None or event.revision > cell.revision:
         cells[minute] = Cell(
             event.revision,

@@ -123,7 +123,7 @@ class Totals(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=Fal
             high = audience
         self._observe(minute, audience, high, carry)
 
-    def append_all(  # noqa: C901, PLR0912  # one loop: calls would cost as much as its work
+    def append_all(  # noqa: C901  # one loop: calls would cost as much as its work
         self, minutes: list[tuple[int, Cell]], carry: int
     ) -> None:
         """Append minutes after `until` in their order, none of which is a border of the span.
@@ -157,10 +157,8 @@ class Totals(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=Fal
                 self.first_observed, self.first_viewers = minute, audience
             else:
                 gap = minute - last
-                if gap <= next_to:
-                    lesser = level if level < audience else audience  # noqa: FURB136  # a call costs
-                    if lesser > held:  # noqa: PLR1730  # likewise
-                        held = lesser
+                if level > held and audience > held and gap <= next_to:
+                    held = level if level < audience else audience  # noqa: FURB136  # a call costs
                 if gap > 1:
                     self.last_observed, self.last_audience, self.until = last, level, until
                     self.carry_to(minute - 1, carry)

@@ -68,8 +68,8 @@ def test_of_platforms_rules():
     work = BroadcastProcessor(settings, Topics.of(settings))
     for number in range(11_000):
         work.rules_for(f"{number:0{MAX_PLATFORM}}")
-        assert len(work._rules) <= 10_001
-    assert size(work._rules) < 5_000_000
+        assert len(work._applier._rules) <= 10_001
+    assert size(work._applier._rules) < 5_000_000
 
 
 def test_of_labels():

@@ -22,16 +22,29 @@ _KINDS = tuple(
     for name, file, function in (
         ("decode", "streams/events.py", _ANY),
         ("decode", "streams/rfc3339.py", _ANY),
-        ("row arithmetic", "streams/audience/broadcast.py", _ANY),
-        ("row arithmetic", "streams/audience/minute.py", _ANY),
+        *(
+            ("row arithmetic", f"streams/audience/{name}.py", _ANY)
+            for name in ("row", "accept", "apply", "fold", "minute", "totals", "open_minutes")
+        ),
         ("encode and decode rows", "streams/audience/codec.py", _ANY),
         ("encode and decode rows", "streams/exact/partition.py", "_commit"),
         ("check the key's partition", "streams/routing.py", _ANY),
         ("check the key's partition", "streams/murmur2.py", _ANY),
-        ("summaries and timers", "agents/pipeline/broadcasts/agent.py", ".*(_publish|finalise)"),
+        ("summaries and timers", "agents/pipeline/broadcasts/publishing.py", _ANY),
+        (
+            "summaries and timers",
+            "agents/pipeline/broadcasts/agent.py",
+            ".*(on_timer|_age|_finali)",
+        ),
         ("validate and apply", "agents/pipeline/broadcasts/agent.py", _ANY),
+        ("validate and apply", "agents/pipeline/broadcasts/applying.py", _ANY),
+        ("validate and apply", "agents/pipeline/broadcasts/newcomers.py", _ANY),
+        ("validate and apply", "agents/pipeline/broadcasts/validation.py", _ANY),
         ("validate and apply", "agents/pipeline/broadcasts/outcome.py", _ANY),
-        ("deltas by scope", "streams/audience/difference.py", _ANY),
+        *(
+            ("deltas by scope", f"streams/audience/{name}.py", _ANY)
+            for name in ("delta", "plain_delta", "snapshot", "steps")
+        ),
         ("deltas by scope", "agents/pipeline/broadcasts/deltas.py", _ANY),
         ("deltas by scope", "scope", _ANY),
         ("rows in memory", "streams/exact/rows.py", _ANY),

@@ -51,7 +51,7 @@ def with_mistakes(records, now):
     """The records, and among them some that are refused for different reasons."""
     for number, record in enumerate(records):
         yield record
-        if number % 40 == 0:
+        if number % 20 == 0:
             yield SourceRecord(record.key, b"{", now)
             yield SourceRecord(key_of("fliggy", "another"), record.value, now)
             yield records[0]  # late, once its broadcast has gone on
@@ -94,7 +94,7 @@ async def test_every_panel_has_something_to_show(brokers, topic_prefix, tmp_path
         async with (
             exporting(brokers, groups) as lag,
             prometheus(
-                tmp_path, {JOB: [port], "kafka": [lag]}, timing=Timing().scaled(0.05)
+                tmp_path, {JOB: [port], "kafka": [lag]}, timing=Timing().scaled(0.1)
             ) as server,
         ):
             await seen(server, "audience_worker_ready == 1", worker, seconds=120)

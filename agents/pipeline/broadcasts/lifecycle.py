@@ -63,6 +63,11 @@ class Deadlines:
     def __contains__(self, key: bytes) -> bool:
         return key in self._bucket
 
+    def missing(self, keys: Iterable[bytes]) -> list[bytes]:
+        """Those of many keys that have no timer."""
+        bucket_of = self._bucket
+        return [key for key in keys if key not in bucket_of]
+
     def schedule(self, key: bytes, deadline: float) -> None:
         """Move a key to the bucket of a deadline."""
         bucket = int(deadline // BUCKET_SECONDS) + 1
@@ -153,11 +158,9 @@ class Timers:
         self._busy_at.update(dict.fromkeys(busy, now))
         silences, by_wall = self._silences, self._wall
         # No earlier than any may be due; they are looked at more closely then.
-        silences.schedule_new(
-            [key for key in changed if key not in silences], now + self._waits.shortest_silence
-        )
+        silences.schedule_new(silences.missing(changed), now + self._waits.shortest_silence)
         # What was read late may be stale already: so all of a batch by the oldest there is.
-        new = [key for key in changed if key not in by_wall]
+        new = by_wall.missing(changed)
         told = [
             row.viewers_timestamp / 1000
             for key in new

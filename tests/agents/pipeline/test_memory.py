@@ -8,7 +8,9 @@ import pytest
 from aiokafka import TopicPartition
 from memory_pipeline import fail_at_666
 
+from agents.pipeline.broadcasts import agent
 from agents.pipeline.broadcasts.agent import BroadcastProcessor
+from agents.pipeline.broadcasts.applying import EventApplier
 from agents.pipeline.scopes.agent import ScopeProcessor
 from streams import audience
 from streams.audience.scope_codec import decode_scope, encode_delta, encode_scope
@@ -89,7 +91,7 @@ async def test_of_viewer_events(name, defect, collector, monkeypatch):
     work, rows = BroadcastProcessor(SETTINGS, TOPICS), Rows(audience.decode, audience.encode)
     work.restored(0, rows, SENT / 1000, SENT / 1000, 1)
     if defect is not None:
-        taking, failed = BroadcastProcessor._apply, []
+        taking, failed = EventApplier.apply, []
 
         def fail(self, *given, **options):
             if defect == "always" or not failed:
@@ -97,7 +99,8 @@ async def test_of_viewer_events(name, defect, collector, monkeypatch):
                 raise ZeroDivisionError("a defect")
             taking(self, *given, **options)
 
-        monkeypatch.setattr(BroadcastProcessor, "_apply", fail)
+        monkeypatch.setattr(EventApplier, "apply", fail)
+        monkeypatch.setattr(agent, "newcomers", lambda *_: lambda *_: False)  # all that way
     records = [Record(record.value, record.key, record.timestamp) for record in BROADCASTS[name]]
     watched, counters = process_batch(work, TOPICS.events.name, records, rows)
     accepted = sum(counters.accepted.values())

@@ -156,4 +156,7 @@ async def figures_are_the_truth(broker, gateways, total, truth):
         (summary,) = (each for each in own if each["broadcast"].startswith(f"{channel}@"))
         assert summary["peak"] == max(viewers)
         assert summary["minutes_observed"] == SAMPLES
-        assert (summary["events"], summary["late"]) == (SAMPLES + 2, 0)
+        assert summary["late"] == 0
+        # A start is told again where something else of the show had told it before: it counts in
+        # no figure but this.
+        assert summary["events"] - (SAMPLES + 2) in {0, 1}

@@ -1,6 +1,7 @@
 """The whole system on a real Kafka: topics, workers, records in, and all that came out."""
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections import Counter
@@ -10,7 +11,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from contract.summaries import COUNTS, NOT_PUBLISHED
 from integration.pipeline.oracle import RULES, summary_key
-from kafka_tools import admin_client, alter_topic, consume_all
+from kafka_tools import admin_client, alter_topic, consume_all, following
 from processes import Process
 
 from agents.topics.admin import create_topics
@@ -92,21 +93,19 @@ class System:
     async def read(self, topic, seconds=120):
         return await consume_all(self.brokers, topic.name, seconds=seconds)
 
-    async def positions(self):
-        """How many records are in the figures, by partition."""
-        return {
-            record.partition: json.loads(record.value)["offset"]
-            for record in await self.read(self.topics.broadcasts_changelog)
-            if record.key == b"\x00position"
-        }
-
     async def done(self, total, seconds=240):
         """Wait until so many records are in the figures."""
-        async with asyncio.timeout(seconds):
-            while sum((await self.positions()).values()) < total:
+        positions = {}
+        changes = following(self.brokers, self.topics.broadcasts_changelog.name)
+        async with asyncio.timeout(seconds), contextlib.aclosing(changes):
+            async for records in changes:
+                for record in records:
+                    if record.key == b"\x00position":
+                        positions[record.partition] = json.loads(record.value)["offset"]
+                if sum(positions.values()) >= total:
+                    return
                 alive = not self.workers or any(worker.running for worker in self.workers)
                 assert alive, "\n".join(worker.tail(10) for worker in self.workers)
-                await asyncio.sleep(1)
 
     async def url(self, worker, seconds=60):
         """Where a worker answers, once it does."""

@@ -14,7 +14,7 @@ from contract.reading import Record
 from integration.pipeline.hard_log import place
 from integration.pipeline.system import System
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
 PARTITIONS = 8
 BROADCASTS = 20

@@ -10,6 +10,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from memory_pipeline import fail_at_666
 
 from agents.pipeline.broadcasts import agent as module
+from agents.pipeline.broadcasts import publishing
 from agents.pipeline.broadcasts.agent import BroadcastProcessor
 from streams import audience
 from streams.audience import Row, Tombstone
@@ -411,14 +412,14 @@ class TestOurOwnDefects:
     async def test_when_one_becomes_final(self, bench, monkeypatch, logged):
         ended = [event(0, broadcast=name, viewers=5, kind="ended") for name in ("a", "b", "c")]
         bench.batch(*ended, now=NOW)
-        summary = module.summary
+        summary = publishing.summary
 
         def fail(platform, broadcast, row, status, figures=None):
             if (broadcast, status) == ("b", "final"):
                 raise ZeroDivisionError("a defect")
             return summary(platform, broadcast, row, status, figures)
 
-        monkeypatch.setattr(module, "summary", fail)
+        monkeypatch.setattr(publishing, "summary", fail)
         batch = bench.batch(now=NOW + 2_000, caught_up=True)
         assert [s["broadcast"] for s in bench.summaries(batch)] == ["a", "c"]
         assert batch.result.finalised == 2
@@ -426,7 +427,7 @@ class TestOurOwnDefects:
         assert bench.batch(now=NOW + 2_001, caught_up=True).is_empty, (
             "it would fail with every tick"
         )
-        monkeypatch.setattr(module, "summary", summary)
+        monkeypatch.setattr(publishing, "summary", summary)
         later = bench.batch(now=NOW + 4_000, caught_up=True)
         assert [s["broadcast"] for s in bench.summaries(later)] == ["b"]
 
