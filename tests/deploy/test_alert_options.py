@@ -18,6 +18,7 @@ FILES = [
     "recording.yml",
     "audience-alerts.yml",
     "pipeline-alerts.yml",
+    "objective.yml",
     "gateway-alerts.yml",
     "optional/export-alerts.yml",
 ]
