@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agents.alerts.model import Group, make_alert
-from agents.alerts.recording import BROADCAST
+from agents.alerts.recording import BROADCAST, DROP, SILENCE_LIMIT
 from agents.alerts.timing import duration, number
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Below so many viewers, halves and doubles mean nothing.
 _MIN_VIEWERS: Final = 1000
-_DROP, _SURGE, _FIRST, _COVERED = 0.5, 2, 0.3, 0.9
+_SURGE, _FIRST, _COVERED = 2, 0.3, 0.9
 #: A peak that is so many times what two successive minutes have reached is hardly true.
 _SPIKE: Final = 10
 
@@ -47,30 +47,32 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
 
     gap = duration(timing.gap)
     started = f"time() - max by ({BROADCAST}) (audience_started_timestamp_seconds)"
-    peak = f'max by ({BROADCAST}) (audience_peak_viewers{{window="5m"}})'
     whole_peak = f'max by ({BROADCAST}) (audience_peak_viewers{{window="broadcast"}})'
-    last_event = f"last_over_time(audience_last_event_timestamp_seconds[{gap}])"
+    age = "broadcast:audience_last_arrival_seconds:age"
     window, offset = duration(timing.surge_window), duration(timing.surge_offset)
     earlier = f"broadcast:audience_viewers:max[{window}] offset {offset}"
-    leg = "platform_venue_programme:audience_viewers:sum"
+    leg = "platform_venue_programme:audience_viewers:max"
     rules = [
         alert(
             "BroadcastSilent",
             f"""
             (
-              time() - max by ({BROADCAST}) ({last_event})
-              unless on ({BROADCAST})
-              last_over_time(audience_ended_timestamp_seconds[{gap}])
-            ) > {number(timing.silence)} < {number(timing.replayed)}
-            unless on ()
-            job_stage:audience_source_lag_seconds:max{{stage="broadcasts"}}
-            > {number(timing.behind)}
+              {age} > on (platform) group_left () {SILENCE_LIMIT}
+              or
+              ({age} > {number(timing.silence)} unless on (platform) {SILENCE_LIMIT})
+            ) < {number(timing.replayed)}
+            unless on ({BROADCAST})
+            (
+              max by ({BROADCAST}, partition) (last_over_time(audience_broadcast_info[{gap}]))
+              and on (partition)
+              job_stage_partition:audience_source_lag_seconds:max{{stage="broadcasts"}}
+              > {number(timing.behind)}
+            )
             """,
             f"{_NAME} is silent",
-            "No event for {{ $value | humanizeDuration }}, and it has not ended.",
-            why="By the events' own time, so a restart does not hide it; a gap of scrapes is "
-            "bridged. Not while records wait: then the pipeline is late, not the broadcast. What "
-            "is hours old is being replayed.",
+            "Nothing came for {{ $value | humanizeDuration }}, and it has not ended.",
+            why="Not while records wait in its own partition: then the pipeline is late, not the "
+            "broadcast. What is hours old is being replayed.",
         ),
         alert(
             "BroadcastAudienceDropped",
@@ -78,15 +80,13 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             (
               broadcast:audience_viewers:max
               / on ({BROADCAST})
-              {peak}
-            ) < {_DROP}
-            and on ({BROADCAST})
-            {peak} >= {_MIN_VIEWERS}
+              (broadcast:audience_viewers:baseline >= {_MIN_VIEWERS})
+            ) < {DROP}
             """,
             f"The audience of {_NAME} has dropped",
-            "Only {{ $value | humanizePercentage }} of its greatest audience of the last 5 minutes "
-            "are left.",
-            why="Both sides come of the same row in the same scrape.",
+            "Only {{ $value | humanizePercentage }} of what it was are left.",
+            why="As long as they are gone: the audience before the drop stays what is compared "
+            "with.",
         ),
         alert(
             "BroadcastAudienceSurged",
@@ -179,13 +179,25 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
               {leg}
             )
             and on (programme)
-            sum by (programme) ({leg}) > 0
+            max by (programme) ({leg}) > 0
+            and on (programme)
+            count by (programme) (
+              max by ({BROADCAST}, programme) (audience_broadcast_info{{programme!=""}})
+              unless on ({BROADCAST})
+              audience_ended_timestamp_seconds
+            )
+            >= on (programme)
+            label_replace(
+              scope:audience_scope_live_broadcasts:max{{scope="programme"}},
+              "programme", "$1", "name", "(.*)"
+            )
             """,
             "{{ $labels.programme }} is missing on {{ $labels.platform }} ({{ $labels.venue }})",
             "This leg of the simulcast had up to {{ $value | humanize }} viewers within the hour "
             "and shows none now, while other legs go on.",
-            why="A leg that is silent, has ended or is final reports no viewers. Legs end within "
-            "minutes of each other.",
+            why="A leg that is silent, has ended or is final reports no viewers. Only where each "
+            "live broadcast that the programme's scope counts is exported: else the leg may have "
+            "left the metrics alone, or its partition is between two workers.",
         ),
     ]
     return Group("live-audience-broadcasts", rules, timing.scrape)

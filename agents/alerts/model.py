@@ -55,6 +55,7 @@ class Alert:
         runbook_url: Where its page is.
         labels: Further labels, perhaps templates; an empty one is no label.
         why: What the expression does not say by itself.
+        annotations: Further annotations, perhaps templates.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Alert:
     runbook_url: str
     labels: tuple[tuple[str, str], ...] = ()
     why: str = ""
+    annotations: tuple[tuple[str, str], ...] = ()
 
     def lines(self) -> Iterator[str]:
         """Its YAML."""
@@ -86,6 +88,8 @@ class Alert:
         yield f"    summary: {_quoted(self.summary)}"
         yield f"    description: {_quoted(self.description)}"
         yield f"    runbook_url: {_quoted(self.runbook_url)}"
+        for name, value in self.annotations:
+            yield f"    {name}: {_quoted(value)}"
 
 
 def make_alert(

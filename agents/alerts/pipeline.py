@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from agents.alerts.timing import Timing
 
-#: The job's name in the scrape configuration.
-JOB: Final = "live-audience"
-
 #: The lag grows by so many seconds each second from where on a partition falls behind.
 _LAG_SLOPE = 0.02
 _REFUSED, _REFUSED_COUNT, _LATE = 0.01, 10, 0.05
@@ -23,12 +20,15 @@ _PLATFORM_REFUSED = 0.5
 #: Part of the scrapes' time-out from which they are slow.
 _SLOW = 0.6
 _FAULTS: Final = 3
+_FAILED: Final = 5
+#: Part of all events from which on failures of our own cannot wait for the day.
+_FAILING: Final = 0.001
 
 
 def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
     """The group of these alerts."""
     alert = partial(make_alert, timing, runbook)
-    gap = duration(timing.gap)
+    gap, known = duration(timing.gap), duration(timing.known)
     rate, counted = duration(timing.rate), duration(timing.counted)
     window, lag = duration(timing.lag_window), "job_stage_partition:audience_source_lag_seconds:max"
     stopped = duration(timing.stopped)
@@ -36,19 +36,32 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
     rules = [
         alert(
             "WorkerDown",
-            f'up{{job="{JOB}"}} == 0',
+            "up == 0",
             "warning",
             "Worker {{ $labels.instance }} is down",
             "Prometheus cannot scrape it. The other workers take its partitions over.",
         ),
         alert(
             "NoWorkerReady",
-            f'absent(audience_worker_ready{{job="{JOB}"}} == 1)',
+            f"""
+            (
+              max by (job) (up)
+              or
+              max_over_time(job:audience_worker_ready:max[{known}])
+              or
+              absent(
+                up or max_over_time(job:audience_worker_ready:max[{known}])
+              )
+            )
+            unless on (job)
+            max by (job) (audience_worker_ready) == 1
+            """,
             "critical",
             "No worker is ready",
             "No figure is being updated. Events wait in Kafka and are counted later: nothing is "
             "lost within their retention.",
-            why="Also where discovery finds no worker any more.",
+            why="Of each system: of those that discovery finds, of those that were there within a "
+            "day; and where there is none at all.",
         ),
         alert(
             "EventsStopped",
@@ -166,9 +179,8 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
         alert(
             "ScrapeSlow",
             f"""
-            max by (job, instance) (
-              scrape_duration_seconds{{job="{JOB}"}}
-            ) > {number(_SLOW * timing.scrape_timeout)}
+            max by (job, instance) (scrape_duration_seconds)
+            > {number(_SLOW * timing.scrape_timeout)}
             """,
             "warning",
             "Scrapes of worker {{ $labels.instance }} are slow",
@@ -233,12 +245,28 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
               time() - process_start_time_seconds < {number(timing.counted)}
             ) > 0
             """,
-            "critical",
+            "warning",
             "Our own code failed on events",
             '{{ printf "%.0f" $value }} in the last 15 minutes: a defect of this system. They are '
             "kept in viewer-events-rejected and can be replayed when it is mended.",
             why="A rise before a new worker's first scrape is no rise to Prometheus, so what a "
             "young one has counted is taken as it is.",
+        ),
+        alert(
+            "EventsFailing",
+            f"""
+            max by (job) (job_reason:audience_rejected:ratio_rate5m{{reason="error"}}) > {_FAILING}
+            and on (job)
+            sum by (job) (
+              increase(audience_rejected_total{{reason="error"}}[{rate}])
+            ) >= {_REFUSED_COUNT}
+            """,
+            "critical",
+            "Our own code fails on event after event",
+            "{{ $value | humanizePercentage }} of all events of the last 5 minutes: a defect of "
+            "this system, and figures lack them. They are kept in viewer-events-rejected and can "
+            "be replayed when it is mended.",
+            why="A single one is a ticket: EventsFailed.",
         ),
         alert(
             "ScopeChangesSkipped",
@@ -259,7 +287,13 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
         ),
         alert(
             "EventsLate",
-            f"job:audience_late:ratio_rate5m > {_LATE}",
+            f"""
+            job:audience_late:ratio_rate5m > {_LATE}
+            and on (job)
+            sum by (job) (
+              increase(audience_rejected_total{{reason="late"}}[{rate}])
+            ) >= {_REFUSED_COUNT}
+            """,
             "warning",
             "Many events come late",
             "{{ $value | humanizePercentage }} of all events came for minutes that were already "
@@ -275,35 +309,33 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
         ),
         alert(
             "WorkersFencedRepeatedly",
-            f"sum by (job) (increase(audience_fenced_total[{counted}])) >= {_FAULTS}",
+            f"""
+            max by (job, instance) (
+              changes(audience_fenced_total[{counted}])
+              - resets(audience_fenced_total[{counted}])
+            ) >= {_FAULTS}
+            """,
             "warning",
-            "Workers are fenced again and again",
-            '{{ printf "%.0f" $value }} times in 15 minutes: workers stand still for longer than '
-            "the session timeout, or two run with one AUDIENCE_INSTANCE.",
+            "Worker {{ $labels.instance }} is fenced again and again",
+            "{{ $value | humanize }} times in 15 minutes: it stands still for longer than the "
+            "session timeout, or another runs with its AUDIENCE_INSTANCE.",
+            why="How often, not how many: one pause fences the producers of all its partitions at "
+            "once. By worker, so that it means the same with 2 and with 50 of them.",
         ),
         alert(
             "TransactionsFailing",
             f"""
-            sum by (job) (
-              increase(audience_transactions_total{{outcome="failed"}}[{counted}])
-            ) >= {_FAULTS}
+            max by (job, instance) (
+              changes(audience_transactions_total{{outcome="failed"}}[{counted}])
+              - resets(audience_transactions_total{{outcome="failed"}}[{counted}])
+            ) >= {_FAILED}
             """,
             "warning",
-            "Transactions fail",
-            '{{ printf "%.0f" $value }} in 15 minutes. Nothing counts twice: what became of each '
-            "is looked up before going on.",
-        ),
-        alert(
-            "BroadcastsNotExported",
-            """
-            sum by (job, instance) (audience_live_broadcasts)
-            - sum by (job, instance) (audience_exported_broadcasts)
-            > 0
-            """,
-            "warning",
-            "Worker {{ $labels.instance }} leaves broadcasts out of its metrics",
-            "Live broadcasts that are in the API and the summaries only, so that no alert watches "
-            "them: {{ $value | humanize }}.",
+            "Transactions of worker {{ $labels.instance }} fail again and again",
+            "At {{ $value | humanize }} scrapes in 15 minutes more had failed. Nothing counts "
+            "twice: what became of each is looked up before going on.",
+            why="How often, not how many: a broker that goes away fails one of each partition. A "
+            "restart of brokers one by one is no more than a few times.",
         ),
         alert(
             "ProducerClockSkewed",

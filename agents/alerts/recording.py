@@ -9,13 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agents.alerts.model import Group, Record
-from agents.alerts.timing import duration
+from agents.alerts.timing import duration, number
 
 if TYPE_CHECKING:
     from agents.alerts.timing import Timing
 
 #: The labels that name one broadcast.
 BROADCAST: Final = "platform, broadcast, venue"
+#: From what part of its audience on a broadcast has lost it.
+DROP: Final = 0.5
+#: Silent for longer than the usual is a platform's own matter, where this says so.
+SILENCE_LIMIT: Final = "job_platform:audience_silence:limit"
+
+#: On fewer days than this a scope has no history.
+_LEAST_DAYS: Final = 3
 
 _SCOPE_METRICS: Final = (
     "viewers",
@@ -31,39 +38,75 @@ _SCOPE_METRICS: Final = (
 def groups(timing: Timing) -> list[Group]:
     """All groups of recording rules."""
     return [
-        Group("live-audience-figures", _figures(), timing.scrape),
+        Group("live-audience-figures", _figures(timing), timing.scrape),
         Group("live-audience-minutes", _minutes(timing), timing.minute),
+        Group("live-audience-days", _days(timing), timing.daily),
         Group("live-audience-history", _history(timing), timing.slow),
         Group("live-audience-indicators", _indicators(timing), timing.scrape),
     ]
 
 
-def _figures() -> list[Record]:
+def _figures(timing: Timing) -> list[Record]:
+    gap, held = duration(timing.gap), duration(timing.held)
+    before = duration(timing.baseline)
+    last = f"last_over_time(broadcast:audience_viewers:baseline[{before}])"
     return [
         Record(
             "broadcast:audience_viewers:max",
             f"max by ({BROADCAST}) (audience_viewers)",
             "One series for each live broadcast, whichever worker has it.",
         ),
-        *(
-            Record(f"{level}:audience_viewers:sum", f"sum{by} (broadcast:audience_viewers:max)")
-            for level, by in (
-                ("world", ""),
-                ("platform", " by (platform)"),
-                ("venue", " by (venue)"),
-            )
+        Record(
+            "broadcast:audience_viewers:held",
+            f"""
+            min_over_time(broadcast:audience_viewers:max[{held}])
+            and on ({BROADCAST})
+            broadcast:audience_viewers:max offset {held}
+            """,
+            "What lasted, so that one absurd sample is no audience that could be lost.",
         ),
         Record(
-            "platform_venue_programme:audience_viewers:sum",
+            "broadcast:audience_viewers:baseline",
             f"""
-            sum by (platform, venue, programme) (
+            (
+              (
+                {last}
+                unless on ({BROADCAST})
+                broadcast:audience_viewers:max
+                >= on ({BROADCAST})
+                {DROP} * {last}
+              )
+              or
+              max_over_time(broadcast:audience_viewers:held[{before}])
+            )
+            and on ({BROADCAST})
+            last_over_time(broadcast:audience_viewers:max[{before}])
+            """,
+            "The audience before a drop: the greatest of the last minutes that lasted, and while "
+            "less than half of it is there, what it was before.",
+        ),
+        Record(
+            "broadcast:audience_last_arrival_seconds:age",
+            f"""
+            time()
+            - max by ({BROADCAST}) (last_over_time(audience_last_arrival_timestamp_seconds[{gap}]))
+            unless on ({BROADCAST})
+            last_over_time(audience_ended_timestamp_seconds[{gap}])
+            """,
+            "How long nothing came of a broadcast that has not ended. By arrival: one that tells "
+            "everything late is not silent. A gap of scrapes is bridged.",
+        ),
+        Record(
+            "platform_venue_programme:audience_viewers:max",
+            f"""
+            max by (platform, venue, programme) (
               broadcast:audience_viewers:max
               * on ({BROADCAST}) group_left (programme)
               max by ({BROADCAST}, programme) (audience_broadcast_info{{programme!=""}})
             )
             """,
-            "The legs of simulcasts. The title is left out first: while it changes, two workers "
-            "may report two.",
+            "The legs of simulcasts: whether they show any, so no sum of what may be exported in "
+            "part. The title is left out first: while it changes, two workers may report two.",
         ),
         *(
             Record(
@@ -87,10 +130,6 @@ def _minutes(timing: Timing) -> list[Record]:
             "Peaks by minute.",
         ),
         Record(
-            "world:audience_viewers:max1m_sum",
-            f"max_over_time(world:audience_viewers:sum[{minute}])",
-        ),
-        Record(
             "platform_venue:audience_first_viewers:avg",
             f"""
             avg by (platform, venue) (
@@ -101,29 +140,58 @@ def _minutes(timing: Timing) -> list[Record]:
     ]
 
 
+def _days(timing: Timing) -> list[Record]:
+    day = duration(timing.day)
+    return [
+        Record(
+            "scope:audience_scope_viewers:max1d",
+            f"""
+            max_over_time(scope:audience_scope_viewers:max1m{{scope=~"world|venue"}}[{day}])
+            """,
+            "Of the day before, every two hours: what looks back for weeks reads these, some 12 "
+            "samples a day. One that is missed loses nothing.",
+        ),
+        Record(
+            "platform_venue:audience_first_viewers:avg1d",
+            f"avg_over_time(platform_venue:audience_first_viewers:avg[{day}])",
+        ),
+    ]
+
+
 def _history(timing: Timing) -> list[Record]:
-    offset = duration(timing.history_offset)
-    before = duration(timing.history - timing.history_offset)
+    first_days = duration(timing.history - timing.history_offset)
+    usual = f"[{first_days}] offset {duration(timing.history_offset)}"
+    days = f"[{duration(timing.history - timing.day)}] offset {duration(timing.record_offset)}"
+    recent = f"[{duration(timing.recent)}] offset {duration(timing.record_offset)}"
+    of_days = f"max_over_time(scope:audience_scope_viewers:max1d{days})"
+    of_hours = f'max_over_time(scope:audience_scope_viewers:max1m{{scope=~"world|venue"}}{recent})'
     return [
         Record(
             "platform_venue:audience_first_viewers:median14d_avg",
             f"""
             quantile_over_time(0.5,
-              platform_venue:audience_first_viewers:avg[{before}] offset {offset}
+              platform_venue:audience_first_viewers:avg1d{usual}
             )
             """,
-            "What is usual: the median of the time in which the venue was on the air, without the "
-            "last day.",
+            "What is usual: the median of the days on which the venue was on the air, without the "
+            "last one.",
         ),
         Record(
             "scope:audience_scope_viewers:max14d",
             f"""
-            max_over_time(
-              scope:audience_scope_viewers:max1m{{scope=~"world|venue"}}[{duration(timing.history)}]
-              offset {duration(timing.record_offset)}
+            (
+              {of_days} > {of_hours}
+              or
+              {of_hours}
+              or
+              {of_days}
             )
+            and
+            count_over_time(scope:audience_scope_viewers:max1d{days})
+            >= {round(_LEAST_DAYS * timing.day / timing.daily)}
             """,
-            "The record to be broken.",
+            "The record to be broken: of days, and of the hours after the last of them that is "
+            "recorded. Where there are three days at least: the second evening is no news.",
         ),
     ]
 
@@ -131,6 +199,22 @@ def _history(timing: Timing) -> list[Record]:
 def _indicators(timing: Timing) -> list[Record]:
     rate = duration(timing.rate)
     return [
+        *(
+            Record(
+                SILENCE_LIMIT,
+                f"""
+                job_platform:audience_live_broadcasts:max{{platform="{platform}"}} * 0
+                + {number(seconds)}
+                """,
+                "For so long a broadcast of this platform may send nothing.",
+            )
+            for platform, seconds in timing.silences.items()
+        ),
+        Record(
+            "job:audience_worker_ready:max",
+            "max by (job) (audience_worker_ready)",
+            "Also: which systems there are.",
+        ),
         Record(
             "job_stage_partition:audience_source_lag_seconds:max",
             "max by (job, stage, partition) (audience_source_lag_seconds)",

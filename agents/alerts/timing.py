@@ -36,7 +36,8 @@ _HOLDS: Final[Mapping[str, AlertDelay]] = MappingProxyType(
         "AudienceRecord": AlertDelay(2 * _MINUTE, 10 * _MINUTE),
         "BroadcastCoverageLow": AlertDelay(5 * _MINUTE, 5 * _MINUTE),
         "SpikeImplausible": AlertDelay(5 * _MINUTE, 2 * _MINUTE),
-        "SimulcastLegMissing": AlertDelay(5 * _MINUTE, 2 * _MINUTE),
+        # Legs end within minutes of each other, and a platform may tell of it minutes late.
+        "SimulcastLegMissing": AlertDelay(10 * _MINUTE, 2 * _MINUTE),
         "WorkerDown": AlertDelay(_MINUTE, _MINUTE),
         "NoWorkerReady": AlertDelay(_MINUTE, _MINUTE),
         "EventsStopped": AlertDelay(2 * _MINUTE, 2 * _MINUTE),
@@ -53,6 +54,7 @@ _HOLDS: Final[Mapping[str, AlertDelay]] = MappingProxyType(
         "FiguresStale": AlertDelay(_MINUTE, 2 * _MINUTE),
         "EventsRefused": AlertDelay(2 * _MINUTE, 5 * _MINUTE),
         "EventsFailed": AlertDelay(0.0, 5 * _MINUTE),
+        "EventsFailing": AlertDelay(_MINUTE, 5 * _MINUTE),
         "ScopeChangesSkipped": AlertDelay(0.0, 5 * _MINUTE),
         "EventsLate": AlertDelay(10 * _MINUTE, 5 * _MINUTE),
         "RestoreTooLong": AlertDelay(3 * _MINUTE, _MINUTE),
@@ -82,7 +84,12 @@ class Timing:
     Attributes:
         scrape: Between two scrapes, and between two evaluations of the rules.
         gap: A series that is away for no longer is bridged: a failed scrape or a restart.
-        silence: A broadcast without an event for so long is silent; samples come once a minute.
+        silence: A broadcast of which nothing arrived for so long is silent; samples come once a
+            minute.
+        silences: The same for single platforms.
+        known: A system that was there within so long is missed when it is gone.
+        held: An audience that lasted so long is one that can be lost;
+        baseline: it is the greatest such of so long, also through a gap of so long.
         behind: While records wait longer, silence is the pipeline's, not the broadcast's.
         replayed: What is older was sent late or again, and says nothing about now.
         surge_window: A surge is measured against the greatest audience of so long,
@@ -95,7 +102,10 @@ class Timing:
         history_offset: Today is not part of what is usual.
         record_offset: What is younger does not count as the record that is broken.
         minute: The grid of the peaks by minute.
-        slow: Between two evaluations of what reads the whole history.
+        slow: Between two evaluations of what looks back for weeks.
+        day: What is recorded by day spans so much,
+        daily: and is recorded so often;
+        recent: for so long what is recorded by day may lack the newest.
         rate: Window of the rates.
         counted: Window in which faults of workers are counted.
         lag_window: Window over which lag must grow.
@@ -118,6 +128,10 @@ class Timing:
     scrape: float = 15 * _SECOND
     gap: float = _MINUTE
     silence: float = 3 * _MINUTE
+    silences: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    known: float = _DAY
+    held: float = 2 * _MINUTE
+    baseline: float = 5 * _MINUTE
     behind: float = _MINUTE
     replayed: float = 6 * _HOUR
     surge_window: float = 15 * _MINUTE
@@ -131,6 +145,9 @@ class Timing:
     record_offset: float = _HOUR
     minute: float = _MINUTE
     slow: float = 2 * _MINUTE
+    day: float = _DAY
+    daily: float = 2 * _HOUR
+    recent: float = 3 * _HOUR
     rate: float = 5 * _MINUTE
     counted: float = 15 * _MINUTE
     lag_window: float = 5 * _MINUTE
@@ -158,13 +175,14 @@ class Timing:
         plain = {
             each.name: getattr(self, each.name) * factor
             for each in fields(self)
-            if each.name != "holds"
+            if each.name not in {"holds", "silences"}
         }
+        silences = {platform: each * factor for platform, each in self.silences.items()}
         holds = {
             name: AlertDelay(hold.before * factor, hold.after * factor)
             for name, hold in self.holds.items()
         }
-        return Timing(**plain, holds=MappingProxyType(holds))
+        return Timing(**plain, silences=MappingProxyType(silences), holds=MappingProxyType(holds))
 
 
 def duration(seconds: float) -> str:

@@ -31,6 +31,12 @@ _GRAFANA: Final = Path(__file__).parents[1] / "grafana"
 _SETTINGS: Final = Settings.model_construct(
     topic_prefix="TOPIC_PREFIX.", output_prefix="OUTPUT_PREFIX.", group="AUDIENCE_GROUP"
 )
+_RULES: Final = alerts.Options(
+    selector='job="WORKERS"',
+    gateway_selector='job="GATEWAYS"',
+    runbooks="RUNBOOKS/",
+    dashboards="DASHBOARDS/",
+)
 
 
 def documents() -> dict[str, str]:
@@ -38,7 +44,7 @@ def documents() -> dict[str, str]:
     sys.path.insert(0, str(_GRAFANA))
     import boards  # noqa: PLC0415 - its folder is named just above
 
-    rules = {f"rules/{name}": text for name, text in alerts.rules().items()}
+    rules = {f"rules/{name}": text for name, text in alerts.rules(options=_RULES).items()}
     dashboards = {f"dashboards/{name}.json": text for name, text in boards.documents().items()}
     kafka = json.dumps(_kafka(), indent=2) + "\n"
     return {**rules, **dashboards, "kafka.json": kafka}

@@ -22,6 +22,8 @@ ALERTS = {
     for rule in group.rules
     if isinstance(rule, alerts.Alert)
 }
+#: Alerts that Prometheus does not know unless it is told of `optional/`.
+OPTIONAL = {name for name, (_, file) in ALERTS.items() if file.startswith("optional/")}
 #: Alerts that fire whatever happens, so that their absence says something.
 ALWAYS = {"Watchdog"}
 RECORDS = {
@@ -41,7 +43,7 @@ def told():
     """Alertmanager's configuration with receivers that tell somebody: those of receivers.yml."""
     text = (ALERTMANAGER / "alertmanager.yml").read_text(encoding="utf-8")
     named = (ALERTMANAGER / "receivers.yml").read_text(encoding="utf-8")
-    begin, end = text.index("\nreceivers:\n"), text.index("\ninhibit_rules:\n")
+    begin, end = text.index("\nreceivers:\n"), text.index("\n# What goes without saying,")
     return text[:begin] + named[named.index("\nreceivers:\n") :] + text[end:]
 
 
@@ -118,4 +120,6 @@ def write_with(alert, folder):
             )
             for group in groups
         ]
-        (folder / file).write_text(alerts.document(kept, ""), encoding="utf-8")
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(alerts.document(kept, ""), encoding="utf-8")

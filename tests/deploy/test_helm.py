@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -75,7 +76,13 @@ ALL = {
     "nodeSelector": {"disk": "ssd"}, "tolerations": [{"key": "live", "operator": "Exists"}],
     "affinity": {"nodeAffinity": {}}, "priorityClassName": "high",
     "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}, "job": "live"},
-    "prometheusRule": {"enabled": True, "runbooks": "https://wiki.example/runbooks/"},
+    "prometheusRule": {
+        "enabled": True, "runbooks": "https://wiki.example/runbooks/",
+        "dashboards": "https://grafana.example", "keep": ["region", "namespace", "job"],
+        "optional": True, "without": ["AudienceRecord"], "severities": {"WorkerDown": "critical"},
+        "alertLabels": {"team": "live"}, "alertAnnotations": {"wiki": "https://wiki.example"},
+        "silences": {"youtube": 600},
+    },
     "dashboards": {"enabled": True, "annotations": {"folder": "Live"}},
     "keda": {"enabled": True, "prometheus": "http://prometheus.example:9090"},
     "strimzi": {"cluster": "kafka", "topics": {"enabled": True}, "user": {"enabled": True}},
@@ -121,13 +128,12 @@ def test_its_files_are_what_the_code_makes():
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_rules_and_dashboards_are_those_of_the_other_folders():
-    for ours, theirs in (("rules", "prometheus/rules"), ("dashboards", "grafana/dashboards")):
-        found, wanted = (
-            {path.name: path.read_text() for path in folder.iterdir()}
-            for folder in (CHART / "files" / ours, ROOT / "deploy" / theirs)
-        )
-        assert found == wanted
+def test_dashboards_are_those_of_the_other_folder():
+    found, wanted = (
+        {path.name: path.read_text() for path in folder.iterdir()}
+        for folder in (CHART / "files" / "dashboards", ROOT / "deploy" / "grafana" / "dashboards")
+    )
+    assert found == wanted
 
 
 def test_its_version_is_the_projects():
@@ -174,11 +180,14 @@ def test_creator_rights_stand_in_the_documentation():
             )
 
 
-def test_the_readme_has_the_figures_that_were_measured_and_links_that_lead_somewhere():
+def test_the_table_of_sizes_has_the_figures_that_were_measured_and_links_lead_somewhere():
     text = (CHART / "README.md").read_text()
+    # The chart's page leads to the table, which is the same for all ways to run it.
+    assert "../../../docs/operations.md#size" in text
+    sizes = (ROOT / "docs" / "operations.md").read_text()
     # (How many broadcasts a season has stands in the project's own.)
     measured = "".join((ROOT / path).read_text() for path in ("tests/bench/README.md", "README.md"))
-    table = re.search(r"\n## Size\n.*?\n\n(\|.*?)\n- ", text, re.DOTALL)[1]
+    table = re.search(r"\n## Size\n.*?\n\n(\|.*?)\n\n", sizes, re.DOTALL)[1]
     figures = re.findall(r"\d[\d,.]*\d", table)
     assert len(figures) > 15
     assert [each for each in figures if each not in measured] == []
@@ -221,7 +230,7 @@ def test_the_schemas_see_mistakes():
         for resource in rendered.of(kind):
             assert faults(resource | {"spec": resource["spec"] | {field: "x"}})
             looked_at += 1
-    rules = len(list((CHART / "files" / "rules").glob("*.yml")))
+    rules = len(list((CHART / "files" / "rules").rglob("*.yml")))
     assert looked_at == 1 + 1 + 1 + rules + 1 + 8 + 2
     user = rendered.of("KafkaUser")[0]
     user["spec"]["authorization"]["acls"][0]["operations"] = ["read"]
@@ -432,28 +441,74 @@ def test_pods_log_in_with_what_strimzi_makes():
         assert environment(pod)["AUDIENCE_SECURITY_KEY"].endswith("/user.key")
 
 
-@needs_helm
-def test_rules_are_rules_with_the_releases_job_and_runbooks(tmp_path):
-    files = render(ALL).of("PrometheusRule")
-    wanted = {
-        name: yaml.safe_load(
-            text.replace('job="live-audience"', 'job="live"')
-        )
-        for name, text in alerts.rules(runbooks="https://wiki.example/runbooks/").items()
-    }  # fmt: skip  # as it is read
-    found = {
-        each["metadata"]["name"].removeprefix("prod-live-audience-") + ".yml": each["spec"]
-        for each in files
+def rules_of(rendered):
+    return {
+        each["metadata"]["name"].removeprefix("prod-live-audience-"): each["spec"]
+        for each in rendered.of("PrometheusRule")
     }
-    assert found == wanted
+
+
+def rules_by(options):
+    return {
+        Path(name).stem: yaml.safe_load(text)
+        for name, text in alerts.rules(options=options).items()
+    }
+
+
+@needs_helm
+def test_rules_are_those_that_the_generator_writes_for_the_release(tmp_path):
+    found = rules_of(render(ALL))
+    assert found == rules_by(
+        alerts.Options(
+            selector='namespace="shows", job="live"',
+            gateway_selector='namespace="shows", job="live-gateway"',
+            keep=("region", "namespace", "job"),
+            labels={"team": "live"},
+            annotations={"wiki": "https://wiki.example"},
+            severities={"WorkerDown": "critical"},
+            without=frozenset({"AudienceRecord"}),
+            silences={"youtube": 600},
+            runbooks="https://wiki.example/runbooks/",
+            dashboards="https://grafana.example",
+        )
+    )
     for name, spec in found.items():
         (tmp_path / name).write_text(yaml.safe_dump(spec))
         check("promtool", "check", "rules", tmp_path / name)
-    # As they are shipped, where nothing is said.
-    shipped = render({**MINIMAL, "prometheusRule": {"enabled": True}})
-    text = json.dumps([each["spec"] for each in shipped.of("PrometheusRule")])
-    assert 'job=\\"live-audience\\"' in text
-    assert '"deploy/runbooks/BroadcastSilent.md"' in text
+
+
+@needs_helm
+@pytest.mark.parametrize(
+    ("values", "selector", "gateways"),
+    [
+        ({}, 'job="live-audience"', 'job="live-audience-gateway"'),
+        # As the Operator names it where nobody else does.
+        (
+            {"podMonitor": {"enabled": True, "job": ""}},
+            'namespace="shows", job="shows/prod-live-audience"',
+            'namespace="shows", job="shows/prod-live-audience-gateway"',
+        ),
+        (
+            {
+                "prometheusRule": {
+                    "selector": 'cluster="a", job=~".*audience"',
+                    "gatewaySelector": 'job=~".*gateway"',
+                }
+            },
+            'cluster="a", job=~".*audience"',
+            'job=~".*gateway"',
+        ),
+    ],
+)
+def test_rules_look_at_this_release_alone_unless_told(values, selector, gateways):
+    values = {**values, "prometheusRule": {"enabled": True, **values.get("prometheusRule", {})}}
+    wanted = rules_by(alerts.Options(selector=selector, gateway_selector=gateways))
+    del wanted["export-alerts"]
+    rendered = render({**MINIMAL, **values})
+    assert rules_of(rendered) == wanted
+    if values.get("podMonitor"):
+        [endpoint] = rendered.of("PodMonitor")[0]["spec"]["podMetricsEndpoints"]
+        assert "job" not in [each["targetLabel"] for each in endpoint["relabelings"]]
 
 
 @needs_helm
@@ -495,9 +550,8 @@ def test_keda_says_how_many_and_takes_its_time():
     behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 1800
     (trigger,) = spec["triggers"]
-    assert (
-        'audience_source_lag_records{job="live",stage="broadcasts"}' in trigger["metadata"]["query"]
-    )
+    lag = 'audience_source_lag_records{namespace="shows", job="live", stage="broadcasts"}'
+    assert lag in trigger["metadata"]["query"]
     assert trigger["metadata"]["threshold"] == "100000"
 
 

@@ -172,6 +172,11 @@ def test_senders_reach_the_hooks_and_nothing_else():
     (scraped,) = rendered.all["PodMonitor", NAME]["spec"]["podMetricsEndpoints"]
     job = next(each for each in scraped["relabelings"] if each["targetLabel"] == "job")
     assert (scraped["port"], job["replacement"]) == ("health", "live-gateway")
+    # Where the Operator names the jobs it calls this one after the monitor: NAME.
+    unnamed = {"podMonitor": {"enabled": True, "job": ""}}
+    monitor = render({**GATEWAY, **unnamed}).all["PodMonitor", NAME]["spec"]
+    (scraped,) = monitor["podMetricsEndpoints"]
+    assert "job" not in [each["targetLabel"] for each in scraped["relabelings"]]
 
 
 @needs_helm

@@ -4,7 +4,6 @@ import re
 import shutil
 
 import pytest
-from click.testing import CliRunner
 from deploy.prometheus_tools import (
     ALERTS,
     ALWAYS,
@@ -19,7 +18,6 @@ from deploy.prometheus_tools import (
 
 from agents import alerts
 from agents.alerts import objective
-from agents.alerts.__main__ import main
 from agents.gateway.config import Config
 from agents.gateway.metrics import GatewayMetrics
 from agents.serving.metrics import catalogue
@@ -38,26 +36,27 @@ GATEWAY = Config.model_validate(
         ],
     }
 )
-RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
+RULES = sorted((PROMETHEUS / "rules").rglob("*.yml"))
 TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))
 
 
 def test_the_files_are_what_the_code_writes():
-    written = {path.name: path.read_text(encoding="utf-8") for path in RULES}
+    folder = PROMETHEUS / "rules"
+    written = {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in RULES
+    }
     assert written == alerts.rules(), "run `python -m agents.alerts`"
 
 
 def test_rules_pass_every_lint():
     said = check("promtool", "check", "rules", "--lint=all", "--lint-fatal", *RULES)
-    assert said.count("SUCCESS") == 5
+    assert said.count("SUCCESS") == 6
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.1, 1 / 60])
 def test_scaled_rules_are_rules_too(tmp_path, scale):
-    alerts.write(tmp_path, scale, "https://example.org/runbooks/")
-    check("promtool", "check", "rules", "--lint=all", "--lint-fatal", *tmp_path.glob("*.yml"))
-    text = "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("*.yml"))
-    assert 'runbook_url: "https://example.org/runbooks/WorkerDown.md"' in text
+    alerts.write(tmp_path, scale)
+    check("promtool", "check", "rules", "--lint=all", "--lint-fatal", *tmp_path.rglob("*.yml"))
 
 
 def test_only_durations_are_scaled():
@@ -115,6 +114,8 @@ def test_the_kubernetes_example_but_for_the_discovery_itself(tmp_path):
 def test_jobs_are_called_as_the_rules_expect():
     for path in (PROMETHEUS / "prometheus.yml", *(PROMETHEUS / "scrape").glob("*.yml")):
         assert "job_name: live-audience\n" in path.read_text(encoding="utf-8"), path
+    static = (PROMETHEUS / "scrape" / "static.yml").read_text(encoding="utf-8")
+    assert "job_name: live-audience-gateway\n" in static
 
 
 def test_names_are_the_catalogues():
@@ -196,23 +197,3 @@ def test_unit_tests_see_what_is_wrong(name, tmp_path):
     assert results[0] == "SUCCESS", said
     unseen = [what for what, result in zip(wrong, results[1:], strict=True) if result == "SUCCESS"]
     assert not unseen
-
-
-def test_the_command_writes_them_where_it_is_told(tmp_path):
-    done = CliRunner().invoke(
-        main, [str(tmp_path / "new"), "--scale", "0.1", "--runbooks", "https://example.org/"]
-    )
-    assert done.exit_code == 0, done.output
-    assert done.output.splitlines() == [
-        str(tmp_path / "new" / name)
-        for name in (
-            "recording.yml",
-            "audience-alerts.yml",
-            "pipeline-alerts.yml",
-            "objective.yml",
-            "gateway-alerts.yml",
-        )
-    ]
-    written = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "new").iterdir()}
-    assert written == alerts.rules(0.1, "https://example.org/")
-    assert CliRunner().invoke(main, [str(tmp_path), "--scale", "0"]).exit_code == 2

@@ -142,7 +142,9 @@ def test_queries_are_promql_and_metrics_are_there(name):
     page = PAGES[name]
     for block in blocks(page, "promql"):
         promql_parser.parse(block)
-    known = {m.name for m in vars(catalogue).values() if isinstance(m, catalogue.Metric)}
+    metrics_of_workers = [m for m in vars(catalogue).values() if isinstance(m, catalogue.Metric)]
+    known = {m.name for m in metrics_of_workers}
+    known |= {f"{m.name}_bucket" for m in metrics_of_workers if m.kind == "histogram"}
     known |= set(RECORDS) | OTHERS | gateway_metrics()
     for quoted in [*re.findall(r"`([^`\n]+)`", page), *blocks(page, "promql")]:
         for metric in re.findall(r"\b(?:audience|process|scrape|prometheus)_[a-z_0-9]+\b", quoted):

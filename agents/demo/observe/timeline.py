@@ -19,7 +19,10 @@ _EVERY: Final = 60.0
 #: What a scrape, the evaluation of the rules and Alertmanager's grouping add, in scrapes.
 _ADDED: Final = 3
 #: What is about the broadcast's own minutes, hours and days, which pass in real time here too.
-_REAL: Final = ("history", "history_offset", "record_offset", "coverage_age", "leg_memory")
+_REAL: Final = (
+    *("history", "history_offset", "record_offset", "day", "daily", "recent"),
+    *("coverage_age", "leg_memory"),
+)
 _REAL_HOLDS: Final = ("BroadcastCoverageLow", "SimulcastLegMissing")
 
 

@@ -96,7 +96,7 @@ class BlockMetrics(Generic[RowT]):
         self._selection = selection
         self._blocks: dict[bytes, Block] = {}
 
-    def _render(self, key: bytes, encoded: bytes, row: RowT) -> Block:
+    def _render(self, partition: int, key: bytes, encoded: bytes, row: RowT) -> Block:
         raise NotImplementedError
 
     async def snapshot(self) -> Snapshot:
@@ -123,7 +123,7 @@ class BlockMetrics(Generic[RowT]):
             return block
         try:
             row = self._live.row(partition, key)
-            return None if row is None else self._render(key, encoded, row)
+            return None if row is None else self._render(partition, key, encoded, row)
         except Exception as error:  # noqa: BLE001  # whatever a row holds, the others are exported
             log.error(  # noqa: TRY400  # its message says all
                 "a row cannot be read, so it is not exported",

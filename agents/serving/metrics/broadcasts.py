@@ -23,14 +23,15 @@ class BroadcastMetrics(BlockMetrics[Row]):
     def __init__(self, live: LiveBroadcasts, selection: TopSelection) -> None:
         super().__init__(catalogue.BROADCAST_METRICS, live, selection)
 
-    def _render(self, key: bytes, encoded: bytes, row: Row) -> Block:
-        return render(key, encoded, row)
+    def _render(self, partition: int, key: bytes, encoded: bytes, row: Row) -> Block:
+        return render(partition, key, encoded, row)
 
 
-def render(key: bytes, encoded: bytes, row: Row) -> Block:
+def render(partition: int, key: bytes, encoded: bytes, row: Row) -> Block:
     """Write the lines of one broadcast.
 
     Args:
+        partition: Where its events lie.
         key: `platform:broadcast`.
         encoded: The row's bytes, to know it by.
         row: The row.
@@ -56,6 +57,7 @@ def render(key: bytes, encoded: bytes, row: Row) -> Block:
         figures.started_at / 1e6,
         None if figures.ended_at is None else figures.ended_at / 1e6,
         figures.newest_at / 1e6,
+        row.timestamp / 1e3 if row.timestamp > 0 else None,
     )
     end = labels + "} "
     lines = [
@@ -77,6 +79,6 @@ def render(key: bytes, encoded: bytes, row: Row) -> Block:
     )
     lines.append(
         f'{_INFO}{labels},programme="{escaped(row.programme or "")}",'
-        f'title="{escaped(row.title or "")}"}} 1\n'.encode()
+        f'title="{escaped(row.title or "")}",partition="{partition}"}} 1\n'.encode()
     )
     return Block(encoded, tuple(lines))

@@ -131,6 +131,13 @@ LAST_EVENT: Final = Metric(
     _BROADCAST,
     "seconds",
 )
+LAST_ARRIVAL: Final = Metric(
+    "audience_last_arrival_timestamp_seconds",
+    "gauge",
+    "Kafka timestamp of the last accepted event: when it came, however late its platform told it.",
+    _BROADCAST,
+    "seconds",
+)
 PEAK_VIEWERS: Final = Metric(
     "audience_peak_viewers",
     "gauge",
@@ -140,8 +147,8 @@ PEAK_VIEWERS: Final = Metric(
 BROADCAST_INFO: Final = Metric(
     "audience_broadcast_info",
     "info",
-    "Programme and title of the broadcast.",
-    (*_BROADCAST, "programme", "title"),
+    "Programme and title of the broadcast, and the partition in which its events lie.",
+    (*_BROADCAST, "programme", "title", "partition"),
 )
 BROADCAST_METRICS: Final = (
     VIEWERS,
@@ -158,6 +165,7 @@ BROADCAST_METRICS: Final = (
     STARTED,
     ENDED,
     LAST_EVENT,
+    LAST_ARRIVAL,
     PEAK_VIEWERS,
     BROADCAST_INFO,
 )

@@ -20,7 +20,8 @@ class ScopeMetrics(BlockMetrics[ScopeHead]):
     def __init__(self, live: LiveScopes, selection: TopSelection) -> None:
         super().__init__(catalogue.SCOPE_METRICS, live, selection)
 
-    def _render(self, key: bytes, encoded: bytes, row: ScopeHead) -> Block:
+    def _render(self, partition: int, key: bytes, encoded: bytes, row: ScopeHead) -> Block:
+        del partition  # a scope's figures are of all partitions
         return render(key, encoded, row)
 
 

@@ -262,11 +262,11 @@ def _coverage() -> timeseries.Panel:
 
 def _silence() -> timeseries.Panel:
     return timeseries_panel(
-        "Time since its newest event",
-        "By its platform's clock. A sample a minute keeps it under two minutes; what grows on is a "
+        "Time since its newest arrival",
+        "By Kafka's clock. A sample a minute keeps it under two minutes; what grows on is a "
         "broadcast that is over or no longer heard of.",
         PanelSeries(
-            f"time() - {_this('audience_last_event_timestamp_seconds')}", "since the newest"
+            f"time() - {_this('audience_last_arrival_timestamp_seconds')}", "since the newest"
         ),
         unit=SECONDS,
         lines=[Line(_SILENCE, "3 min: BroadcastSilent fires", seen=True)],

@@ -343,3 +343,18 @@ health_port = 9641
 {{- define "live-audience.gatewayGracePeriod" -}}
 {{- add (div (add (include "live-audience.milliseconds" .Values.drain | int64) 999) 1000) 30 -}}
 {{- end -}}
+
+{{/* The label `job` of the metrics: as told, or as the Prometheus Operator names it by itself. */}}
+{{- define "live-audience.job" -}}
+{{ .Values.podMonitor.job | default (printf "%s/%s" .Release.Namespace (include "live-audience.fullname" .)) }}
+{{- end }}
+
+{{/* The same of the gateways: their monitor is named so too. */}}
+{{- define "live-audience.gatewayJob" -}}
+{{ include "live-audience.job" . }}-gateway
+{{- end }}
+
+{{/* Matchers of the metrics of this release alone, of workers or gateways by their job. The Operator labels them with the namespace too. */}}
+{{- define "live-audience.metrics" -}}
+{{ if .root.Values.podMonitor.enabled }}namespace={{ .root.Release.Namespace | quote }}, {{ end }}job={{ .job | quote }}
+{{- end }}

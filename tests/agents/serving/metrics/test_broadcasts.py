@@ -114,13 +114,16 @@ async def test_exports_every_figure_of_a_broadcast(openmetrics):
         "audience_covered_ratio": 5 / 12,
         "audience_started_timestamp_seconds": began,
         "audience_last_event_timestamp_seconds": began + 11 * 60 + 15.5,
+        "audience_last_arrival_timestamp_seconds": began + 11 * 60 + 15.5,
     }
     assert found["audience_peak_viewers"] == {
         labels(window="5m"): 300,
         labels(window="1h"): 300,
         labels(window="broadcast"): 300,
     }
-    assert found["audience_broadcast_info"] == {labels(programme="night", title="Night"): 1}
+    assert found["audience_broadcast_info"] == {
+        labels(programme="night", title="Night", partition="0"): 1
+    }
     assert "audience_ended_timestamp_seconds" not in found
 
 
@@ -139,8 +142,11 @@ async def test_what_is_unknown_has_no_sample():
         "audience_covered_ratio",
         "audience_started_timestamp_seconds",
         "audience_last_event_timestamp_seconds",
+        "audience_last_arrival_timestamp_seconds",
     }
-    assert found["audience_broadcast_info"] == {labels(venue="unknown", programme="", title=""): 1}
+    assert found["audience_broadcast_info"] == {
+        labels(venue="unknown", programme="", title="", partition="0"): 1
+    }
     assert "audience_peak_viewers" not in found
 
 
@@ -202,7 +208,7 @@ async def test_only_rows_that_changed_are_rendered_anew(monkeypatch):
     rendered = []
     monkeypatch.setattr(
         "agents.serving.metrics.broadcasts.render",
-        lambda key, *rest: rendered.append(key) or render(key, *rest),
+        lambda partition, key, *rest: rendered.append(key) or render(partition, key, *rest),
     )
     worker.accept("kick:a", 5)
     worker.accept("kick:b", 6)
@@ -243,7 +249,9 @@ def test_any_text_survives_as_a_label(broadcast, title):
             found = await worker.samples(openmetrics=openmetrics)
             assert found["audience_viewers"] == {labels(broadcast=broadcast, venue="unknown"): 1}
             assert found["audience_broadcast_info"] == {
-                labels(broadcast=broadcast, venue="unknown", programme="", title=title): 1
+                labels(
+                    broadcast=broadcast, venue="unknown", programme="", title=title, partition="0"
+                ): 1
             }
 
     asyncio.run(scrape())
@@ -254,7 +262,7 @@ def test_every_value_is_a_number_that_reads_back(viewers, views, offset):
     event = ViewerEvent("kick", "b", "", viewers=viewers, views=views)
     row, result = Row.begin([(event, BEGAN * MINUTE + offset, 0)], RULES)
     Delta().add_row(NO_ROW, row, result)
-    block = render(b"kick:b", b"", row)
+    block = render(7, b"kick:b", b"", row)
     by_name = {}
     for family in parser.text_string_to_metric_families(b"".join(block.lines).decode()):
         by_name.update({sample.name: sample.value for sample in family.samples})
