@@ -1,6 +1,7 @@
 import pytest
 
-from agents.cli.correct import _text, _Time
+from agents.cli.correct import _text
+from agents.cli.times import Time
 from streams import rfc3339
 
 FIVE_PAST = rfc3339.microseconds("2026-11-22T19:05:00Z")
@@ -21,11 +22,11 @@ MINUTE = ("--minute", "2026-11-22T19:05Z")
     ],
 )
 def test_times(text):
-    assert _Time().convert(text, None, None) == FIVE_PAST
+    assert Time().convert(text, None, None) == FIVE_PAST
 
 
 def test_seconds_count_where_they_are_given():
-    assert _Time().convert("2026-11-22T19:05:00.5Z", None, None) == FIVE_PAST + 500_000
+    assert Time().convert("2026-11-22T19:05:00.5Z", None, None) == FIVE_PAST + 500_000
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,11 @@ async def test_a_broadcast_has_its_open_minutes(worker):
     path = "/v1/broadcasts/kick/a%2Fminutes"
     told = await worker.json(f"{path}/minutes", operation=BROADCAST)
     assert told["sealed_until"] == minute_text(BEGAN + 5)
+    assert told["carry"] == RULES.carry
     assert told["minutes"] == [
         {
             "minute": minute_text(BEGAN + 20),
+            "revision": 0,
             "audience": 50,
             "high": 50,
             "joins": None,

@@ -25,7 +25,7 @@ FIGURES = [
     *("first_audience", "first_audience_at"),
     *("viewer_minutes", "minutes_observed", "minutes_carried", "minutes_live"),
     *("coverage", "average", "joins", "views", "events", "late"),
-    *("viewers", "peak_5m", "peak_1h", "partition"),
+    *("viewers", "peak_5m", "peak_1h", "fresh", "newest_at", "partition"),
 ]
 
 
@@ -86,6 +86,8 @@ async def test_gives_all_figures_of_a_broadcast_in_the_contract_s_forms(worker):
         "viewers": 380_000,
         "peak_5m": 380_000,
         "peak_1h": 380_000,
+        "fresh": True,
+        "newest_at": "2019-06-08T13:22:00Z",
         "partition": partition,
     }
 
@@ -349,7 +351,16 @@ async def test_a_scraper_that_goes_away_harms_nothing(worker):
 # -- all paths -------------------------------------------------------------------------------------
 
 PATHS = [
-    *("/", "/metrics", "/healthz", "/readyz", "/v1/broadcasts", "/v1/scopes", "/v1/scopes/world"),
+    *(
+        "/",
+        "/api",
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/v1/broadcasts",
+        "/v1/scopes",
+        "/v1/scopes/world",
+    ),
     "/openapi.json",
 ]
 
@@ -361,7 +372,8 @@ async def test_every_answer_tells_browsers_to_be_careful(worker, path):
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["Referrer-Policy"] == "no-referrer"
-    assert answer.headers["Cache-Control"] == "no-store"
+    # The board's page is asked for each time, but need not come again.
+    assert answer.headers["Cache-Control"] == ("no-cache" if path == "/" else "no-store")
     assert answer.headers["Server"] == "live-audience"
 
 
@@ -388,14 +400,14 @@ async def test_what_there_is_not_is_a_404(worker, path):
     assert "no such path" in (await worker.json(path, 404))["detail"]
 
 
-async def test_the_page_for_people_is_whole_and_links_to_all(worker):
-    answer, body = await worker.get("/")
+async def test_the_list_of_paths_is_whole_and_links_to_all(worker):
+    answer, body = await worker.get("/api")
     page = body.decode()
     assert answer.content_type == "text/html"
     assert '<html lang="en">' in page
     linked = re.findall(r'href="([^"]+)"', page)
     assert len(set(linked)) == len(linked)
-    assert {"/", *linked} == {*PATHS, "/v1/live", "/v1/scopes/world/minutes"}
+    assert {"/api", *linked} == {*PATHS, "/v1/live", "/v1/scopes/world/minutes"}
     assert "/v1/broadcasts/{platform}/{broadcast}" in page
     assert "/v1/scopes/{scope}/{name}" in page
     assert "http" not in page.replace("http-equiv", "")  # nothing from elsewhere
@@ -406,7 +418,7 @@ async def test_the_openapi_document_describes_every_path(worker):
     document = json.loads(body)
     assert document["openapi"].startswith("3.1.")
     more = {f"{path}/minutes" for path in (ONE, SCOPE, "/v1/scopes/world")} | {"/v1/live"}
-    assert set(document["paths"]) == {*PATHS, ONE, SCOPE} | more
+    assert set(document["paths"]) == {*PATHS, ONE, SCOPE, "/board/{file}"} | more
     identifiers = [path["get"]["operationId"] for path in document["paths"].values()]
     assert len(set(identifiers)) == len(identifiers)
     for schema in document["components"]["schemas"].values():
