@@ -160,7 +160,7 @@ async def look_at_all(server):
 async def look_at_pictures(server, folder):
     """Draw each dashboard as for the documentation."""
     wanted = dict(zip(("platform", "broadcast"), LIVE, strict=True))
-    for name in BOARDS:
+    for name in OF_WORKERS:
         path = folder / f"{name}.png"
         empty = await draw(server, name, path, seconds=90, scrape=1, wanted=wanted)
         assert name == "broadcast" or not set(empty) - {"Topic problems"}, empty

@@ -87,7 +87,7 @@ def test_what_is_a_deployments_own_is_no_outside_topic(
     other = names(other_prefix, other_group, other_outputs)
     assert not own_topics(mine) & outside_topics(other)
     assert mine.owner_transaction not in transactional_ids(other)
-    assert len(outside_topics(mine)) == 5
+    assert len(outside_topics(mine)) == 6
 
 
 @given(PREFIXES, GROUPS, PREFIXES, PREFIXES)
