@@ -46,11 +46,17 @@ PLATFORM = "fliggy"
 DEAFENED = Path(__file__).with_name("deafened.py")
 
 
-async def test_what_goes_wrong_is_told_and_nothing_else(brokers, topic_prefix, tmp_path):
-    told = Told()
-    folders = [tmp_path / "prometheus", tmp_path / "alertmanager"]
-    for folder in folders:
+@pytest.fixture
+def folders(tmp_path):
+    """One for Prometheus and one for Alertmanager."""
+    made = [tmp_path / "prometheus", tmp_path / "alertmanager"]
+    for folder in made:
         folder.mkdir()
+    return made
+
+
+async def test_what_goes_wrong_is_told_and_nothing_else(brokers, topic_prefix, folders):
+    told = Told()
     ports = [free_port("127.0.0.1", 0) for _ in range(3)]
     async with (
         System(brokers, topic_prefix, PARTITIONS) as system,
@@ -158,11 +164,8 @@ async def a_killed_worker(system, server, ports, told):
     return {down: BOTH}
 
 
-async def test_outages_are_told_once_and_each_system_of_itself(brokers, topic_prefix, tmp_path):
+async def test_outages_are_told_once_and_each_system_of_itself(brokers, topic_prefix, folders):
     told = Told()
-    folders = [tmp_path / "prometheus", tmp_path / "alertmanager"]
-    for folder in folders:
-        folder.mkdir()
     ports = [free_port("127.0.0.1", 0) for _ in range(3)]
     async with (
         System(brokers, topic_prefix, PARTITIONS) as system,
