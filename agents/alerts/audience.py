@@ -68,11 +68,19 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
               job_stage_partition:audience_source_lag_seconds:max{{stage="broadcasts"}}
               > {number(timing.behind)}
             )
+            unless on (platform)
+            (
+              job_platform:audience_events:increase2m == 0
+              and on (platform)
+              job_platform:audience_events:increase5m > 0
+            )
             """,
             f"{_NAME} is silent",
             "Nothing came for {{ $value | humanizeDuration }}, and it has not ended.",
             why="Not while records wait in its own partition: then the pipeline is late, not the "
-            "broadcast. What is hours old is being replayed.",
+            "broadcast. What is hours old is being replayed. Where nothing comes of the whole "
+            "platform either, PlatformSilent or EventsStopped has its 5 minutes first; they mute "
+            "this, and would come too late for that.",
         ),
         alert(
             "BroadcastAudienceDropped",

@@ -248,14 +248,23 @@ def _indicators(timing: Timing) -> list[Record]:
             """,
             "Of the scopes, for they are exact, and those of platforms are exported before others.",
         ),
-        Record(
-            "job_platform:audience_events:increase3m",
-            f"""
-            sum by (job, platform) (
-              increase(audience_events_total{{platform!=""}}[{duration(timing.stopped)}])
+        *(
+            Record(
+                f"job_platform:audience_events:increase{window}",
+                f"""
+                sum by (job, platform) (
+                  increase(audience_events_total{{platform!=""}}[{duration(seconds)}])
+                )
+                """,
+                "Whatever became of them: a platform whose events are all refused is not silent."
+                if window == "2m"
+                else "",
             )
-            """,
-            "Whatever became of them: a platform whose events are all refused is not silent.",
+            for window, seconds in (
+                ("2m", timing.quiet),
+                ("3m", timing.stopped),
+                ("5m", timing.rate),
+            )
         ),
         Record(
             "job_reason:audience_rejected:rate5m",

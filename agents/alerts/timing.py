@@ -40,8 +40,9 @@ _HOLDS: Final[Mapping[str, AlertDelay]] = MappingProxyType(
         "SimulcastLegMissing": AlertDelay(10 * _MINUTE, 2 * _MINUTE),
         "WorkerDown": AlertDelay(_MINUTE, _MINUTE),
         "NoWorkerReady": AlertDelay(_MINUTE, _MINUTE),
-        "EventsStopped": AlertDelay(2 * _MINUTE, 2 * _MINUTE),
-        "PlatformSilent": AlertDelay(2 * _MINUTE, 2 * _MINUTE),
+        # What mutes others lasts longer than they: not all come back with the first event.
+        "EventsStopped": AlertDelay(2 * _MINUTE, 6 * _MINUTE),
+        "PlatformSilent": AlertDelay(2 * _MINUTE, 4 * _MINUTE),
         "PartitionsUnowned": AlertDelay(2 * _MINUTE, _MINUTE),
         "WorkerRestarts": AlertDelay(0.0, 5 * _MINUTE),
         "SessionsLost": AlertDelay(0.0, 5 * _MINUTE),
@@ -116,6 +117,8 @@ class Timing:
         stale: Age of the oldest waiting record from which figures count as stale.
         stopped: Without an event for so long, the input stands still; with the alert's own wait
             before it fires, 5 minutes.
+        quiet: A platform that sends nothing for so long may be silent as a whole: whether it is
+            is waited for, before its single broadcasts are told of.
         usual: A platform is silent if it never was so within this time before.
         usual_offset: That time ends so long ago, so that the silence itself is not part of it.
         scrape_timeout: `scrape_timeout` of the scrape configuration.
@@ -157,6 +160,7 @@ class Timing:
     burn_short: float = 30 * _MINUTE
     stale: float = 2 * _MINUTE
     stopped: float = 3 * _MINUTE
+    quiet: float = 2 * _MINUTE
     usual: float = _HOUR
     usual_offset: float = 5 * _MINUTE
     scrape_timeout: float = 10 * _SECOND

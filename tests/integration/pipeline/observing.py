@@ -34,7 +34,8 @@ def changed(text, changes):
 class Server:
     """A Prometheus with our configuration, but for the targets, and our rules, but for the time.
 
-    `targets` (ports) are read from a file and may change; `alertmanager` is the port of one.
+    `targets` are read from a file and may change: ports, or ports by job where there are several;
+    `alertmanager` is the port of one.
     """
 
     def __init__(self, folder, targets, scale, alertmanager=None):
@@ -65,10 +66,15 @@ class Server:
             f"--web.listen-address=127.0.0.1:{port}",
         )
 
-    def watch(self, ports):
-        """From now on scrape these workers."""
+    def watch(self, targets):
+        """From now on scrape these workers: ports, or ports by job."""
+        jobs = targets if isinstance(targets, dict) else {"live-audience": targets}
+        groups = [
+            {"targets": [f"127.0.0.1:{port}" for port in ports], "labels": {"job": job}}
+            for job, ports in jobs.items()
+        ]
         new = self.folder / "targets.new"
-        new.write_text(json.dumps([{"targets": [f"127.0.0.1:{port}" for port in ports]}]))
+        new.write_text(json.dumps(groups))
         # In one step, so that Prometheus never reads half of it.
         new.rename(self.folder / "targets.json")
 

@@ -67,9 +67,11 @@ class System:
                 client, topic.name, {**topic.config, "min.compaction.lag.ms": "3600000"}
             )
 
-    async def worker(self, **settings):
+    async def worker(self, *program, **settings):
+        """Start a worker, or another program that is one."""
         env = {f"AUDIENCE_{name.upper()}": v for name, v in {**self.given, **settings}.items()}
-        worker = Process(sys.executable, "-m", "agents.cli", "worker", env=env, measured=False)
+        command = program or ("-m", "agents.cli", "worker")
+        worker = Process(sys.executable, *command, env=env, measured=False)
         self.workers.append(await worker.start())
         return worker
 

@@ -4,20 +4,29 @@ Durations are ten times as fast as in production; expressions, labels and texts 
 """
 
 import asyncio
-import contextlib
-import json
 import re
+import signal
 import time
-from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from integration.pipeline.hard_log import Record
+from integration.pipeline.alarms import (
+    JOB,
+    Platforms,
+    Told,
+    about,
+    alert,
+    in_all,
+    most,
+    no_sum_doubled,
+    platform,
+    sending,
+)
 from integration.pipeline.observing import Alertmanager, Server
 from integration.pipeline.system import System
 
 from agents.demo.observe.notifications import receiving
 from agents.demo.worker import free_port
-from streams.routing import partition_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.alone, pytest.mark.timeout(600)]
 
@@ -26,126 +35,28 @@ SCALE = 1 / 10
 # Named so that every partition has some.
 VIEWERS = {f"c{number}": 5_000 * (number + 1) for number in range(8)}
 WORLD = sum(VIEWERS.values())
-#: The recorded viewers of the world; those of other scopes are in the same series.
-SCOPES = "scope:audience_scope_viewers:max"
-IN_ALL = f'{SCOPES}{{scope="world"}}'
-#: What each scope has at most, by its kind and name.
-MOST = {
-    ("world", ""): WORLD,
-    **dict.fromkeys([("platform", "fliggy"), ("platform", "kuaishou")], 0),
-    **dict.fromkeys([("venue", "louvre"), ("venue", "prado")], 0),
-}
-
-
-def platform(broadcast):
-    return "fliggy" if int(broadcast[1:]) % 2 else "kuaishou"
-
-
-def venue(broadcast):
-    return "louvre" if int(broadcast[1:]) < 4 else "prado"
-
-
-for name, viewers in VIEWERS.items():
-    MOST["platform", platform(name)] += viewers
-    MOST["venue", venue(name)] += viewers
-
+IN_ALL = in_all()
 DROPPED, SILENT = "c3", "c5"
+BOTH = ["firing", "resolved"]
+
+#: Another system under the same Prometheus, which has broadcasts of the same names among others.
+STAGING = "staging/live-audience"
+STAGED = {"c1": 70_000, "c8": 90_000}
+PLATFORM = "fliggy"
+DEAFENED = Path(__file__).with_name("deafened.py")
 
 
-class Platforms:
-    """Sends for every broadcast each second, as platforms would each ten."""
-
-    def __init__(self, system):
-        self.system = system
-        self.viewers = dict(VIEWERS)
-        self.silent = set()
-
-    async def run(self):
-        while True:
-            await self.system.send(list(self.records()))
-            await asyncio.sleep(1)
-
-    def records(self):
-        for broadcast, viewers in self.viewers.items():
-            if broadcast not in self.silent:
-                event = {
-                    "platform": platform(broadcast),
-                    "broadcast": broadcast,
-                    "at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-                    "viewers": viewers,
-                    "venue": venue(broadcast),
-                    "programme": f"night-{venue(broadcast)}",
-                }
-                yield record(broadcast, json.dumps(event).encode())
-
-    async def send_malformed(self, count):
-        await self.system.send([record("c0", b"{") for _ in range(count)])
-
-
-def record(broadcast, value):
-    key = f"{platform(broadcast)}:{broadcast}".encode()
-    partition = partition_for(key, PARTITIONS, "murmur2")
-    return Record(partition, key, value, int(time.time() * 1000), None, None, 0)
-
-
-class Told:
-    """What the receivers were told, by receiver, alert and labels, in its order."""
-
-    def __init__(self):
-        self.statuses = {}
-        self.texts = {}
-        self.news = asyncio.Event()
-        self.began = time.monotonic()
-
-    def take(self, path, body):
-        receiver = path.strip("/")
-        if receiver == "venue-louvre":
-            for each in body["attachments"]:
-                self.add(receiver, (("title", each["title"]),), each["color"], each["text"])
-            return
-        for alert in body["alerts"]:
-            labels = tuple(sorted(alert["labels"].items()))
-            self.add(receiver, labels, alert["status"], alert["annotations"])
-
-    def add(self, receiver, labels, status, texts):
-        statuses = self.statuses.setdefault((receiver, labels), [])
-        if statuses[-1:] != [status]:
-            statuses.append(status)
-            print(f"{time.monotonic() - self.began:6.1f} s {receiver}: {status} {dict(labels)}")
-        self.texts.setdefault((receiver, labels), texts)
-        self.news.set()
-
-    async def until(self, key, statuses, seconds=90):
-        try:
-            async with asyncio.timeout(seconds):
-                while self.statuses.get(key) != statuses:
-                    self.news.clear()
-                    await self.news.wait()
-        except TimeoutError:
-            raise AssertionError(f"{key} is not {statuses}: {self.statuses}") from None
-
-
-def alert(name, **labels):
-    """The key of an alert that the team hears of."""
-    more = {"alertname": name, "severity": "warning", "system": "live-audience"}
-    return "team", tuple(sorted((labels | more).items()))
-
-
-def about(name, broadcast):
-    labels = {
-        "job": "live-audience",
-        "platform": platform(broadcast),
-        "broadcast": broadcast,
-        "venue": venue(broadcast),
-    }
-    return alert(name, **labels)
-
-
-async def test_what_goes_wrong_is_told_and_nothing_else(brokers, topic_prefix, tmp_path):
-    told = Told()
-    folders = [tmp_path / "prometheus", tmp_path / "alertmanager"]
-    for folder in folders:
+@pytest.fixture
+def folders(tmp_path):
+    """One for Prometheus and one for Alertmanager."""
+    made = [tmp_path / "prometheus", tmp_path / "alertmanager"]
+    for folder in made:
         folder.mkdir()
+    return made
+
+
+async def test_what_goes_wrong_is_told_and_nothing_else(brokers, topic_prefix, folders):
+    told = Told()
     ports = [free_port("127.0.0.1", 0) for _ in range(3)]
     async with (
         System(brokers, topic_prefix, PARTITIONS) as system,
@@ -156,7 +67,7 @@ async def test_what_goes_wrong_is_told_and_nothing_else(brokers, topic_prefix, t
             worker = await system.worker(http_port=str(port))
             await worker.says("restored", 60)
         server = Server(folders[0], ports[:2], SCALE, manager.port)
-        platforms = Platforms(system)
+        platforms = Platforms(system, VIEWERS)
         async with server, sending(platforms):
             began = time.time()
             await server.until("sum(audience_worker_ready)", 2)
@@ -168,17 +79,7 @@ async def test_what_goes_wrong_is_told_and_nothing_else(brokers, topic_prefix, t
             expected = await audience_and_events(platforms, server, told)
             expected |= await a_killed_worker(system, server, ports, told)
             assert told.statuses == expected
-            await no_sum_doubled(server, began)
-
-
-@contextlib.asynccontextmanager
-async def sending(platforms):
-    task = asyncio.create_task(platforms.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+            await no_sum_doubled(server, began, most(VIEWERS))
 
 
 async def hand_over(system, server, ports):
@@ -214,7 +115,7 @@ async def audience_and_events(platforms, server, told):
     platforms.silent.clear()
     await told.until(refused, ["firing"])
     for key in (dropped, silent, refused):
-        await told.until(key, ["firing", "resolved"])
+        await told.until(key, BOTH)
     louvre = ("venue-louvre", (("title", "1 firing: BroadcastAudienceDropped (louvre)"),))
     over = ("venue-louvre", (("title", "resolved: BroadcastAudienceDropped (louvre)"),))
     await told.until(over, ["good"])
@@ -239,8 +140,7 @@ async def audience_and_events(platforms, server, told):
         r"[234]\d(\.\d+)?% of all events of the last 5 minutes\.",
         told.texts[refused]["description"],
     )
-    both = ["firing", "resolved"]
-    return {dropped: both, silent: both, refused: both, louvre: ["warning"], over: ["good"]}
+    return {dropped: BOTH, silent: BOTH, refused: BOTH, louvre: ["warning"], over: ["good"]}
 
 
 async def a_killed_worker(system, server, ports, told):
@@ -251,7 +151,7 @@ async def a_killed_worker(system, server, ports, told):
     await told.until(down, ["firing"])
     await server.until(IN_ALL, WORLD)
     await system.worker(http_port=str(ports[1]))
-    await told.until(down, ["firing", "resolved"])
+    await told.until(down, BOTH)
     await server.until("sum(audience_worker_ready)", 2)
     await server.until(IN_ALL, WORLD)
     # Longer than most alerts wait.
@@ -261,19 +161,134 @@ async def a_killed_worker(system, server, ports, told):
         "description": "Prometheus cannot scrape it. The other workers take its partitions over.",
         "runbook_url": "deploy/runbooks/WorkerDown.md",
     }
-    return {down: ["firing", "resolved"]}
+    return {down: BOTH}
 
 
-async def no_sum_doubled(server, began):
-    """Look at each evaluation since the beginning."""
-    span = f"{time.time() - began:.0f}s"
-    found = await server.series(f'{SCOPES}{{scope!="programme"}}[{span}]')
-    greatest = {
-        (series["metric"]["scope"], series["metric"].get("name", "")): max(
-            float(value) for _, value in series["values"]
-        )
-        for series in found
-    }
-    # Neither more at any time, nor was it never there.
-    assert greatest == MOST
-    print(f"{sum(len(series['values']) for series in found)} evaluations of {len(found)} scopes")
+async def test_outages_are_told_once_and_each_system_of_itself(brokers, topic_prefix, folders):
+    told = Told()
+    ports = [free_port("127.0.0.1", 0) for _ in range(3)]
+    async with (
+        System(brokers, topic_prefix, PARTITIONS) as system,
+        System(brokers, f"{topic_prefix}staging.", 1, group="staging") as staging,
+        receiving(told.take) as receiver,
+        Alertmanager(folders[1], receiver, SCALE) as manager,
+    ):
+        workers = [
+            await system.worker(http_port=str(ports[0])),
+            await system.worker(str(DEAFENED), http_port=str(ports[1])),
+            await staging.worker(http_port=str(ports[2])),
+        ]
+        for worker in workers:
+            await worker.says("restored", 60)
+        server = Server(folders[0], {JOB: ports[:2], STAGING: ports[2:]}, SCALE, manager.port)
+        platforms, staged = Platforms(system, VIEWERS), Platforms(staging, STAGED)
+        async with server:
+            began = time.time()
+            await server.until(f'sum(audience_worker_ready{{job="{JOB}"}})', 2)
+            await server.until(f'sum(audience_worker_ready{{job="{STAGING}"}})', 1)
+            async with sending(platforms), sending(staged):
+                await server.until(IN_ALL, WORLD)
+                await server.until(in_all(STAGING), sum(STAGED.values()))
+                assert told.statuses == {}
+                expected = await another_system_dies(platforms, staging, staged, server, told)
+                # A platform is silent against what it was before: so it stops before all do.
+                expected |= await a_platform_stops(platforms, server, told)
+                expected |= await all_input_stops(platforms, server, told)
+                expected |= await a_fetch_task_dies(workers[1], ports[1], server, told)
+            assert told.statuses == expected
+            counted = (
+                f'sum(audience_event_latency_seconds_count{{job="{JOB}", stage="broadcasts"}})'
+            )
+            await server.until(counted, platforms.sent)
+            await no_sum_doubled(server, began, most(VIEWERS) | most(STAGED, STAGING))
+            span = f"[{time.time() - began:.0f}s]"
+            for job, viewers in ((JOB, VIEWERS), (STAGING, STAGED)):
+                live = f'max_over_time(job:audience_live_broadcasts:sum{{job="{job}"}}{span})'
+                assert await server.value(live) == len(viewers)
+
+
+def firing(name, **labels):
+    """How many alerts of a name fire in Prometheus, told or not."""
+    matchers = {"job": JOB, "alertname": name, "alertstate": "firing"} | labels
+    inside = ", ".join(f'{key}="{value}"' for key, value in matchers.items())
+    return f"count(ALERTS{{{inside}}})"
+
+
+async def another_system_dies(platforms, staging, staged, server, told):
+    """The other system has no worker any more; of this one a broadcast is silent meanwhile."""
+    dead = alert("NoWorkerReady", "critical", job=STAGING)
+    silent = about("BroadcastSilent", SILENT)
+    # (What waits for the worker would come late, which is another alert.)
+    staged.silent = set(STAGED)
+    platforms.silent = {SILENT}
+    await asyncio.sleep(3)
+    await staging.workers[0].kill()
+    await told.until(dead, ["firing"])
+    # That goes without saying.
+    await server.until(firing("WorkerDown", job=STAGING), 1)
+    await told.until(silent, ["firing"])
+    assert told.statuses == {dead: ["firing"], silent: ["firing"]}
+    platforms.silent = set()
+    port = staging.workers[0].env["AUDIENCE_HTTP_PORT"]
+    worker = await staging.worker(http_port=port)
+    await worker.says("restored", 60)
+    staged.silent = set()
+    for key in (dead, silent):
+        await told.until(key, BOTH)
+    await server.until(in_all(STAGING), sum(STAGED.values()))
+    return {dead: BOTH, silent: BOTH}
+
+
+async def a_platform_stops(platforms, server, told):
+    """Nothing comes of one platform: that is told once, and not of each of its broadcasts."""
+    key = alert("PlatformSilent", job=JOB, platform=PLATFORM)
+    stopped = {broadcast for broadcast in VIEWERS if platform(broadcast) == PLATFORM}
+    platforms.silent = stopped
+    await told.until(key, ["firing"])
+    assert told.texts[key]["summary"] == f"Platform {PLATFORM} is silent"
+    await server.until(firing("BroadcastSilent", platform=PLATFORM), len(stopped))
+    # Longer than a group of alerts waits until it is told.
+    await asyncio.sleep(8)
+    platforms.silent = set()
+    await told.until(key, BOTH)
+    assert await server.value(firing("BroadcastSilent")) is None
+    return {key: BOTH}
+
+
+async def all_input_stops(platforms, server, told):
+    """Nothing comes at all: somebody is paged for as long, and nothing else is told."""
+    key = alert("EventsStopped", "critical", job=JOB)
+    platforms.silent = set(VIEWERS)
+    await told.until(key, ["firing"])
+    assert told.texts[key]["summary"] == "No events come any more"
+    # The other platform was silent a moment ago, so that is no news.
+    await server.until(firing("PlatformSilent", platform="kuaishou"), 1)
+    await server.until(firing("BroadcastSilent"), len(VIEWERS))
+    # Longer than a group of alerts waits until it is told.
+    await asyncio.sleep(8)
+    assert told.statuses[key] == ["firing"]
+    assert await server.value(firing("EventsStopped")) == 1
+    platforms.silent = set()
+    await told.until(key, BOTH)
+    assert await server.value(firing("BroadcastSilent")) is None
+    assert await server.value(firing("PlatformSilent")) is None
+    return {key: BOTH}
+
+
+async def a_fetch_task_dies(worker, port, server, told):
+    """A worker's fetch tasks die as they begin: that is told of it, and the other reads for it."""
+    labels = {"job": JOB, "instance": f"127.0.0.1:{port}"}
+    lost = alert("SessionsLost", stage="broadcasts", **labels)
+    unready = alert("RestoreTooLong", **labels)
+    worker.signal(signal.SIGUSR1)
+    await told.until(lost, ["firing"])
+    assert told.texts[lost]["summary"] == (
+        f"Worker 127.0.0.1:{port} loses its session with Kafka again and again"
+    )
+    await told.until(unready, ["firing"])
+    worker.signal(signal.SIGUSR1)
+    await told.until(unready, BOTH)
+    await server.until(f'sum(audience_worker_ready{{job="{JOB}"}})', 2)
+    await server.until(IN_ALL, WORLD)
+    # Lost sessions are looked at for longer than this test goes on.
+    return {lost: ["firing"], unready: BOTH}

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import aiohttp
 import pytest
 from integration.pipeline.hard_log import Record
 from integration.pipeline.system import System
-from processes import Process
 from prometheus_client import parser
 
 from streams.routing import partition_for
@@ -93,10 +91,7 @@ async def test_a_worker_whose_fetch_tasks_die_says_so_and_loses_nothing(brokers,
         System(brokers, topic_prefix, PARTITIONS, **settings) as system,
         aiohttp.ClientSession() as session,
     ):
-        env = {f"AUDIENCE_{name.upper()}": value for name, value in system.given.items()}
-        program = Path(__file__).with_name("deafened.py")
-        worker = Process(sys.executable, str(program), env=env, measured=False)
-        system.workers.append(await worker.start())
+        worker = await system.worker(str(Path(__file__).with_name("deafened.py")))
         await worker.says('"http server started"', 60)
         asked = Asked(session, worker)
         await asked.until("/readyz", 200, 60)
