@@ -127,11 +127,11 @@ async def _send(
     response: web.StreamResponse, first: bytes, rest: AsyncIterator[bytes], *, compressed: bool
 ) -> None:
     compress = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP) if compressed else None
-    chunk = first
-    while chunk:
+    chunk: bytes | None = first
+    while chunk is not None:  # an empty one is no end: more may follow
         # In a thread, for zlib lets go of the interpreter.
         sent = await asyncio.to_thread(compress.compress, chunk) if compress else chunk
         if sent:
             await response.write(sent)
-        chunk = await anext(rest, b"")
+        chunk = await anext(rest, None)
     await response.write_eof(compress.flush() if compress else b"")

@@ -449,3 +449,20 @@ async def test_stopping_frees_the_port_and_may_be_repeated():
     await worker.server.stop()
     async with Worker(port=port) as again:
         await again.json("/healthz")
+
+
+# -- an exposition in parts ------------------------------------------------------------------------
+
+
+async def test_a_part_of_a_scrape_that_is_empty_is_not_its_end(worker, monkeypatch):
+    """Where what is written of broadcasts fills its chunks exactly, its last one has nothing."""
+
+    async def chunks(*, openmetrics):
+        del openmetrics
+        for chunk in (b"a 1\n", b"", b"b 2\n"):
+            yield chunk
+
+    monkeypatch.setattr(worker.exposition, "chunks", chunks)
+    for encoding in ("identity", "gzip"):
+        _, body = await worker.get("/metrics", **{"Accept-Encoding": encoding})
+        assert (gzip.decompress(body) if encoding == "gzip" else body) == b"a 1\nb 2\n"
