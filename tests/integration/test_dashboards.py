@@ -163,7 +163,8 @@ async def look_at_pictures(server, folder):
     for name in OF_WORKERS:
         path = folder / f"{name}.png"
         empty = await draw(server, name, path, seconds=90, scrape=1, wanted=wanted)
-        assert name == "broadcast" or not set(empty) - {"Topic problems"}, empty
+        # (One broadcast lacks some figures, and shares need records of the last seconds.)
+        assert name == "broadcast" or not set(empty) - {"Rejected", "Late"}, empty
         with Image.open(path) as picture:
             assert picture.width == 1600
             colors = picture.convert("RGB").getcolors(1000)
