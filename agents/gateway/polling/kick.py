@@ -5,12 +5,10 @@ The API that lists all streams is another one, and one of its versions is deprec
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from agents.gateway.delivery import Unreadable
-from agents.gateway.polling.budget import Budget, MinuteBudget
-from agents.gateway.polling.platform import Answer, Found, PolledPlatform, Verdict, evaluated
+from agents.gateway.polling.platform import Answer, Found, PolledUsers, Verdict, evaluated
 from agents.gateway.sources.base import document, name_of, time_of, title_of, viewers_of, within
 from agents.gateway.table import broadcast_id
 
@@ -19,10 +17,8 @@ if TYPE_CHECKING:
 
     from agents.gateway.sources.base import Sureness
 
-_USER: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 
-
-class Kick(PolledPlatform):
+class Kick(PolledUsers):
     """Streams that are live; one that is missing is offline, or not there yet, or not any more.
 
     Its webhooks tell a user and a start, and no id, so the id is made of these here too.
@@ -31,25 +27,11 @@ class Kick(PolledPlatform):
     name: ClassVar[str] = "kick"
     about: ClassVar[str] = "Kick: live streams of users"
     sureness: ClassVar[Sureness] = "documentation"
-    figures: ClassVar[str] = "starts, viewers; ends once a stream is missing for a while"
     api: ClassVar[str] = "https://api.kick.com"
     login: ClassVar[str] = "https://id.kick.com"
     token_path: ClassVar[str] = "/oauth/token"  # noqa: S105 - a path
-    batch: ClassVar[int] = 100
     # No limit is published: this is ours, and 429 is obeyed.
     units: ClassVar[int] = 60
-    per: ClassVar[Literal["day", "minute"]] = "minute"
-    waiting_minutes: ClassVar[int] = 1
-    ids_are: ClassVar[str] = "ids of users, which are numbers"
-    an_id: ClassVar[str] = "1"
-
-    def is_id(self, channel: str) -> bool:
-        """Whether it is an id of a user."""
-        return _USER.fullmatch(channel) is not None
-
-    def budget(self, units: int, reserve: float) -> Budget:
-        """Calls a minute."""
-        return MinuteBudget(units, reserve)
 
     def request(self, ids: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
         """The live streams of up to 100 users."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import abc
+import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
+
+from agents.gateway.polling.budget import Budget, MinuteBudget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agents.gateway.polling.budget import Budget
     from agents.gateway.sources.base import Sureness
 
 #: What became of a call. `limited`: too many of them; `refused`: the key is not taken.
@@ -25,6 +27,7 @@ OUTCOMES: tuple[Outcome, ...] = (
 )
 
 
+_USER: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _OK, _TOO_MANY, _REFUSED = 200, 429, frozenset({401, 403})
 
 
@@ -157,6 +160,25 @@ class PolledPlatform(abc.ABC):
         Raises:
             Unreadable: all of it cannot be read.
         """
+
+
+class PolledUsers(PolledPlatform):
+    """A platform whose live streams are asked for by users' numbers, within so much a minute."""
+
+    figures: ClassVar[str] = "starts, viewers; ends once a stream is missing for a while"
+    batch: ClassVar[int] = 100
+    per: ClassVar[Literal["day", "minute"]] = "minute"
+    waiting_minutes: ClassVar[int] = 1
+    ids_are: ClassVar[str] = "ids of users, which are numbers"
+    an_id: ClassVar[str] = "1"
+
+    def is_id(self, channel: str) -> bool:
+        """Whether it is an id of a user."""
+        return _USER.fullmatch(channel) is not None
+
+    def budget(self, units: int, reserve: float) -> Budget:
+        """So many units a minute."""
+        return MinuteBudget(units, reserve)
 
 
 def evaluated(answer: Answer, now: float) -> Verdict:

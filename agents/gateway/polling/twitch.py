@@ -5,12 +5,10 @@ Its answers have no entity tags, so there is nothing to ask conditionally.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from agents.gateway.delivery import Unreadable
-from agents.gateway.polling.budget import Budget, MinuteBudget
-from agents.gateway.polling.platform import Answer, Found, PolledPlatform, Verdict, pause_of
+from agents.gateway.polling.platform import Answer, Found, PolledUsers, Verdict, pause_of
 from agents.gateway.sources.base import document, name_of, time_of, title_of, viewers_of, within
 
 if TYPE_CHECKING:
@@ -18,33 +16,18 @@ if TYPE_CHECKING:
 
     from agents.gateway.sources.base import Sureness
 
-_USER: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _OK, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 200, 401, 403, 429
 
 
-class Twitch(PolledPlatform):
+class Twitch(PolledUsers):
     """Streams; one that is missing is offline, or not in Twitch's cache yet, or any more."""
 
     name: ClassVar[str] = "twitch"
     about: ClassVar[str] = "Twitch Helix: streams"
     sureness: ClassVar[Sureness] = "documentation"
-    figures: ClassVar[str] = "starts, viewers; ends once a stream is missing for a while"
     api: ClassVar[str] = "https://api.twitch.tv"
     login: ClassVar[str] = "https://id.twitch.tv"
-    batch: ClassVar[int] = 100
-    units: ClassVar[int] = 800
-    per: ClassVar[Literal["day", "minute"]] = "minute"
-    waiting_minutes: ClassVar[int] = 1
-    ids_are: ClassVar[str] = "ids of users, which are numbers"
-    an_id: ClassVar[str] = "1"
-
-    def is_id(self, channel: str) -> bool:
-        """Whether it is an id of a user."""
-        return _USER.fullmatch(channel) is not None
-
-    def budget(self, units: int, reserve: float) -> Budget:
-        """Points a minute."""
-        return MinuteBudget(units, reserve)
+    units: ClassVar[int] = 800  # points
 
     def request(self, ids: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
         """`Get Streams` of up to 100 ids, on one page."""

@@ -2,7 +2,7 @@
 
 import uPlot from "./vendor/uplot.js";
 import { h, text } from "./dom.js";
-import { format, settings, word } from "./settings.js";
+import { format, settings, theme, word } from "./settings.js";
 
 const DAY = 86400;
 
@@ -44,7 +44,6 @@ function figure(name, describe) {
   const area = h("div", { class: "plot", role: "img" });
   const reading = h("p", { class: "reading", "aria-hidden": "true" });
   const node = h("figure", { class: `curve ${name}` }, area, reading);
-  const dark = matchMedia("(prefers-color-scheme: dark)");
   let plot = null;
   let drawn = "";
   let current = null;
@@ -53,7 +52,7 @@ function figure(name, describe) {
     if (width < 40 || height < 40) return;
     current = describe(width, height);
     area.setAttribute("aria-label", current.label);
-    const look = [current.look, settings.language, settings.zone, settings.theme, dark.matches].join(" ");
+    const look = [current.look, settings.language, settings.zone, theme()].join(" ");
     if (plot === null || look !== drawn) {
       plot?.destroy();
       plot = new uPlot(complete(current.options), current.data, area);
@@ -73,13 +72,11 @@ function figure(name, describe) {
   }
   const observer = new ResizeObserver(draw);
   observer.observe(area);
-  dark.addEventListener("change", draw);
   return {
     node,
     draw,
     close() {
       observer.disconnect();
-      dark.removeEventListener("change", draw);
       plot?.destroy();
       plot = null;
     },

@@ -44,8 +44,15 @@ export const settings = {
 };
 
 const listeners = new Set();
+const dark = matchMedia("(prefers-color-scheme: dark)");
+dark.addEventListener("change", changed);
 
-/** Calls back whenever a choice changes. */
+function changed() {
+  apply();
+  for (const listener of listeners) listener();
+}
+
+/** Calls back whenever a choice changes, or the system's colours do. */
 export function onChange(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -55,15 +62,20 @@ export function onChange(listener) {
 export function choose(name, value) {
   settings[name] = value;
   write(name, value);
-  apply();
-  for (const listener of listeners) listener();
+  changed();
 }
 
 /** Tells the document what was chosen. */
 export function apply() {
   document.documentElement.lang = settings.language === "zh" ? "zh-CN" : settings.language;
-  document.documentElement.dataset.theme = settings.theme;
+  document.documentElement.dataset.theme = theme();
   document.title = word("title");
+}
+
+/** The colours that are shown: those that were chosen, or else the system's. */
+export function theme() {
+  if (settings.theme !== "auto") return settings.theme;
+  return dark.matches ? "dark" : "light";
 }
 
 /** How numbers and times are written. English is written as the browser's own region does. */
