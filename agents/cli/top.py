@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 import click
 import msgspec
+from aiohttp import hdrs
 from rich.console import Console
 from rich.live import Live
 
@@ -21,6 +22,8 @@ from agents.cli.settings import with_settings
 from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from streams.settings import Settings
 
 _PIPE_WIDTH: Final = 160
@@ -62,17 +65,20 @@ def command(settings: Settings, url: str | None, every: float, once: bool) -> No
     """Watch who is watching: the world, platforms and the largest broadcasts, until Ctrl-C.
 
     What is uncertain is marked: figures that are silent, peaks that were not held, and how much of
-    the system has answered.
+    the system has answered. Where AUDIENCE_HTTP_TOKEN or its file is set, it shows that token.
     """
     address = (url or f"http://{settings.http_host}:{settings.http_port}").rstrip("/")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_watch(address, every, once=once))
+        asyncio.run(_watch(address, every, settings.http_tokens(), once=once))
 
 
-async def _watch(url: str, every: float, *, once: bool) -> None:
+async def _watch(url: str, every: float, tokens: Sequence[str], *, once: bool) -> None:
     terminal = sys.stdout.isatty()
     console = Console(width=None if terminal else _PIPE_WIDTH)
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_TIMEOUT)) as session:
+    async with aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(_TIMEOUT),
+        headers={hdrs.AUTHORIZATION: f"Bearer {tokens[0]}"} if tokens else {},
+    ) as session:
         last = await _ask(session, url, console.height)
         if once or not terminal:
             console.print(Screen(last, url, time.time()))
