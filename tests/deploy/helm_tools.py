@@ -48,6 +48,7 @@ def helm_program():
 
 def needs_helm(test):
     """Say what is left out without a helm."""
+    # Helm is no package for Python: where it can be neither fetched nor built, the rest is tested.
     return pytest.mark.skipif(
         helm_program() is None,
         reason="left out: nothing was rendered, for there is no helm; tests/run fetches one for "

@@ -15,6 +15,7 @@ def program():
     """Where Chromium is; the test is left out, and says so, where there is none."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
+        # A person's machine need not have one; in a container tests/run installs it.
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the PATH")
     return found
 
