@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from streams.exact.errors import Unrecoverable
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -69,3 +71,37 @@ class Backoff:
     def went_on(self) -> None:
         """Take note that it works."""
         self.failure = None
+
+
+class Patience:
+    """For how long nothing at all may go on. All times are of a monotonic clock, in seconds.
+
+    Args:
+        limit: So long.
+        now: The time.
+    """
+
+    def __init__(self, limit: float, now: float) -> None:
+        self._limit = limit
+        self.since = now
+
+    def went_on(self, now: float) -> None:
+        """Take note that something was achieved."""
+        self.since = now
+
+    def require(self, reason: str, now: float) -> None:
+        """Give up where nothing went on for longer.
+
+        Args:
+            reason: Why the last try failed, in words.
+            now: The time.
+
+        Raises:
+            Unrecoverable: So it is.
+        """
+        failing = now - self.since
+        if failing > self._limit:
+            raise Unrecoverable(
+                f"nothing could be done for {failing:.0f} s, last because of: {reason}; see "
+                "that Kafka answers and has its replicas, then start again"
+            )

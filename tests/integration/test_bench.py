@@ -9,6 +9,7 @@ from processes import Process
 
 from agents.app import create_app
 from streams.events import read
+from streams.exact.declaration import new_consumer
 from streams.routing import partition_for
 from streams.settings import Settings
 
@@ -118,7 +119,7 @@ async def test_the_bare_loop_fetches_as_the_worker_does():
     settings = Settings()
     # Neither is started: only how they are set is looked at.
     source = create_app(settings).sources[0]
-    worker = source._new_consumer()
+    worker = new_consumer(source._declared)
     loop = bare.AIOKafkaConsumer(**bare.fetch_options(settings.fetch_bytes))
     for name in (
         "_isolation_level",

@@ -30,7 +30,8 @@ class Killing(mode.Service):
     async def _kill(self):
         while not self.should_stop:
             await self.sleep(0.02)
-            fetcher = self._source._consumer and self._source._consumer._fetcher
+            session = self._source._session
+            fetcher = session and session.consumer and session.consumer._fetcher
             if self._is_on and fetcher is not None:
                 fetcher._fetch_task.cancel()
 
