@@ -88,9 +88,13 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             (
               job_platform:audience_live_broadcasts:max > 0
               and on (job, platform)
-              min_over_time(
+              max_over_time(
                 job_platform:audience_events:increase3m[{usual}] offset {usual_offset}
               ) > 0
+              unless on (job, platform)
+              last_over_time(
+                job_platform:audience_events:quiet3m[{usual}] offset {usual_offset}
+              )
               or
               max by (job, platform) (ALERTS{{alertname="PlatformSilent", alertstate="firing"}})
             )

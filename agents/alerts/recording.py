@@ -267,6 +267,18 @@ def _indicators(timing: Timing) -> list[Record]:
             )
         ),
         Record(
+            "job_platform:audience_events:quiet3m",
+            f"""
+            job_platform:audience_events:increase3m == 0
+            and on (job, platform)
+            sum by (job, platform) (
+              audience_events_total{{platform!=""}} offset {duration(timing.stopped)}
+            )
+            """,
+            "Was known for so long, and sent nothing. The first two scrapes of a platform, as after "
+            "all workers began anew, may show the same count without that.",
+        ),
+        Record(
             "job_reason:audience_rejected:rate5m",
             f"sum by (job, reason) (rate(audience_rejected_total[{rate}]))",
         ),

@@ -30,7 +30,8 @@ class AlertDelay(NamedTuple):
 _HOLDS: Final[Mapping[str, AlertDelay]] = MappingProxyType(
     {
         "BroadcastSilent": AlertDelay(_MINUTE, 2 * _MINUTE),
-        "BroadcastAudienceDropped": AlertDelay(_MINUTE, 2 * _MINUTE),
+        # Longer than the last minutes of a show, in which people leave.
+        "BroadcastAudienceDropped": AlertDelay(5 * _MINUTE, 2 * _MINUTE),
         "BroadcastAudienceSurged": AlertDelay(_MINUTE, 2 * _MINUTE),
         "BroadcastFirstMinuteLow": AlertDelay(2 * _MINUTE, 5 * _MINUTE),
         "AudienceRecord": AlertDelay(2 * _MINUTE, 10 * _MINUTE),
