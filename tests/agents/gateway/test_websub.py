@@ -9,8 +9,9 @@ from agents.gateway.heads import Head
 from agents.gateway.poll_config import Poll
 from agents.gateway.polling.following import Following
 from agents.gateway.polling.platform import Found
+from agents.gateway.rows import Channel, decode_row, encode_row
 from agents.gateway.sources import SOURCES, Verified
-from agents.gateway.table import Channel, apply, decode_row, encode_row
+from agents.gateway.table import apply
 from streams import rfc3339
 
 SOURCE, POINT = SOURCES["youtube"], endpoint("youtube")

@@ -11,8 +11,8 @@ from agents.gateway.metrics import GatewayMetrics
 from agents.gateway.places import Places
 from agents.gateway.polling.edge import Edge
 from agents.gateway.polling.poller import Poller
+from agents.gateway.rows import Channel
 from agents.gateway.sending import Unacknowledged
-from agents.gateway.table import Channel
 from streams.routing import partition_for
 
 PARTITIONS = 12
