@@ -41,9 +41,8 @@ port, file = int(sys.argv[1]), sys.argv[2]
 app = Flask("hub")
 celery = Celery("hub", broker="memory://")
 celery.conf.task_always_eager = True
-hub = Hub(
-    SQLite3HubStorage(file), celery, SIGNATURE_ALGORITHM="sha1", HUB_MIN_LEASE_SECONDS=1,
-)
+app.config["HUB_MIN_LEASE_SECONDS"] = 1
+hub = Hub(SQLite3HubStorage(file), celery, SIGNATURE_ALGORITHM="sha1")
 hub.register_validator(lambda callback, topic, *rest: print("asked", topic, flush=True))
 app.register_blueprint(hub.build_blueprint(url_prefix="/subscribe"))
 
@@ -87,7 +86,8 @@ async def show(folder):
     python = folder / "environment" / "bin" / "python"
     venv.create(folder / "environment", with_pip=True)
     packages = ["flask-websub==0.4.1", "celery"]
-    subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+    install = [python, "-m", "pip", "install", "--quiet", *packages]
+    await asyncio.to_thread(subprocess.run, install, check=True)
     port, at = free_port("127.0.0.1", 0), free_port("127.0.0.1", 0)
     program = folder / "hub.py"
     program.write_text(HUB)
