@@ -59,6 +59,25 @@ def group(timing: Timing, runbook: Callable[[str], str]) -> Group:
             "broadcasts are sampled in turn, not in each minute.",
         ),
         alert(
+            "SubscriptionMissing",
+            """
+            sum by (job, endpoint, state) (audience_gateway_subscriptions{state!="active"}) > 0
+            """,
+            "critical",
+            "Subscriptions of {{ $labels.endpoint }} do not hold: {{ $labels.state }}",
+            '{{ printf "%.0f" $value }} of them. pending: nobody confirms them, so the address may '
+            "not be reachable from outside; refused: the platform says no; expiring: they are not "
+            "renewed, and lapse. What is not subscribed to sends nothing.",
+        ),
+        alert(
+            "SubscriptionRevoked",
+            f"sum by (job, endpoint) (increase(audience_gateway_warnings_total[{counted}])) > 0",
+            "critical",
+            "The sender of {{ $labels.endpoint }} has revoked a subscription",
+            '{{ printf "%.0f" $value }} warnings in 15 minutes; the log says of what. What is '
+            "revoked sends nothing, until it is subscribed to anew.",
+        ),
+        alert(
             "WebhooksRefused",
             f"""
             (

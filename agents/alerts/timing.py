@@ -68,6 +68,8 @@ _HOLDS: Final[Mapping[str, AlertDelay]] = MappingProxyType(
         "PollSilent": AlertDelay(2 * _MINUTE, 2 * _MINUTE),
         "PollRefused": AlertDelay(0.0, 5 * _MINUTE),
         "PollBudgetShort": AlertDelay(10 * _MINUTE, 5 * _MINUTE),
+        "SubscriptionMissing": AlertDelay(15 * _MINUTE, 5 * _MINUTE),
+        "SubscriptionRevoked": AlertDelay(0.0, 5 * _MINUTE),
         "WebhooksRefused": AlertDelay(2 * _MINUTE, 5 * _MINUTE),
         "GatewayUnacknowledged": AlertDelay(_MINUTE, 5 * _MINUTE),
     }

@@ -5,21 +5,20 @@ import re
 import tomllib
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, model_validator
 
-from agents.gateway.parts import Part, Platform, SecretFrom, Slug, wrong_base
+from agents.gateway.endpoint_config import Endpoint
+from agents.gateway.parts import Part, SecretFrom, Slug, wrong_base
 from agents.gateway.poll_config import Poll
-from agents.gateway.sources import SOURCES
+from agents.gateway.subscribing.settings import needs_address
 from streams.errors import MisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agents.gateway.observation import Kind
-    from agents.gateway.sources import Source
 
 __all__ = [
     "VARIABLE",
@@ -35,7 +34,6 @@ __all__ = [
 ]
 
 VARIABLE: Final = "AUDIENCE_GATEWAY"
-Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$", max_length=100)]
 
 
 class GatewayConfigError(MisuseError):
@@ -50,122 +48,6 @@ class GatewayConfigError(MisuseError):
         count = len(problems)
         head = "1 mistake" if count == 1 else f"{count} mistakes"
         super().__init__("\n".join([f"{file} has {head}:", *(f"  {each}" for each in problems)]))
-
-
-Secrets = Annotated[tuple[SecretFrom, ...], Field(max_length=2)]
-
-
-class HmacOptions(Part):
-    """How a sender of the source `hmac` signs."""
-
-    header: Header
-    prefix: str = ""
-    encoding: Literal["hex", "base64"] = "hex"
-    digest: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
-    id_header: Header | None = None
-    id_signed: bool = False
-    time_header: Header | None = None
-    separator: Annotated[str, Field(max_length=3)] = "."
-    window: Annotated[int, Field(ge=1, le=86_400)] = 300
-
-    @model_validator(mode="after")
-    def _id_has_a_header(self) -> Self:
-        if self.id_signed and self.id_header is None:
-            raise ValueError("id_signed needs id_header")
-        if not self.separator and (self.id_signed or self.time_header):
-            # Without one, a byte could move from the id to the time or to the body.
-            raise ValueError("a signed id or time needs a separator")
-        return self
-
-
-class Mapped(Part):
-    """Where the fields of a JSON body are: names joined by dots."""
-
-    channel: str = "channel"
-    at: str = ""
-    kind: str = ""
-    broadcast: str = ""
-    started: str = ""
-    viewers: str = ""
-    views: str = ""
-    title: str = ""
-    kinds: dict[str, Literal["sample", "started", "ended", "ignored"]] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _kinds_have_a_field(self) -> Self:
-        if self.kinds and not self.kind:
-            raise ValueError("kinds needs kind: the field whose values it translates")
-        return self
-
-    def kind_of(self, value: object) -> "Kind | None":
-        """The kind that a body's value stands for; None if it is of no interest."""
-        if not self.kind:
-            return "sample"
-        found = self.kinds.get(str(value), "ignored") if self.kinds else value
-        # (Not a set: what a sender writes may be a list, which no set can look up.)
-        return found if found in ("sample", "started", "ended") else None
-
-
-class Endpoint(Part):
-    """One address that takes webhooks: `/hooks/NAME`, or `/hooks/NAME/SECRET`."""
-
-    name: Slug
-    source: str
-    platform: Platform | None = None
-    secrets: Secrets = ()
-    path_secrets: Secrets = ()
-    networks: tuple[str, ...] = ()
-    resume_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
-    ack_seconds: Annotated[float, Field(ge=0.1, le=30)] = 2.0
-    body_bytes: Annotated[int, Field(ge=1, le=2**20)] = 65_536
-    concurrency: Annotated[int, Field(ge=1, le=10_000)] = 200
-    mapping: Mapped | None = None
-    hmac: HmacOptions | None = None
-    # Channels whose feeds were subscribed to at a hub: to no others its handshake says yes.
-    subscribed: tuple[str, ...] = ()
-
-    @property
-    def kind(self) -> "Source":
-        """Its source."""
-        return SOURCES[self.source]
-
-    @model_validator(mode="after")
-    def _fits_its_source(self) -> Self:
-        source = SOURCES.get(self.source)
-        if source is None:
-            raise ValueError(f"source: must be one of {', '.join(SOURCES)}, got {self.source!r}")
-        problems = [*self._secrets_that_do_not_fit(source), *self._parts_that_do_not_fit()]
-        for network in self.networks:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError as error:
-                problems.append(f"networks: {error}")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-    def _secrets_that_do_not_fit(self, source: "Source") -> "Iterator[str]":
-        if source.signed and not self.secrets:
-            yield "secrets: is missing, for this source signs"
-        if not source.signed and not self.path_secrets:
-            yield "path_secrets: is missing, for this source signs nothing"
-        if source.needs_path_secret and not self.path_secrets:
-            yield "path_secrets: is missing, for not all that this source sends is signed"
-        if not source.signed and not source.has_key and self.secrets:
-            yield "secrets: this source signs nothing; use path_secrets"
-
-    def _parts_that_do_not_fit(self) -> "Iterator[str]":
-        generic = self.source in {"hmac", "standard-webhooks"}
-        if generic and self.mapping is None:
-            yield "mapping: is missing"
-        if not generic and self.mapping is not None:
-            yield "mapping: this source needs none"
-        if generic and self.platform is None:
-            yield "platform: is missing"
-        if (self.source == "youtube") != bool(self.subscribed):
-            yield "subscribed: is for the source youtube, which needs it: ids of channels"
-        if (self.source == "hmac") != (self.hmac is not None):
-            yield "hmac: is for the source hmac, which needs it"
 
 
 class Leg(Part):
@@ -215,7 +97,7 @@ class Config(Part):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     trust_proxies: tuple[str, ...] = ()
-    # Where senders come in, as they know it; only `gateway check --ask` looks at it.
+    # Where senders come in, as they know it: subscriptions name it, `gateway check --ask` looks.
     public: str = ""
     public_ca: Path | None = None
     # (That there is one is looked at below: pydantic does not count those that are wrong.)
@@ -273,6 +155,11 @@ class Config(Part):
 
     def _public_that_does_not_fit(self) -> "Iterator[str]":
         if not self.public:
+            yield from (
+                f"public: is missing: {each.name} is to be subscribed to with its address"
+                for each in self.endpoint
+                if each.subscribe is not None and needs_address(each.source)
+            )
             if self.public_ca is not None:
                 yield "public_ca: is for public, which is missing"
             return

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from agents.gateway.table import Channel
+    from agents.gateway.ledger import Ledger
+    from agents.gateway.rows import Channel
 
 
 class Head(NamedTuple):
@@ -50,6 +51,10 @@ class Table(Protocol):
     @property
     def owned(self) -> Iterable[int]:
         """The partitions that this gateway has."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """What is known of subscriptions and budgets in these partitions."""
 
     @property
     def version(self) -> int:

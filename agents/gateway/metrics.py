@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from agents.gateway.polling.platform import OUTCOMES
+from agents.gateway.subscribing.lease import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +117,7 @@ class GatewayMetrics:
             registry=registry,
         )
         self._add_polls(config, registry)
+        self._add_subscriptions(config, registry)
         Gauge(
             "audience_gateway_open_broadcasts",
             "Open broadcasts of the partitions that this gateway has.",
@@ -211,6 +214,35 @@ class GatewayMetrics:
                 self.poll_interval,
             ):
                 metric.labels(poll.name)
+
+    def _add_subscriptions(self, config: Config, registry: CollectorRegistry) -> None:
+        self.subscriptions = Gauge(
+            "audience_gateway_subscriptions",
+            "Subscriptions that this gateway looks after, by how they stand: pending is not "
+            "confirmed yet, expiring was not renewed in time.",
+            ("endpoint", "state"),
+            registry=registry,
+        )
+        self.subscription_ends = Gauge(
+            "audience_gateway_subscription_ends_timestamp_seconds",
+            "When the first of them lapses, in seconds since 1970 UTC; +Inf if none does.",
+            _BY_ENDPOINT,
+            registry=registry,
+        )
+        self.subscription_calls = Counter(
+            "audience_gateway_subscription_calls",
+            "Calls by which was subscribed, by what became of them.",
+            ("endpoint", "outcome"),
+            registry=registry,
+        )
+        for endpoint in config.endpoint:
+            if endpoint.subscribe is None:
+                continue
+            for state in STATES:
+                self.subscriptions.labels(endpoint.name, state)
+            self.subscription_ends.labels(endpoint.name).set(math.inf)
+            for outcome in OUTCOMES:
+                self.subscription_calls.labels(endpoint.name, outcome)
 
     def processed(self, counters: Notes) -> None:
         """Count what a durable batch did."""

@@ -7,7 +7,18 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["started", "ended", "sample", "joined", "left", "announced"]
+Kind = Literal[
+    "started",
+    "ended",
+    "sample",
+    "joined",
+    "left",
+    "announced",
+    "asked",
+    "subscribed",
+    "denied",
+    "spent",
+]
 
 
 class Observation(msgspec.Struct, omit_defaults=True, frozen=True):
@@ -18,7 +29,8 @@ class Observation(msgspec.Struct, omit_defaults=True, frozen=True):
         platform: the platform of the viewer events that come of it.
         channel: what the source has: a channel, a stream key, a room.
         kind: `joined` and `left` tell of one viewer, `announced` that the channel is to be looked
-            at, the others of the broadcast.
+            at; `asked`, `subscribed` and `denied` tell of a subscription to it, `spent` of a poll's
+            budget; the others tell of the broadcast.
         at: when it was so, in microseconds since 1970 UTC.
         id: the sender's id of the message; empty where it has none.
         broadcast: the platform's own id of the broadcast, if it tells one.
@@ -31,6 +43,9 @@ class Observation(msgspec.Struct, omit_defaults=True, frozen=True):
             source does not tell of single viewers.
         resume: a start within so many seconds of an end goes on with the same broadcast, where
             the source has no ids.
+        until: of `subscribed`: when that lapses, in microseconds since 1970 UTC.
+        digest: of `asked`: of the address and the secret that were told.
+        units: of `spent`: units of the day that began at `started`.
     """
 
     endpoint: str
@@ -47,6 +62,9 @@ class Observation(msgspec.Struct, omit_defaults=True, frozen=True):
     viewer: str = ""
     present_for: int = 0
     resume: int = 0
+    until: int | None = None
+    digest: str = ""
+    units: float = 0.0
 
     @property
     def key(self) -> bytes:

@@ -11,7 +11,8 @@ import structlog
 
 from agents.gateway import observation, table
 from agents.gateway.heads import Head
-from agents.gateway.table import Channel
+from agents.gateway.ledger import Ledger
+from agents.gateway.rows import Channel
 from streams import rfc3339
 from streams.exact import Listener
 from streams.routing import partition_for
@@ -66,6 +67,7 @@ class Processor:
 
     Attributes:
         owned: the partitions whose rows are here.
+        ledger: what is known of subscriptions and budgets in these partitions.
         version: another number whenever a polled broadcast was opened or ended, or `owned` changed.
     """
 
@@ -82,6 +84,7 @@ class Processor:
         self._polled = frozenset(polled)
         self._heads: defaultdict[int, dict[str, dict[str, Head]]] = defaultdict(dict)
         self._names: defaultdict[int, dict[bytes, tuple[str, str]]] = defaultdict(dict)
+        self.ledger = Ledger()
         self._events = topics.events.name
         self._places = places
         self._crc32 = partitioner == "crc32"
@@ -101,6 +104,7 @@ class Processor:
         self._touched[partition] = {}
         self._heads[partition] = {}
         self._names[partition] = {}
+        self.ledger.restored(partition)
         self.owned.add(partition)
         self.version += 1
         for key in rows.committed:
@@ -115,6 +119,7 @@ class Processor:
         """Stop following a partition."""
         self.owned.discard(partition)
         self.version += 1
+        self.ledger.lost(partition)
         kept: dict[int, Any]
         for kept in (
             self.counted,
@@ -142,6 +147,7 @@ class Processor:
         ):
             (keys.add if belongs else keys.discard)(key)
         self._note_head(partition, key, row)
+        self.ledger.note(partition, key, row)
 
     def _note_head(self, partition: int, key: bytes, row: Channel | None) -> None:
         names = self._names[partition]

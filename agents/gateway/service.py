@@ -19,10 +19,11 @@ from agents.gateway.places import Places
 from agents.gateway.polling.edge import Edge
 from agents.gateway.polling.poller import Poller
 from agents.gateway.processor import Processor, ProcessorFollowing, processor
+from agents.gateway.rows import decode_row, encode_row
 from agents.gateway.secrets import SecretError
 from agents.gateway.sending import Sender
 from agents.gateway.server import Health, Hooks, Listening
-from agents.gateway.table import decode_row, encode_row
+from agents.gateway.subscribing.subscribers import SUBSCRIBERS
 from agents.gateway.topics import GatewayTopics, group_of
 from agents.worker import Worker
 from streams.errors import LiveAudienceError, PackagesMissingError
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Mapping
 
     from agents.gateway.config import Config
+    from agents.gateway.heads import Table
+    from agents.gateway.subscribing.subscriber import Subscriber
     from streams.exact import Batch
     from streams.settings import Settings
 
@@ -104,6 +107,35 @@ def edges_of(config: Config) -> dict[str, Edge]:
     return edges
 
 
+def subscribers_of(
+    settings: Settings,
+    config: Config,
+    table: Table,
+    partitions: Callable[[], int | None],
+    sender: Sender,
+    metrics: GatewayMetrics,
+) -> list[Subscriber]:
+    """What subscribes to the channels of each endpoint that has the table `subscribe`.
+
+    Raises:
+        LiveAudienceError: secrets are missing, all of them are named; or certificates.
+    """
+    problems = []
+    found = []
+    topic = GatewayTopics.of(settings).observations.name
+    for endpoint in config.endpoint:
+        if endpoint.subscribe is None:
+            continue
+        kind = SUBSCRIBERS[endpoint.source]
+        try:
+            found.append(kind(endpoint, config, table, partitions, sender, topic, metrics))
+        except SecretError as error:
+            problems.append(f"endpoint {endpoint.name}: subscribe: {error}")
+    if problems:
+        raise LiveAudienceError("secrets are missing:\n  " + "\n  ".join(problems))
+    return found
+
+
 class Gateway(mode.Service):
     """HTTP and the way to Kafka, as one of the app's services.
 
@@ -149,6 +181,9 @@ class Gateway(mode.Service):
             )
             for poll in config.poll
         ]
+        self._subscribers = subscribers_of(
+            settings, config, work, partitions, self._sender, self.metrics
+        )
         self._polling: list[asyncio.Task[None]] = []
         super().__init__()
 
@@ -164,7 +199,8 @@ class Gateway(mode.Service):
         log.info(
             "taking webhooks", port=self.listening.hooks_port, health=self.listening.health_port
         )
-        self._polling = [asyncio.create_task(poller.run()) for poller in self._pollers]
+        asking: list[Poller | Subscriber] = [*self._pollers, *self._subscribers]
+        self._polling = [asyncio.create_task(each.run()) for each in asking]
 
     async def on_stop(self) -> None:
         """Ask no more, answer what is there, then nothing."""

@@ -3,6 +3,7 @@
 import tomllib
 
 import pytest
+import yaml
 from deploy.helm_tools import (
     BROKERS,
     CHART,
@@ -15,6 +16,7 @@ from deploy.helm_tools import (
     settings_of,
     volume,
 )
+from deploy.prometheus_tools import DEPLOY
 
 from agents.gateway.access import gateway_creator_rights, gateway_rights
 from agents.gateway.config import load
@@ -64,6 +66,20 @@ each_variant = pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS
 NAME = "prod-live-audience-gateway"
 
 
+SCRAPES = yaml.safe_load((DEPLOY / "prometheus/scrape/kubernetes.yml").read_text("utf-8"))[
+    "scrape_configs"
+]
+
+
+def finds(job, labels, ports):
+    """Whether a job of Prometheus scrapes a pod with these labels and ports."""
+    (discovery,) = job["kubernetes_sd_configs"]
+    (selector,) = discovery["selectors"]
+    wanted = dict(each.split("=") for each in selector["label"].split(","))
+    (kept,) = (each["regex"] for each in job["relabel_configs"] if each.get("action") == "keep")
+    return wanted.items() <= labels.items() and kept in ports
+
+
 def pod_of(rendered):
     return rendered.one("Deployment")["spec"]["template"]["spec"]
 
@@ -96,6 +112,11 @@ def test_its_pods_read_their_settings_and_their_file(values, monkeypatch, tmp_pa
     ports = {each["name"]: each["containerPort"] for each in container["ports"]}
     assert ports == {"hooks": config.port, "health": config.health_port}
     assert (config.host, config.health_host) == ("0.0.0.0", "0.0.0.0")
+    # deploy/prometheus/scrape/kubernetes.yml finds it, as the gateway and not as a worker.
+    labels = rendered.one("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert [job["job_name"] for job in SCRAPES if finds(job, labels, ports)] == [
+        "live-audience-gateway"
+    ]
     # Each secret that the file names is in a folder that is mounted.
     mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
     for place in (

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from agents.gateway.delivery import Unreadable
 from agents.gateway.polling.platform import Answer, Found, PolledUsers, Verdict, evaluated
+from agents.gateway.rows import broadcast_id
 from agents.gateway.sources.base import document, name_of, time_of, title_of, viewers_of, within
-from agents.gateway.table import broadcast_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from agents.gateway import observation
+from agents.gateway.asking import Unanswered
 from agents.gateway.delivery import Unreadable
 from agents.gateway.observation import Observation
 from agents.gateway.polling.backoff import Backoff
-from agents.gateway.polling.edge import Unanswered
 from agents.gateway.polling.following import Following
 from agents.gateway.polling.platform import Outcome, Verdict
 from agents.gateway.polling.schedule import Call, Schedule

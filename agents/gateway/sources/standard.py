@@ -33,7 +33,7 @@ from streams import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agents.gateway.config import Endpoint, Mapped
+    from agents.gateway.endpoint_config import Endpoint, Mapped
 
 _PREFIX = "whsec_"
 # A list of signatures is short: two secrets, perhaps two versions.

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 from agents.gateway.delivery import Delivery, Unreadable, Unverified, fields
 from agents.gateway.signatures import check_hmac, from_hex
 from agents.gateway.sources.base import Answer, Reading, Source, Sureness, Verified
+from streams import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,8 @@ _VIDEO: Final = re.compile(r"[A-Za-z0-9_-]{11}", re.ASCII)
 _FEEDS: Final = frozenset({"/feeds/videos.xml", "/xml/feeds/videos.xml"})
 _DIGESTS: Final = frozenset({"sha1", "sha256", "sha384", "sha512"})
 _LONGEST_CHALLENGE: Final = 512
+_LONGEST_REASON: Final = 200
+_LONGEST_LEASE: Final = 9  # digits: 30 years
 
 
 class YouTube(Source):
@@ -55,7 +58,7 @@ class YouTube(Source):
         """Answer the handshake for what was asked for, or read the videos of a feed."""
         del verified
         if delivery.method == "GET":
-            return _handshake(fields(delivery.query), endpoint)
+            return self._handshake(delivery, endpoint)
         if b"<!DOCTYPE" in delivery.body:
             raise Unreadable("the feed declares entities")
         try:
@@ -71,15 +74,29 @@ class YouTube(Source):
             [self.observe(endpoint, each, "announced", delivery.received) for each in videos]
         )
 
+    def _handshake(self, delivery: Delivery, endpoint: Endpoint) -> Reading:
+        """The hub asks whether we have asked: yes for our channels' feeds, else there is nothing.
 
-def _handshake(query: dict[str, str], endpoint: Endpoint) -> Reading:
-    """The hub asks whether we have asked: yes for our channels' feeds, else there is nothing."""
-    challenge = query.get("hub.challenge", "")
-    channel = _channel_of(query.get("hub.topic", ""))
-    is_ours = query.get("hub.mode") == "subscribe" and channel in endpoint.subscribed
-    if not is_ours or not 0 < len(challenge) <= _LONGEST_CHALLENGE:
-        return Reading(answer=Answer(status=404))
-    return Reading(answer=Answer(body=challenge.encode(errors="replace")))
+        How long it holds is written down before the hub is answered; so is that it was denied.
+        """
+        query = fields(delivery.query)
+        channel = _channel_of(query.get("hub.topic", ""))
+        if channel is None or channel not in endpoint.subscribed:
+            return Reading(answer=Answer(status=404))
+        now, mode = delivery.received, query.get("hub.mode")
+        if mode == "denied":
+            why = query.get("hub.reason", "")[:_LONGEST_REASON]
+            denied = self.observe(endpoint, channel, "denied", now, title=why)
+            return Reading([denied], warning=f"the hub denies a subscription to {channel}")
+        challenge = query.get("hub.challenge", "")
+        if mode != "subscribe" or not 0 < len(challenge) <= _LONGEST_CHALLENGE:
+            return Reading(answer=Answer(status=404))
+        answer = Answer(body=challenge.encode(errors="replace"))
+        seconds = query.get("hub.lease_seconds", "")
+        if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= _LONGEST_LEASE):
+            return Reading(answer=answer)
+        until = now + int(seconds) * rfc3339.SECOND
+        return Reading([self.observe(endpoint, channel, "subscribed", now, until=until)], answer)
 
 
 def _channel_of(topic: str) -> str | None:

@@ -47,6 +47,7 @@ def dashboard() -> Dashboard:
     add_row(board, "Webhooks", *_webhooks())
     add_row(board, "Viewer events", *_events())
     add_row(board, "Polls", *_polls())
+    add_row(board, "Subscriptions", *_subscriptions())
     add_row(board, "Processes", *_processes())
     return board
 
@@ -273,6 +274,41 @@ def _polls() -> Iterator[timeseries.Panel]:
         "Answers not stored",
         "Observations of polls that Kafka did not take in time, a second.",
         PanelSeries(f"sum by (poll) ({rate('audience_gateway_polls_lost_total')})", "{{poll}}"),
+        unit=RATE,
+        width=THIRD,
+    )
+
+
+def _subscriptions() -> Iterator[timeseries.Panel]:
+    yield timeseries_panel(
+        "Subscriptions, by how they stand",
+        "Those that the gateway makes by itself, over all gateways: pending is not confirmed yet, "
+        "expiring was not renewed in time.",
+        PanelSeries(
+            f"sum by (endpoint, state) ({metric('audience_gateway_subscriptions')})",
+            "{{endpoint}} {{state}}",
+        ),
+        stacked=True,
+        width=THIRD,
+    )
+    yield timeseries_panel(
+        "Time until the first one lapses",
+        "By endpoint; no curve where none lapses. They are renewed at half their time.",
+        PanelSeries(
+            "(min by (endpoint) ("
+            f"{metric('audience_gateway_subscription_ends_timestamp_seconds')}) < +Inf) - time()",
+            "{{endpoint}}",
+        ),
+        unit=SECONDS,
+        width=THIRD,
+    )
+    yield timeseries_panel(
+        "Calls for subscriptions",
+        "A second, by what became of them.",
+        PanelSeries(
+            f"sum by (endpoint, outcome) ({rate('audience_gateway_subscription_calls_total')})",
+            "{{endpoint}} {{outcome}}",
+        ),
         unit=RATE,
         width=THIRD,
     )

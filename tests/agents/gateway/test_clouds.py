@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agents.gateway.delivery import Delivery, Unreadable, Unverified
+from agents.gateway.rows import Channel
 from agents.gateway.sources import SOURCES, Verified
-from agents.gateway.table import Channel, apply
+from agents.gateway.table import apply
 from streams import rfc3339
 
 KEY = b"a-key-of-the-tests"

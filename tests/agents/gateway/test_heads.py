@@ -4,7 +4,8 @@ from agents.gateway.config import Config
 from agents.gateway.observation import Observation
 from agents.gateway.places import Places
 from agents.gateway.processor import Processor
-from agents.gateway.table import Channel, apply
+from agents.gateway.rows import Channel
+from agents.gateway.table import apply
 from agents.gateway.topics import GatewayTopics
 from streams import rfc3339
 from streams.settings import Settings

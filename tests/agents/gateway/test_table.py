@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from agents.gateway import table
 from agents.gateway.observation import Observation
-from agents.gateway.table import Channel, Known, apply, broadcast_id, fitting, tick
+from agents.gateway.rows import (
+    Channel,
+    Known,
+    broadcast_id,
+    decode_row,
+    encode_row,
+    fitting,
+)
+from agents.gateway.table import apply, tick
 from streams import events, rfc3339
 
 T0 = rfc3339.microseconds("2026-11-27T20:00:00Z")
@@ -32,7 +40,7 @@ def run(observations, row=None):
     for each in observations:
         found = apply(row, each)
         # As a restart would have it: only what is in the changelog is known.
-        row = table.decode_row(table.encode_row(row))
+        row = decode_row(encode_row(row))
         out.extend(found or [])
     return out
 
@@ -147,9 +155,9 @@ def test_a_message_counts_once():
     row = Channel("e", "own", "gallery")
     once = seen("sample", 0, id="m", viewers=1)
     assert apply(row, once)
-    before = table.encode_row(row)
+    before = encode_row(row)
     assert apply(row, once) is None
-    assert table.encode_row(row) == before
+    assert encode_row(row) == before
 
 
 def joined(at, viewer, **more):
@@ -290,6 +298,6 @@ def test_what_a_row_keeps_is_bounded():
     for number in range(2_000):
         apply(row, seen("started", number * 600, id=f"m{number}"))
         apply(row, seen("ended", -600 - number, id=f"e{number}"))
-    assert len(table.encode_row(row)) < 20_000
+    assert len(encode_row(row)) < 20_000
     assert len(row.broadcasts) <= table.MOST_BROADCASTS
     assert isinstance(row.broadcasts[0], Known)

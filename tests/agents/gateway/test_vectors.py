@@ -8,8 +8,9 @@ from deliveries import delivery, endpoint
 
 from agents.gateway.delivery import Unverified
 from agents.gateway.observation import Observation
+from agents.gateway.rows import Channel
 from agents.gateway.sources import SOURCES, Verified
-from agents.gateway.table import Channel, apply
+from agents.gateway.table import apply
 
 HOOKS = json.loads((Path(__file__).parent / "data" / "hooks.json").read_text())
 VECTORS = json.loads((Path(__file__).parent / "data" / "vectors.json").read_text())["vectors"]

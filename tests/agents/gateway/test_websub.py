@@ -9,8 +9,9 @@ from agents.gateway.heads import Head
 from agents.gateway.poll_config import Poll
 from agents.gateway.polling.following import Following
 from agents.gateway.polling.platform import Found
+from agents.gateway.rows import Channel, Subscription, decode_row, encode_row
 from agents.gateway.sources import SOURCES, Verified
-from agents.gateway.table import Channel, apply, decode_row, encode_row
+from agents.gateway.table import apply
 from streams import rfc3339
 
 SOURCE, POINT = SOURCES["youtube"], endpoint("youtube")
@@ -44,10 +45,35 @@ def test_the_hub_is_told_yes_for_our_own_channels_alone():
         "",
     ):
         assert (asked(wrong).status, asked(wrong).body) == (404, b"")
-    with pytest.raises(ValidationError, match="subscribed: is for the source youtube"):
+    with pytest.raises(ValidationError, match="subscribed: is missing: ids of channels"):
         endpoint("youtube", subscribed=[])
-    with pytest.raises(ValidationError, match="subscribed: is for the source youtube"):
-        endpoint("twitch", subscribed=["UC1"])
+
+
+def test_what_the_hub_says_of_a_subscription_is_written_down():
+    def handshake(query):
+        return SOURCE.read(Delivery("GET", (), query, b"", NOW), Verified(), POINT)
+
+    query = f"hub.mode=subscribe&hub.topic={TOPIC}&hub.challenge=c-1&hub.lease_seconds=60"
+    (held,) = handshake(query).observations
+    assert (held.kind, held.channel, held.at) == ("subscribed", "UC1", NOW)
+    assert held.until == NOW + rfc3339.MINUTE
+    denied = handshake(f"hub.mode=denied&hub.topic={TOPIC}&hub.reason=no+such+feed")
+    (refusal,) = denied.observations
+    assert (refusal.kind, refusal.title) == ("denied", "no such feed")
+    assert denied.answer.status == 200
+    assert "UC1" in denied.warning
+    # In whatever order they come, and however often: the newest of each counts.
+    row = Channel(held.endpoint, held.platform, held.channel)
+    for each in (refusal, held, refusal, held):
+        assert apply(row, each) == []
+    row = decode_row(encode_row(row))
+    assert row.subscription == Subscription(
+        begins=NOW, ends=held.until, denied=NOW, why="no such feed"
+    )
+    assert Head.of(row) is None
+    for seconds in ("", "-1", "9" * 10, "1.5"):
+        told = handshake(query.replace("seconds=60", f"seconds={seconds}"))
+        assert (told.observations, told.answer.body) == ((), b"c-1")
 
 
 def test_a_feed_names_videos_and_nothing_else_is_believed_of_it():

@@ -7,12 +7,13 @@ from collections import ChainMap, defaultdict
 from agents.gateway import observation, table
 from agents.gateway.config import Config
 from agents.gateway.heads import Head
+from agents.gateway.ledger import Ledger
 from agents.gateway.metrics import GatewayMetrics
 from agents.gateway.places import Places
 from agents.gateway.polling.edge import Edge
 from agents.gateway.polling.poller import Poller
+from agents.gateway.rows import Channel
 from agents.gateway.sending import Unacknowledged
-from agents.gateway.table import Channel
 from streams.routing import partition_for
 
 PARTITIONS = 12
@@ -38,6 +39,7 @@ class Control:
         self.rows = {}
         self.heads = defaultdict(dict)
         self.version = 0
+        self.taken = 0
         self.events = []
         self.away = False
 
@@ -48,6 +50,7 @@ class Control:
             self.take(observation.decode(output.value))
 
     def take(self, seen):
+        self.taken += 1
         row = self.rows.setdefault(seen.key, Channel(seen.endpoint, seen.platform, seen.channel))
         self.events += table.apply(row, seen) or []
         if row.broadcasts:
@@ -69,6 +72,17 @@ class Part:
     def __init__(self, control, owned):
         self.control = control
         self.owned = set(owned)
+        self._ledger = (), Ledger()
+
+    @property
+    def ledger(self):
+        seen = self.control.taken, *sorted(self.owned)
+        if self._ledger[0] != seen:
+            self._ledger = seen, Ledger()
+            for key, row in self.control.rows.items():
+                if partition_of(key) in self.owned:
+                    self._ledger[1].note(partition_of(key), key, row)
+        return self._ledger[1]
 
     @property
     def version(self):

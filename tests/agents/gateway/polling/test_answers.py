@@ -8,8 +8,9 @@ from agents.gateway.delivery import Unreadable
 from agents.gateway.polling.kick import Kick
 from agents.gateway.polling.peertube import PeerTube
 from agents.gateway.polling.platform import Answer
+from agents.gateway.rows import Channel
 from agents.gateway.sources import SOURCES, Verified
-from agents.gateway.table import Channel, apply
+from agents.gateway.table import apply
 from streams import rfc3339
 
 START = rfc3339.microseconds("2026-11-27T20:00:00Z")

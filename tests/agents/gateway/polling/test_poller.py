@@ -16,8 +16,9 @@ from platform_servers import (
 )
 from simulated_evening import Clock, Control, Gateway, config_of, run
 
+from agents.gateway.asking import Unanswered
 from agents.gateway.observation import Observation
-from agents.gateway.polling.edge import Edge, Unanswered
+from agents.gateway.polling.edge import Edge
 from agents.gateway.polling.poller import tried
 from agents.gateway.secrets import SecretError
 from streams import rfc3339
