@@ -49,9 +49,7 @@ async def committed(stage: Stage, group: str) -> AsyncIterator[Callable[[], Awai
 
 
 @asynccontextmanager
-async def group_offsets(
-    brokers: str, name: str
-) -> AsyncIterator[Callable[[], Awaitable[Offsets]]]:
+async def group_offsets(brokers: str, name: str) -> AsyncIterator[Callable[[], Awaitable[Offsets]]]:
     """Give what says which offsets a consumer group has committed."""
     client = AIOKafkaAdminClient(bootstrap_servers=brokers)
     await client.start()

@@ -1,4 +1,4 @@
-"""Whether a contestant has come to the right figures: its rows beside what the topic's events say."""
+"""Whether a contestant has come to the right figures: its rows beside what the events say."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -32,9 +32,7 @@ async def truth(brokers: str, topic: str, partitions: int, least: bytes = b"") -
     return {key: kept(row) for key, row in rows.items()}
 
 
-async def records(
-    brokers: str, topic: str, partitions: int
-) -> AsyncIterator[tuple[bytes, bytes]]:
+async def records(brokers: str, topic: str, partitions: int) -> AsyncIterator[tuple[bytes, bytes]]:
     """Read a topic up to where it ended at the start, of transactions those that were committed."""
     async with AIOKafkaConsumer(
         bootstrap_servers=brokers,
@@ -62,15 +60,16 @@ async def rows(contestant: Contestant, place: Place) -> dict[bytes, Kept]:
     topic = contestant.changelog(place)
     if topic is None:
         return dict(contestant.local(place))
-    latest: dict[bytes, bytes] = {}
-    async for key, value in records(place.stage.brokers, topic, place.stage.partitions):
-        latest[key] = value
+    stage = place.stage
+    latest = {key: value async for key, value in records(stage.brokers, topic, stage.partitions)}
     return dict(found for each in latest.items() if (found := contestant.row(*each)) is not None)
 
 
 def differences(found: dict[bytes, Kept], wanted: dict[bytes, Kept]) -> list[str]:
     """Say in words where rows differ from the truth; nothing if they do not."""
-    keys = [key for key in sorted(wanted.keys() | found.keys()) if found.get(key) != wanted.get(key)]
+    keys = [
+        key for key in sorted(wanted.keys() | found.keys()) if found.get(key) != wanted.get(key)
+    ]
     said = [f"{key!r}: kept {found.get(key)}, true is {wanted.get(key)}" for key in keys[:_SHOWN]]
     return [f"{len(keys):,} of {len(wanted):,} broadcasts differ", *said] if keys else []
 

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3]))  # run as a script, from anywhere
 sys.path.insert(1, str(Path(__file__).parents[1]))  # the other files of the benchmark
@@ -27,7 +26,16 @@ from contestants import ALL, Contestant
 from agents.broker import Broker
 from agents.cli.progress import Steps
 
-WORKS = ("2000", "distinct", "million", "latency", "take-over", "broadcasts", "partitions", "workers")
+WORKS = (
+    "2000",
+    "distinct",
+    "million",
+    "latency",
+    "take-over",
+    "broadcasts",
+    "partitions",
+    "workers",
+)
 RESULTS = Path(__file__).with_name("results.jsonl")
 _GROWING = ("bare", "ours", "streams-exact-memory", "streams-exact-rocksdb")
 _RATES = (1_000, 20_000)
@@ -56,8 +64,12 @@ def parser() -> argparse.ArgumentParser:
     add("--broadcasts", type=int, default=1_000_000, help="of `million`, live at a time")
     add("--partitions", type=int, default=4, help="partitions of the events")
     add("--seconds", type=float, default=30, help="how long `latency` looks")
-    add("--check", action=argparse.BooleanOptionalAction, default=True,
-        help="hold all figures of the first round to the truth")
+    add(
+        "--check",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="hold all figures of the first round to the truth",
+    )
     add("--brokers", help="a broker that runs already, instead of one of its own")
     add("--results", type=Path, default=RESULTS, help="the results file")
     report = commands.add_parser("report", help="write docs/peers.md and its picture from the file")

@@ -86,24 +86,63 @@ async def latency(
             bench.show(f"{contestant.name}: {rate:,} events/s", 0, 0)
             await asyncio.sleep(_WARM)
             before, broker, began = usage(running.pid), usage(stage.broker_pid), time.time()
-            async with _follower(contestant, place) as watch:
-                found = await probes.latency_to(watch, stage, events_topic, seconds, bench.show)
+            async with _follower(contestant, place) as follower:
+                found = await probes.latency_to(
+                    follower.watch, stage, events_topic, seconds, bench.show
+                )
             took = time.time() - began
-            cpu, broker_cpu = spent(before, usage(running.pid)), spent(broker, usage(stage.broker_pid))
+            now, broker_now = usage(running.pid), usage(stage.broker_pid)
             sent = await _told(sending)
+    cpu, broker_cpu = spent(before, now), spent(broker, broker_now)
     return {
         **found,
         "cores": None if cpu is None else round(cpu / took, 4),
         "broker_cores": None if broker_cpu is None else round(broker_cpu / took, 4),
+        "transactions": round(follower.markers / took, 2),
+        "memory": now.memory,
         "sent_late": sent["latest"],
     }
 
 
+class _Follower:
+    """Looks for the probe in its partition of a changelog.
+
+    Attributes:
+        markers: offsets without a record: the ends of transactions, for one partition.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, contestant: Contestant) -> None:
+        self._consumer = consumer
+        self._contestant = contestant
+        self._next: int | None = None
+        self.markers = 0
+
+    async def watch(self, sent: list[float], seen: list[float], done: asyncio.Event) -> None:
+        """Look until all that was sent is seen, or has not been for long."""
+        end = float("inf")
+        while not (done.is_set() and len(seen) == len(sent)) and time.perf_counter() < end:
+            if done.is_set() and end == float("inf"):
+                end = time.perf_counter() + _AFTER_END
+            for records in (await self._consumer.getmany(timeout_ms=100)).values():
+                now = time.perf_counter()
+                for record in records:
+                    if self._next is not None:
+                        self.markers += record.offset - self._next
+                    self._next = record.offset + 1
+                    viewers = self._viewers(record.key, record.value)
+                    if viewers is not None:
+                        seen.extend([now] * (probes.reached(viewers) - len(seen)))
+
+    def _viewers(self, key: bytes | None, value: bytes | None) -> int | None:
+        if key is None or value is None or probes.KEY not in key:
+            return None
+        found = self._contestant.row(key, value)
+        return None if found is None else found[1][2]
+
+
 @contextlib.asynccontextmanager
-async def _follower(
-    contestant: Contestant, place: Place
-) -> AsyncIterator[Any]:
-    """Give what looks for the probe in the changelog, from its present end on."""
+async def _follower(contestant: Contestant, place: Place) -> AsyncIterator[_Follower]:
+    """Follow the changelog's partition of the probe, from its present end on."""
     name = contestant.changelog(place)
     assert name is not None
     partition = TopicPartition(name, partition_for(probes.KEY, place.stage.partitions))
@@ -116,22 +155,7 @@ async def _follower(
         consumer.assign([partition])
         await consumer.seek_to_end(partition)
         await consumer.position(partition)
-
-        async def watch(sent: list[float], seen: list[float], done: asyncio.Event) -> None:
-            end = float("inf")
-            while not (done.is_set() and len(seen) == len(sent)) and time.perf_counter() < end:
-                if done.is_set() and end == float("inf"):
-                    end = time.perf_counter() + _AFTER_END
-                for records in (await consumer.getmany(timeout_ms=100)).values():
-                    now = time.perf_counter()
-                    for record in records:
-                        found = None
-                        if probes.KEY in (record.key or b"") and record.value is not None:
-                            found = contestant.row(record.key, record.value)
-                        if found is not None and found[1][2] is not None:
-                            seen.extend([now] * (probes.reached(found[1][2]) - len(seen)))
-
-        yield watch
+        yield _Follower(consumer, contestant)
 
 
 async def take_over(

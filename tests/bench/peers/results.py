@@ -1,4 +1,4 @@
-"""The results file: one line of JSON a run, appended to, so that rounds can be collected in pieces."""
+"""The results file: one line of JSON a run, appended to, so rounds can be collected in pieces."""
 
 import hashlib
 import json
@@ -55,7 +55,9 @@ def read(path: Path) -> list[Run]:
     return [json.loads(line) for line in path.read_text().splitlines() if line]
 
 
-def chosen(runs: Iterable[Run], work: str, contestant: str | None = None, **facts: Any) -> list[Run]:
+def chosen(
+    runs: Iterable[Run], work: str, contestant: str | None = None, **facts: Any
+) -> list[Run]:
     """Choose the runs of a work and a contestant that have these facts."""
     return [
         run
@@ -106,11 +108,15 @@ def new_round() -> str:
 
 
 def _machine() -> Run:
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ] if Path("/proc/cpuinfo").exists() else []
+    names = (
+        [
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ]
+        if Path("/proc/cpuinfo").exists()
+        else []
+    )
     return {
         "cores": os.cpu_count(),
         "processor": names[0] if names else platform.processor(),

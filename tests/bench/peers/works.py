@@ -82,9 +82,7 @@ async def topic(stage: Stage) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def workload(
-    bench: Bench, name: str, partitions: int, count: int
-) -> AsyncIterator[Filled]:
+async def workload(bench: Bench, name: str, partitions: int, count: int) -> AsyncIterator[Filled]:
     """Fill a topic with one of the workloads of `workload.py`."""
     stage = bench.stage(f"{name}-{partitions}-{count}", partitions, count)
     async with topic(stage) as events_topic:

@@ -9,6 +9,7 @@ Kafka and no consumer group: SQLite files in a folder are all that it recovers f
 what has changed is made every 10 s, as by default, and at the end.
 """
 
+import itertools
 import sys
 import time
 from datetime import timedelta
@@ -25,7 +26,7 @@ from figures import add, millis
 
 brokers, topic, events, folder = sys.argv[1:]
 half = int(events) // 2
-seen = 0
+numbers = itertools.count(1)
 
 
 def read(message):
@@ -36,10 +37,8 @@ def read(message):
 
 def count(row, told):
     """Count an event."""
-    global seen
-    seen += 1
-    if seen in (1, half):
-        print("begun" if seen == 1 else "half", time.time(), flush=True)
+    if (number := next(numbers)) in (1, half):
+        print("begun" if number == 1 else "half", time.time(), flush=True)
     return add(row, *told), None
 
 

@@ -6,6 +6,7 @@ It prints `begun SECONDS` with the first event. State is in RocksDB with a chang
 default; checkpoints are made each second, where the default is five.
 """
 
+import itertools
 import sys
 import time
 
@@ -23,14 +24,12 @@ app = Application(
     loglevel="WARNING",
     consumer_extra_config={"session.timeout.ms": 10_000},
 )
-begun = False
+numbers = itertools.count(1)
 
 
 def count(event, state):
     """Count an event."""
-    global begun
-    if not begun:
-        begun = True
+    if next(numbers) == 1:
         print("begun", time.time(), flush=True)
     state.set("figures", add(state.get("figures"), millis(event["at"]), event["viewers"]))
 
