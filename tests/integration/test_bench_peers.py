@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from processes import Process
 
-BENCH = Path(__file__).parents[1] / "bench"
-sys.path.append(str(BENCH))
-sys.path.append(str(BENCH / "peers"))
-sys.path.append(str(BENCH / "peers" / "programs"))
+sys.path.append(str(Path(__file__).parents[1] / "bench"))
+sys.path.append(str(Path(__file__).parents[1] / "bench" / "peers"))
+sys.path.append(str(Path(__file__).parents[1] / "bench" / "peers" / "programs"))
 
 import checking  # found by the line above, as what follows
 import contestants
@@ -21,6 +20,7 @@ import model
 import results
 import tables
 
+BENCH = Path(__file__).parents[1] / "bench"
 EVENTS = 3_000
 MINUTE = figures.MINUTE
 
