@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from rounds import Stage
 from subject import Subject
@@ -26,21 +26,39 @@ _PLATFORM, _BROADCAST = "fliggy", "probe"
 _FIRST_VIEWERS = 1_000_000_000
 """More than any other, so that the probe is the largest of all and thus exported."""
 
+KEY = f"{_PLATFORM}:{_BROADCAST}".encode()
+"""The key of the probe's events."""
+
 Shown = Callable[[str, int, int], None]
+
+
+Offsets = dict[TopicPartition, int]
+"""How far a consumer group is, by partition."""
 
 
 @asynccontextmanager
 async def committed(stage: Stage, group: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     """Give what says how many events are durable: the offsets are in the rows' transactions."""
     name = Names.of(stage.settings(group)).broadcasts_group
-    client = AIOKafkaAdminClient(bootstrap_servers=stage.brokers)
+    async with group_offsets(stage.brokers, name) as offsets:
+
+        async def ask() -> int:
+            return sum((await offsets()).values())
+
+        yield ask
+
+
+@asynccontextmanager
+async def group_offsets(brokers: str, name: str) -> AsyncIterator[Callable[[], Awaitable[Offsets]]]:
+    """Give what says which offsets a consumer group has committed."""
+    client = AIOKafkaAdminClient(bootstrap_servers=brokers)
     await client.start()
     try:
         coordinator = await client.find_coordinator(name)
 
-        async def ask() -> int:
+        async def ask() -> Offsets:
             offsets = await client.list_consumer_group_offsets(name, coordinator)
-            return sum(each.offset for each in offsets.values())
+            return {partition: each.offset for partition, each in offsets.items()}
 
         yield ask
     finally:
@@ -120,15 +138,36 @@ async def scrapes_now_and_then(worker: Subject, seconds: float) -> dict[str, Any
 async def latency(
     worker: Subject, stage: Stage, topic: str, seconds: float, told: Shown
 ) -> dict[str, Any]:
-    """Measure the time from handing an event to the producer until a figure shows it.
+    """Measure the time from handing an event to the producer until the API shows it."""
+    return await latency_to(
+        lambda sent, seen, done: _ask(worker, sent, seen, done), stage, topic, seconds, told
+    )
+
+
+async def latency_to(
+    watch: Callable[[list[float], list[float], asyncio.Event], Coroutine[Any, Any, None]],
+    stage: Stage,
+    topic: str,
+    seconds: float,
+    told: Shown,
+) -> dict[str, Any]:
+    """Measure the time from handing an event to the producer until it is seen somewhere.
 
     Each event of the probe tells one viewer more than the one before; the figure of its viewers
     says which was the latest that came through.
+
+    Args:
+        watch: looks until all that was sent is seen, and appends to its second list when; `reached`
+            says which event some viewers are of.
+        stage: the broker and the partitions.
+        topic: of the events.
+        seconds: how long an event is sent each 0.1 s.
+        told: shows how far it is.
     """
     sent: list[float] = []
     seen: list[float] = []
     done = asyncio.Event()
-    asking = asyncio.create_task(_ask(worker, sent, seen, done))
+    asking = asyncio.create_task(watch(sent, seen, done))
     try:
         async with AIOKafkaProducer(bootstrap_servers=stage.brokers, acks="all") as producer:
             await _send(producer, stage, topic, seconds, sent, told)
@@ -158,8 +197,7 @@ async def _send(
     sent: list[float],
     told: Shown,
 ) -> None:
-    key = f"{_PLATFORM}:{_BROADCAST}".encode()
-    partition = partition_for(key, stage.partitions)
+    partition = partition_for(KEY, stage.partitions)
     began = time.perf_counter()
     count = max(1, int(seconds / _PROBE_EVERY))
     waiting = []
@@ -176,10 +214,15 @@ async def _send(
         sent.append(time.perf_counter())
         waiting.append(
             await producer.send(
-                topic, value, key=key, partition=partition, timestamp_ms=int(at * 1000)
+                topic, value, key=KEY, partition=partition, timestamp_ms=int(at * 1000)
             )
         )
     await asyncio.gather(*waiting)
+
+
+def reached(viewers: int) -> int:
+    """How many of the probe's events have come through when it has so many viewers."""
+    return viewers - _FIRST_VIEWERS + 1
 
 
 async def _ask(worker: Subject, sent: list[float], seen: list[float], done: asyncio.Event) -> None:
@@ -191,6 +234,5 @@ async def _ask(worker: Subject, sent: list[float], seen: list[float], done: asyn
         found = await worker.document(f"/v1/broadcasts/{_PLATFORM}/{_BROADCAST}")
         now = time.perf_counter()
         if found is not None and found["viewers"] is not None:
-            reached = found["viewers"] - _FIRST_VIEWERS + 1
-            seen.extend([now] * (reached - len(seen)))
+            seen.extend([now] * (reached(found["viewers"]) - len(seen)))
         await asyncio.sleep(_ASK_EVERY)
