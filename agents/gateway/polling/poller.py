@@ -154,6 +154,7 @@ class Poller:
             self.budget.give_back(1, now)
             self._metrics.polls_lost.labels(self.poll.name).inc()
             self.schedule.failed(call, now, _ACK_SECONDS)
+            self.schedule.unmade(call)
             log.warning("Kafka did not store what a poll spends", poll=self.poll.name)
             return
         except Unanswered as error:
