@@ -69,7 +69,7 @@ def check(settings: Settings, *, ask: bool) -> None:
     """
     config = _config(settings)
     from agents.gateway import admin  # noqa: PLC0415 - as above
-    from agents.gateway.polling.poller import described, tried  # noqa: PLC0415 - as above
+    from agents.gateway.polling.trying import described, tried  # noqa: PLC0415 - as above
     from agents.gateway.reaching import unreached  # noqa: PLC0415 - as above
     from agents.gateway.server import tls_of  # noqa: PLC0415 - as above
     from agents.gateway.service import edges_of, intakes_of  # noqa: PLC0415 - as above

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from agents.gateway.rows import decode_row
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from agents.gateway.ledger import Ledger
     from agents.gateway.rows import Channel
@@ -46,10 +48,10 @@ class Head(NamedTuple):
 
 
 class Table(Protocol):
-    """The part of the table of open broadcasts that this gateway has."""
+    """What pollers and subscribers know of the table of open broadcasts."""
 
     @property
-    def owned(self) -> Iterable[int]:
+    def owned(self) -> Container[int]:
         """The partitions that this gateway has."""
 
     @property
@@ -57,8 +59,62 @@ class Table(Protocol):
         """What is known of subscriptions and budgets in these partitions."""
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the heads are known, of all partitions."""
+
+    @property
     def version(self) -> int:
         """Another number whenever a broadcast was opened or ended, or a partition came or went."""
 
     def heads_of(self, endpoint: str) -> Mapping[str, Head]:
-        """The newest broadcast of each channel that is told of under a name."""
+        """The newest broadcast of each channel that is told of under a name, whoever has it."""
+
+
+class Heads:
+    """The newest broadcasts of the channels that are polled.
+
+    Args:
+        polled: under which names channels are told of that are polled.
+
+    Attributes:
+        version: another number whenever a broadcast was opened or ended.
+    """
+
+    def __init__(self, polled: Iterable[str]) -> None:
+        self.version = 0
+        self._heads: dict[str, dict[str, Head]] = {name: {} for name in polled}
+        self._names: dict[bytes, tuple[str, str]] = {}
+        # Keys of others: their rows need not be looked at again, and some of them are large.
+        self._others: set[bytes] = set()
+
+    def of(self, endpoint: str) -> Mapping[str, Head]:
+        """Those of the channels that are told of under a name."""
+        return self._heads.get(endpoint, {})
+
+    def take(self, key: bytes, value: bytes | None) -> None:
+        """Take note of a row as the changelog has it.
+
+        Raises:
+            msgspec.MsgspecError: it is no row.
+        """
+        if value is not None and key in self._others:
+            return
+        row = None if value is None else decode_row(value)
+        if row is None:
+            self._others.discard(key)
+        elif row.endpoint in self._heads:
+            self._names[key] = row.endpoint, row.channel
+        else:
+            self._others.add(key)
+        if key not in self._names:
+            return
+        endpoint, channel = self._names[key]
+        heads = self._heads[endpoint]
+        head, before = Head.of(row), heads.get(channel)
+        if head is None or before is None or head.is_open != before.is_open:
+            self.version += 1
+        if head is None:
+            del self._names[key]
+            heads.pop(channel, None)
+        else:
+            heads[channel] = head

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
+from agents.gateway.observation import Observation
 from agents.gateway.parts import Part, Platform, SecretFrom, Slug, wrong_base
 from agents.gateway.polling.platforms import PLATFORMS
 
@@ -72,6 +73,11 @@ class Poll(Part):
     def told_platform(self) -> str:
         """The platform of its viewer events."""
         return self.platform or self.source
+
+    @property
+    def key(self) -> bytes:
+        """Of its row, which has what it spent; who has its partition makes its calls."""
+        return Observation(self.name, "", "", "spent", 0).key
 
     @property
     def units(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import ChainMap, Counter, defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +10,6 @@ import msgspec
 import structlog
 
 from agents.gateway import observation, table
-from agents.gateway.heads import Head
 from agents.gateway.ledger import Ledger
 from agents.gateway.rows import Channel
 from streams import rfc3339
@@ -18,7 +17,7 @@ from streams.exact import Listener
 from streams.routing import partition_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterable, Callable, Iterator
 
     from agents.gateway.observation import Observation
     from agents.gateway.places import Places
@@ -63,12 +62,11 @@ class Processor:
         places: venues and programmes.
         partitioner: how the partition of a viewer event follows from its key.
         partitions: how many partitions the viewer events have; looked at with `crc32` alone.
-        polled: under which names channels are told of that are polled.
 
     Attributes:
         owned: the partitions whose rows are here.
         ledger: what is known of subscriptions and budgets in these partitions.
-        version: another number whenever a polled broadcast was opened or ended, or `owned` changed.
+        version: another number whenever `owned` changed.
     """
 
     def __init__(
@@ -77,13 +75,9 @@ class Processor:
         places: Places,
         partitioner: Partitioner,
         partitions: int,
-        polled: Iterable[str] = (),
     ) -> None:
         self.owned: set[int] = set()
         self.version = 0
-        self._polled = frozenset(polled)
-        self._heads: defaultdict[int, dict[str, dict[str, Head]]] = defaultdict(dict)
-        self._names: defaultdict[int, dict[bytes, tuple[str, str]]] = defaultdict(dict)
         self.ledger = Ledger()
         self._events = topics.events.name
         self._places = places
@@ -102,8 +96,6 @@ class Processor:
         self.counted[partition] = set()
         self.open[partition] = set()
         self._touched[partition] = {}
-        self._heads[partition] = {}
-        self._names[partition] = {}
         self.ledger.restored(partition)
         self.owned.add(partition)
         self.version += 1
@@ -126,14 +118,8 @@ class Processor:
             self.open,
             self._touched,
             self._ticked,
-            self._heads,
-            self._names,
         ):
             kept.pop(partition, None)
-
-    def heads_of(self, endpoint: str) -> Mapping[str, Head]:
-        """The newest broadcast of each channel that is told of under a name, if it is polled."""
-        return ChainMap(*(self._heads[each].setdefault(endpoint, {}) for each in self.owned))
 
     def _note(self, partition: int, key: bytes, row: Channel | None) -> None:
         if row is None:
@@ -146,25 +132,7 @@ class Processor:
             (self.counted[partition], known is not None and known.present_for > 0),
         ):
             (keys.add if belongs else keys.discard)(key)
-        self._note_head(partition, key, row)
         self.ledger.note(partition, key, row)
-
-    def _note_head(self, partition: int, key: bytes, row: Channel | None) -> None:
-        names = self._names[partition]
-        if row is not None and row.endpoint in self._polled:
-            names[key] = row.endpoint, row.channel
-        if key not in names:
-            return
-        endpoint, channel = names[key]
-        heads = self._heads[partition].setdefault(endpoint, {})
-        head, before = Head.of(row), heads.get(channel)
-        if head is None or before is None or head.is_open != before.is_open:
-            self.version += 1
-        if head is None:
-            del names[key]
-            heads.pop(channel, None)
-        else:
-            heads[channel] = head
 
     # -- batches ---------------------------------------------------------------------------------
 

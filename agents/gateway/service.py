@@ -25,6 +25,7 @@ from agents.gateway.sending import Sender
 from agents.gateway.server import Health, Hooks, Listening
 from agents.gateway.subscribing.subscribers import SUBSCRIBERS
 from agents.gateway.topics import GatewayTopics, group_of
+from agents.gateway.view import View
 from agents.worker import Worker
 from streams.errors import LiveAudienceError, PackagesMissingError
 from streams.exact import ExactApp, Rows, Source
@@ -167,13 +168,19 @@ class Gateway(mode.Service):
         health = Health(self.metrics, self.not_ready_reason)
         self.listening = Listening(config, hooks.app(), health.app())
         places, edges = Places(config), edges_of(config)
+        table = View(
+            settings,
+            GatewayTopics.of(settings).broadcasts.name,
+            work,
+            [poll.told for poll in config.poll],
+        )
         self._pollers = [
             Poller(
                 poll,
                 edges[poll.name],
                 self._sender,
                 GatewayTopics.of(settings).observations.name,
-                work,
+                table,
                 partitions,
                 places,
                 self.metrics,
@@ -181,8 +188,9 @@ class Gateway(mode.Service):
             )
             for poll in config.poll
         ]
+        self._table = table
         self._subscribers = subscribers_of(
-            settings, config, work, partitions, self._sender, self.metrics
+            settings, config, table, partitions, self._sender, self.metrics
         )
         self._polling: list[asyncio.Task[None]] = []
         super().__init__()
@@ -199,7 +207,9 @@ class Gateway(mode.Service):
         log.info(
             "taking webhooks", port=self.listening.hooks_port, health=self.listening.health_port
         )
-        asking: list[Poller | Subscriber] = [*self._pollers, *self._subscribers]
+        asking: list[View | Poller | Subscriber] = [*self._pollers, *self._subscribers]
+        if self._pollers:
+            asking.append(self._table)
         self._polling = [asyncio.create_task(each.run()) for each in asking]
 
     async def on_stop(self) -> None:
@@ -230,7 +240,6 @@ def create_app(settings: Settings, config: Config) -> ExactApp:
         Places(config),
         settings.partitioner,
         settings.partitions,
-        [poll.told for poll in config.poll],
     )
     source: Source
     gateway = Gateway(

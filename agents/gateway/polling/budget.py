@@ -1,10 +1,8 @@
 """How many calls a platform allows, saved up bit by bit. Pure: the time is always given.
 
-What may be spent grows evenly with the time, and nothing else makes it grow: neither a restart nor
-a partition that is taken over. So whatever several gateways do one after the other or at the same
-time, together they never spend more than the platform allows, and nobody need write down what was
-spent: at any time it is at most what the day has brought so far. A day that begins quietly leaves
-more for its evening; a restart forgets what was saved, and never more.
+What may be spent grows evenly with the time: at any time it is at most what the day has brought so
+far. A day that begins quietly leaves more for its evening. What was spent is written down before it
+is, so whoever takes a poll over knows what is left; where nothing was written down, nothing is.
 """
 
 from __future__ import annotations
@@ -40,6 +38,20 @@ class Budget(abc.ABC):
         """Begin and end of the time whose units are used up or lost, in Unix seconds."""
 
     @abc.abstractmethod
+    def spent(self, now: float) -> float | None:
+        """Units of this period that are spent or were lost; None where nobody need know it."""
+
+    @abc.abstractmethod
+    def resume(self, begins: float, units: float, now: float) -> None:
+        """Go on with what was written down of a budget.
+
+        Args:
+            begins: when the period began of which it was written down, in Unix seconds.
+            units: that were spent of it.
+            now: Unix seconds.
+        """
+
+    @abc.abstractmethod
     def _rate(self, now: float) -> float:
         """Units a second that all gateways have together."""
 
@@ -69,12 +81,13 @@ class Budget(abc.ABC):
     def left(self, now: float) -> float:
         """Units that may be spent at once."""
         self._advance(now)
-        return self._left
+        return max(0.0, self._left)
 
     def until(self, now: float, then: float) -> float:
         """Units that can be spent up to a time to come, if each is spent as it comes."""
         end = min(then, self.period(now)[1])
-        return self.left(now) + self.rate(now) * max(0.0, end - now)
+        self._advance(now)
+        return max(0.0, self._left + self.rate(now) * max(0.0, end - now))
 
     def take(self, cost: float, now: float) -> bool:
         """Spend units if they are there; whether they were."""
@@ -84,10 +97,15 @@ class Budget(abc.ABC):
         self._left -= cost
         return True
 
+    def give_back(self, cost: float, now: float) -> None:
+        """Have units again that were taken for a call that was not made."""
+        self._advance(now)
+        self._left += cost
+
     def told(self, remaining: float, now: float) -> None:
         """Believe the platform where it says that less is left: another program may spend too."""
         self._advance(now)
-        self._left = max(0.0, min(self._left, remaining))
+        self._left = min(self._left, max(0.0, remaining))
 
     def lasts(self, need: float, now: float) -> float:
         """For how many seconds a need can be met, infinite if to the end of the period.
@@ -141,6 +159,24 @@ class DayBudget(Budget):
             self._day = (self._midnight(today), self._midnight(today + timedelta(days=1)))
         return self._day
 
+    def spent(self, now: float) -> float:
+        """What the day has brought so far and is not left."""
+        self._advance(now)
+        return self._brought(now) - self._left
+
+    def resume(self, begins: float, units: float, now: float) -> None:
+        """Have what the day has brought so far without what was spent; all, of an older day.
+
+        It is less than nothing where more was spent: that is made up for by what the day brings.
+        """
+        self._advance(now)
+        today = self.period(now)[0]
+        self._left = self._brought(now) - (units if begins >= today else 0.0)
+
+    def _brought(self, now: float) -> float:
+        begin, _ = self.period(now)
+        return self.rate(now) * (now - begin)
+
     def _midnight(self, day: object) -> float:
         return datetime.fromisoformat(f"{day}T00:00:00").replace(tzinfo=self._zone).timestamp()
 
@@ -175,3 +211,11 @@ class MinuteBudget(Budget):
 
     def _most(self) -> float:
         return max(1.0, self._points * _AT_ONCE * self._share)
+
+    def spent(self, now: float) -> None:
+        """Nobody need know it: a minute later it is over."""
+        del now
+
+    def resume(self, begins: float, units: float, now: float) -> None:
+        """Nothing was written down."""
+        del begins, units, now

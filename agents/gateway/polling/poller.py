@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +42,10 @@ _LOOK: Final = 1.0
 _LOOK_ANYWAY: Final = 10.0
 #: How long Kafka may take to store what an answer told, in seconds.
 _ACK_SECONDS: Final = 10.0
+#: What is spent is written down for so many seconds ahead.
+_AHEAD: Final = 120.0
+#: A poll that was lost for no longer goes on as before: so it is while gateways come and go.
+_AWAY: Final = 60.0
 #: After the end of a budget's day it is asked again after so many seconds.
 _NEW_DAY: Final = 10.0
 #: A shortage is told of when it has lasted for so many seconds: the first minute has saved nothing.
@@ -50,14 +55,14 @@ _TELL_AGAIN: Final = 600.0
 
 
 class Poller:
-    """Asks one API for the channels that this gateway has.
+    """Asks one API for all of its channels, while this gateway has the poll's own partition.
 
     Args:
         poll: as configured.
         edge: what asks.
         sender: what stores.
         topic: of the observations.
-        table: the part of the table of open broadcasts that this gateway has.
+        table: of open broadcasts, and what this gateway has of it.
         partitions: how many partitions the observations have; None while that is not known.
         places: knows which channels are legs of programmes.
         metrics: what counts.
@@ -99,8 +104,11 @@ class Poller:
         self._followed = 0.0
         self._version = -1
         self._is_news = False
-        self._count = 0
-        self._by_partition: dict[int, list[str]] = {}
+        self._is_ours = False
+        self._lost = -math.inf
+        self._noting = asyncio.Lock()
+        # The day's begin, and the units of it that were written down.
+        self._noted = (0.0, 0.0)
         self._told_short = 0.0
         self._short_since = clock()
         self._counted = (0, 0)
@@ -132,14 +140,23 @@ class Poller:
         if not 0 <= now - self._looked < _LOOK:
             self._looked = now
             self._look(now)
-        calls = self.schedule.due(now)
+        calls = self.schedule.due(now) if self._is_ours else []
         self._tell(now)
         return calls
 
     async def make(self, call: Call) -> None:
         """Make a call, and store what it tells."""
         try:
+            await self._note_spent()
             verdict = await self._made(call)
+        except Unacknowledged:
+            now = self._clock()
+            self.budget.give_back(1, now)
+            self._metrics.polls_lost.labels(self.poll.name).inc()
+            self.schedule.failed(call, now, _ACK_SECONDS)
+            self.schedule.unmade(call)
+            log.warning("Kafka did not store what a poll spends", poll=self.poll.name)
+            return
         except Unanswered as error:
             verdict = Verdict(error.outcome, error.pause, why=str(error))
         except Exception:  # our own error must not end the others
@@ -150,39 +167,91 @@ class Poller:
     # -- what is asked for -----------------------------------------------------------------------
 
     def _look(self, now: float) -> None:
-        """See which partitions this gateway has, and so which channels, and which share."""
-        count = self._partitions()
-        owned = sorted(self._table.owned)
+        """See whether the poll is this gateway's, and which channels there are."""
+        is_mine = self._is_mine()
         if (
             self._table.version == self._version
-            and count == self._count
+            and is_mine == self._is_ours
             and not self._is_news
             and 0 <= now - self._followed < _LOOK_ANYWAY
         ):
             return
         self._version, self._is_news, self._followed = self._table.version, False, now
-        if count is None or not owned:
-            self._count = 0
-            self.budget.set_share(0.0, now)
-            self.schedule.follow((), now)
+        if not is_mine:
+            if self._is_ours:
+                self._is_ours, self._lost = False, now
+                self.budget.set_share(0.0, now)
+            if now - self._lost > _AWAY:
+                self.schedule.follow((), now)
             return
-        if count != self._count:
-            self._count = count
-            self._by_partition = {number: [] for number in range(count)}
-            for channel in self.poll.channels:
-                self._by_partition[self._partition_of(channel)].append(channel)
-        # Those who follow more channels need more of the budget; all gateways reckon alike.
-        weights = {number: 1 + len(own) for number, own in self._by_partition.items()}
-        have = sum(weights.get(number, 0) for number in owned)
-        self.budget.set_share(have / sum(weights.values()), now)
-        configured = [each for number in owned for each in self._by_partition.get(number, ())]
-        heads = self._table.heads_of(self.poll.told)
-        targets = self._following.targets(configured, heads, int(now * rfc3339.SECOND))
+        if not self._is_ours:
+            self._is_ours = True
+            if now - self._lost > _AWAY:
+                self.schedule.follow((), now)
+            self.budget.set_share(1.0, now)
+            self._resume(now)
+        else:
+            self._believe_others(now)
+        targets = self._following.targets(
+            self.poll.channels,
+            self._table.heads_of(self.poll.told),
+            int(now * rfc3339.SECOND),
+        )
         self.schedule.follow(targets, now)
 
-    def _partition_of(self, channel: str) -> int:
-        seen = Observation(self.poll.told, self.poll.told_platform, channel, "sample", 0)
-        return partition_for(seen.key, self._count)
+    def _is_mine(self) -> bool:
+        """Whether this gateway makes the poll's calls: the one that has the poll's own partition.
+
+        One makes them all, for so they are full.
+        """
+        count = self._partitions()
+        return (
+            count is not None
+            and self._table.is_complete
+            and partition_for(self.poll.key, count) in self._table.owned
+        )
+
+    # -- what was spent --------------------------------------------------------------------------
+
+    def _resume(self, now: float) -> None:
+        """Have what is left of the budget, as it was written down."""
+        known = self._table.ledger.spent(self.poll.key)
+        self._noted = (0.0, 0.0)
+        if known is not None:
+            self.budget.resume(known.begins, known.units, now)
+            log.info(
+                "the budget was resumed",
+                poll=self.poll.name,
+                left=round(self.budget.left(now), 1),
+            )
+
+    def _believe_others(self, now: float) -> None:
+        """Count what somebody else spends: who had the poll may not know yet that it is lost."""
+        known = self._table.ledger.spent(self.poll.key)
+        begins, units = self._noted
+        if known is not None and known.begins == begins and known.units > units:
+            self.budget.resume(known.begins, known.units, now)
+            self._noted = known.begins, known.units
+
+    async def _note_spent(self) -> None:
+        """Write down what is spent before it is, and some ahead of it.
+
+        Raises:
+            Unacknowledged: Kafka did not store it in time.
+        """
+        async with self._noting:
+            now = self._clock()
+            spent = self.budget.spent(now)
+            if spent is None:
+                return
+            begins = self.budget.period(now)[0]
+            if begins == self._noted[0] and spent <= self._noted[1]:
+                return
+            units = spent + self.budget.rate(now) * _AHEAD
+            at, start = int(now * rfc3339.SECOND), int(begins * rfc3339.SECOND)
+            seen = Observation(self.poll.name, "", "", "spent", at, started=start, units=units)
+            await self._store([seen], at)
+            self._noted = begins, units
 
     async def _made(self, call: Call) -> Verdict:
         answer = await self._edge.ask(call.ids)
@@ -200,11 +269,9 @@ class Poller:
 
     async def _answered(self, call: Call, found: Sequence[Found]) -> None:
         now = int(self._clock() * rfc3339.SECOND)
-        owned = set(self._table.owned)
-        if not self._count:
-            return  # all partitions have gone to others meanwhile
-        asked = [each for each in call.ids if self._partition_of(each) in owned]
-        told = self._following.take(asked, found, self._table.heads_of(self.poll.told), now)
+        if not self._is_mine():
+            return  # it has gone to another gateway meanwhile
+        told = self._following.take(call.ids, found, self._table.heads_of(self.poll.told), now)
         if told:
             self._is_news |= any(each.kind != "sample" for each in told)
             try:
@@ -271,40 +338,3 @@ class Poller:
                 calls_wanted=schedule.wanted,
                 calls_allowed=schedule.allowed,
             )
-
-
-async def tried(poll: Poll, edge: Edge) -> Verdict:
-    """Make one call, which costs what a call costs: is the key taken?
-
-    Args:
-        poll: as configured.
-        edge: its own, not started.
-    """
-    await edge.start()
-    try:
-        answer = await edge.ask(poll.channels[:1] or [poll.kind.an_id])
-        verdict = poll.kind.evaluate(answer, time.time())
-        if verdict.outcome == "answered":
-            poll.kind.read(answer.body)
-    except Unanswered as error:
-        return Verdict(error.outcome, why=str(error))
-    except Unreadable as error:
-        return Verdict("unreadable", why=str(error))
-    finally:
-        await edge.stop()
-    return verdict
-
-
-def described(poll: Poll) -> tuple[str, bool]:
-    """What the budget of a poll means for its channels, in words, and whether it suffices."""
-    per_minute = poll.units * (1 - poll.reserve)
-    if poll.kind.per == "day":
-        per_minute /= 24 * 60
-    calls = -(-len(poll.channels) // poll.kind.batch)
-    most = int(per_minute) * poll.kind.batch * poll.every_minutes
-    said = (
-        f"{poll.units:,} units a {poll.kind.per} suffice for {most:,} live channels at a sample "
-        f"each {'minute' if poll.every_minutes == 1 else f'{poll.every_minutes} minutes'}, all "
-        "the time"
-    )
-    return said, calls <= per_minute * poll.every_minutes

@@ -202,6 +202,12 @@ class Schedule:
         if self.budget.until(now, self._latest) >= len(self._calls) + 1:
             self._calls.append(Call(again, call.ids, call.together, call.tries + 1))
 
+    def unmade(self, call: Call) -> None:
+        """Take note of a call that was not made after all: the next minute begins with it."""
+        for each in call.ids:
+            if (kept := self._kept.get(each)) is not None:
+                kept.asked = _NEVER
+
     # -- a minute --------------------------------------------------------------------------------
 
     @property

@@ -1,35 +1,13 @@
-"""What pollers are shown of the table of open broadcasts: of their own partitions alone."""
+"""What pollers are shown of the table of open broadcasts, as it is read from the changelog."""
 
-from agents.gateway.config import Config
+import msgspec
+import pytest
+
+from agents.gateway.heads import Heads
 from agents.gateway.observation import Observation
-from agents.gateway.places import Places
-from agents.gateway.processor import Processor
-from agents.gateway.rows import Channel
+from agents.gateway.rows import Channel, encode_row
 from agents.gateway.table import apply
-from agents.gateway.topics import GatewayTopics
 from streams import rfc3339
-from streams.settings import Settings
-
-CONFIG = Config.model_validate(
-    {"endpoint": [{"name": "hooks", "source": "twitch", "secrets": [{"env": "X"}]}]}
-)
-
-
-class Rows(dict):
-    """Rows that were read back, as the exactly-once layer shows them."""
-
-    @property
-    def committed(self):
-        return self
-
-    def read(self, key):
-        return self[key]
-
-
-class Batch:
-    def __init__(self, partition, changed):
-        self.partition = partition
-        self.changed = changed
 
 
 def seen(channel, kind, second, **more):
@@ -44,41 +22,43 @@ def row_of(*observations):
     return observations[0].key, row
 
 
-def test_heads_follow_rows_and_partitions():
-    work = Processor(GatewayTopics.of(Settings()), Places(CONFIG), "murmur2", 3, ["hooks"])
-    assert dict(work.heads_of("hooks")) == {}
+def test_heads_follow_rows():
+    heads = Heads(["hooks"])
+    assert heads.of("hooks") == heads.of("other") == {}
     key, row = row_of(seen("1", "started", 60), seen("1", "sample", 120))
-    work.restored(0, Rows({key: row}))
-    work.restored(1, Rows())
-    assert set(work.owned) == {0, 1}
-    head = work.heads_of("hooks")["1"]
+    heads.take(key, encode_row(row))
+    head = heads.of("hooks")["1"]
     assert (head.broadcast, head.is_open, head.newest) == ("b1", True, 120 * rfc3339.SECOND)
 
     other, second = row_of(seen("2", "started", 60))
-    before = work.version
-    work.committed(Batch(1, {other: second}))
-    assert work.version != before
-    assert set(work.heads_of("hooks")) == {"1", "2"}
+    before = heads.version
+    heads.take(other, encode_row(second))
+    assert heads.version != before
+    assert set(heads.of("hooks")) == {"1", "2"}
     # A sample is no news, an end is.
-    before = work.version
+    before = heads.version
     apply(second, seen("2", "sample", 180))
-    work.committed(Batch(1, {other: second}))
-    assert work.version == before
+    heads.take(other, encode_row(second))
+    assert heads.version == before
     apply(second, seen("2", "ended", 200))
-    work.committed(Batch(1, {other: second}))
-    assert work.version != before
-    assert work.heads_of("hooks")["2"].ended == 200 * rfc3339.SECOND
+    heads.take(other, encode_row(second))
+    assert heads.version != before
+    assert heads.of("hooks")["2"].ended == 200 * rfc3339.SECOND
 
-    # A row that goes, and a partition that another gateway takes.
-    work.committed(Batch(1, {other: None}))
-    assert set(work.heads_of("hooks")) == {"1"}
-    work.lost(0)
-    assert dict(work.heads_of("hooks")) == {}
-    assert set(work.owned) == {1}
+    # A row that goes.
+    before = heads.version
+    heads.take(other, None)
+    assert set(heads.of("hooks")) == {"1"}
+    assert heads.version != before
 
 
-def test_rows_of_what_is_not_polled_are_left_out():
-    work = Processor(GatewayTopics.of(Settings()), Places(CONFIG), "murmur2", 3)
+def test_rows_of_what_is_not_polled_are_left_out_and_not_read_again():
+    heads = Heads(["videos"])
     key, row = row_of(seen("1", "started", 60))
-    work.restored(0, Rows({key: row}))
-    assert dict(work.heads_of("hooks")) == {}
+    heads.take(key, encode_row(row))
+    heads.take(key, b"not even looked at")
+    assert heads.of("hooks") == heads.of("videos") == {}
+    assert heads.version == 0
+    heads.take(key, None)
+    with pytest.raises(msgspec.MsgspecError):
+        heads.take(key, b"no row")

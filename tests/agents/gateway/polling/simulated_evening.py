@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections import ChainMap, defaultdict
+from collections import defaultdict
 
 from agents.gateway import observation, table
 from agents.gateway.config import Config
@@ -54,7 +54,7 @@ class Control:
         row = self.rows.setdefault(seen.key, Channel(seen.endpoint, seen.platform, seen.channel))
         self.events += table.apply(row, seen) or []
         if row.broadcasts:
-            heads, head = self.heads[row.endpoint, partition_of(seen.key)], Head.of(row)
+            heads, head = self.heads[row.endpoint], Head.of(row)
             before = heads.get(row.channel)
             self.version += before is None or before.is_open != head.is_open
             heads[row.channel] = head
@@ -67,7 +67,9 @@ class Control:
 
 
 class Part:
-    """The partitions of one gateway."""
+    """The partitions of one gateway, and the heads of all."""
+
+    is_complete = True
 
     def __init__(self, control, owned):
         self.control = control
@@ -89,7 +91,7 @@ class Part:
         return hash((self.control.version, *sorted(self.owned)))
 
     def heads_of(self, endpoint):
-        return ChainMap(*(self.control.heads[endpoint, each] for each in self.owned))
+        return self.control.heads[endpoint]
 
 
 class Gateway:

@@ -70,6 +70,29 @@ def test_no_sixty_seconds_cost_more_than_they_may(steps):
         assert number - first + 1 <= 800
 
 
+@settings(max_examples=40, deadline=None)
+@given(STEPS, st.floats(0, DAY))
+def test_whoever_goes_on_with_what_was_written_down_spends_no_more(steps, begin):
+    now = MIDNIGHT + begin
+    budget = DayBudget(10_000, PACIFIC)
+    budget.set_share(1, now)
+    noted, days = (0.0, 0.0), {}
+    for seconds, tries, what in steps:
+        now += seconds
+        if what:
+            budget = DayBudget(10_000, PACIFIC)
+            budget.set_share(1, now)
+            budget.resume(*noted, now) if noted[0] else None
+        for _ in range(tries):
+            if not budget.take(1, now):
+                break
+            noted = budget.period(now)[0], budget.spent(now)
+            day = datetime.fromtimestamp(now, PACIFIC).date()
+            days[day] = days.get(day, 0) + 1
+            assert days[day] <= 10_000 * (now - noted[0]) / DAY + 1e-6
+    assert all(count <= 10_000 for count in days.values())
+
+
 def test_what_a_quiet_day_leaves_is_there_in_the_evening_and_gone_at_midnight():
     budget = DayBudget(9_600, PACIFIC)
     budget.set_share(1, MIDNIGHT)

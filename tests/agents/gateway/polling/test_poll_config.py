@@ -6,7 +6,7 @@ from simulated_evening import config_of
 
 from agents.gateway.poll_config import Poll
 from agents.gateway.polling.platforms import PLATFORMS
-from agents.gateway.polling.poller import described
+from agents.gateway.polling.trying import described
 
 YOUTUBE = {
     "name": "youtube",

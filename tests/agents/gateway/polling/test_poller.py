@@ -14,12 +14,20 @@ from platform_servers import (
     TwitchServer,
     YouTubeServer,
 )
-from simulated_evening import Clock, Control, Gateway, config_of, run
+from simulated_evening import (
+    PARTITIONS,
+    Clock,
+    Control,
+    Gateway,
+    config_of,
+    partition_of,
+    run,
+)
 
 from agents.gateway.asking import Unanswered
 from agents.gateway.observation import Observation
 from agents.gateway.polling.edge import Edge
-from agents.gateway.polling.poller import tried
+from agents.gateway.polling.trying import tried
 from agents.gateway.secrets import SecretError
 from streams import rfc3339
 
@@ -299,29 +307,64 @@ async def test_what_kafka_did_not_store_is_told_again():
     assert [event.kind for event in control.events][:2] == ["started", "sample"]
 
 
-async def test_two_gateways_share_channels_and_budget_and_one_takes_over():
+async def test_of_two_gateways_one_makes_full_calls_and_the_other_takes_over():
     clock = Clock(START)
     control = Control()
-    shows = [Show(str(number), START, START + 9999) for number in range(1, 61)]
-    channels = [show.id for show in shows]
+    shows = [Show(str(number), START, START + 9999) for number in range(1, 301)]
     async with TwitchServer(clock, shows) as server:
-        config = config_of(twitch(server, channels))
+        config = config_of(twitch(server, [show.id for show in shows]))
+        own = partition_of(config.poll[0].key)
+        rest = set(range(PARTITIONS)) - {own}
         async with (
-            Gateway(config, control, clock, range(5), "a") as first,
-            Gateway(config, control, clock, range(5, 12), "b") as second,
+            Gateway(config, control, clock, {own}, "a") as first,
+            Gateway(config, control, clock, rest, "b") as second,
         ):
             await run(clock, [first, second], 180)
-            shares = [gateway.pollers[0].budget.share for gateway in (first, second)]
-            assert sum(shares) == pytest.approx(1)
-            counts = [gateway.pollers[0].schedule.live for gateway in (first, second)]
-            assert sum(counts) == 60
-            assert min(counts) > 10
-            second.part.owned, first.part.owned = set(), set(range(12))
-            await run(clock, [first, second], 180)
-            assert second.pollers[0].schedule.live == 0
+            live = [gateway.pollers[0].schedule.live for gateway in (first, second)]
+            assert live == [300, 0]
+            # What a webhook opens is polled too, in whichever partition it lies.
+            assert server.served.statuses[200] - 1 <= 4 * 3
+            # The first one is killed in mid-minute, and is missed for 15 seconds.
+            await run(clock, [second], 15)
+            second.part.owned = set(range(PARTITIONS))
+            await run(clock, [second], 165)
+            assert second.pollers[0].schedule.live == 300
     for broadcast, events in control.by_broadcast().items():
         assert [event.kind for event in events].count("started") == 1, broadcast
         assert set(minutes(events)) == {f"2026-11-27T19:0{minute}" for minute in range(6)}
+    assert server.served.wrong == []
+
+
+async def test_what_a_budget_has_saved_survives_restarts_and_moves():
+    clock = Clock(START)  # 11 hours of the day are over
+    control = Control()
+    show = Show(VIDEO, START, START + 99_999)
+    async with YouTubeServer(clock, [show]) as server:
+        config = config_of(youtube(server))
+        async with Gateway(config, control, clock) as first:
+            # Nothing was written down yet, so of the hours before nothing is left.
+            await run(clock, [first], 5)
+            assert first.pollers[0].budget.left(clock()) < 1
+            await run(clock, [first], 3600, step=5)
+            saved = first.pollers[0].budget.left(clock())
+            assert saved > 300  # units of an hour that needed 60
+        clock.now += 1800  # nobody is there
+        async with Gateway(config, control, clock) as second:
+            await run(clock, [second], 5)
+            left = second.pollers[0].budget.left(clock())
+            brought = 9500 / 86_400 * 1805
+            # At most what was written down ahead is lost.
+            assert saved + brought - 18 <= left <= saved + brought
+            # One that is not told yet that it has lost the poll spends, and is believed.
+            at = int(clock() * rfc3339.SECOND)
+            begins = int(second.pollers[0].budget.period(clock())[0] * rfc3339.SECOND)
+            control.take(Observation("youtube", "", "", "spent", at, started=begins, units=9_000.0))
+            await run(clock, [second], 600)
+            assert second.pollers[0].budget.left(clock()) == 0
+            # A new day has all of its own.
+            clock.now = second.pollers[0].budget.period(clock())[1] + 3600
+            await run(clock, [second], 5)
+            assert second.pollers[0].budget.left(clock()) == pytest.approx(9500 / 24, abs=20)
     assert server.served.wrong == []
 
 
