@@ -189,8 +189,9 @@ async def restore(bench: Bench, contestant: Contestant, filled: Filled) -> dict[
         await again.start()
         try:
             back = await worked_off([again], lambda *_: None, half=False)
-            ready = await again.begun() - again.launched
-            rows = sum(number for _, number in again.heard.get("restored", []))
+            restored = again.heard.get("restored", [])
+            ready = max((at for at, _ in restored), default=await again.begun()) - again.launched
+            rows = sum(number for _, number in restored)
         finally:
             await again.stop()
     return {
