@@ -47,7 +47,7 @@ def python(name: str) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         uv = str(Path(sys.executable).with_name("uv"))
         _run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], name)
-        install = [uv, "pip", "install", "--quiet", "--python", str(program)]
+        install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(program)]
         _run([*install, "--require-hashes", "-r", str(lock)], name)
         ready.touch()
     return program

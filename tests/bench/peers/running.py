@@ -43,7 +43,8 @@ class Running:
         self.process = await asyncio.create_subprocess_exec(
             *self.contestant.command(self.place),
             cwd=ROOT,
-            env=self.contestant.environment(self.place),
+            # Bytecode is written, else each start of a Python program compiles all of it anew.
+            env={**self.contestant.environment(self.place), "PYTHONDONTWRITEBYTECODE": ""},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -72,11 +73,11 @@ class Running:
     def check(self) -> None:
         """Raise RuntimeError if it has ended."""
         if self.process.returncode is not None or self._listening.done():
-            raise RuntimeError(f"{self.contestant.name} has ended early:\n{self.said()}")
+            raise RuntimeError(f"{self.contestant.name} has ended early")
 
     def said(self) -> str:
         """What it wrote last."""
-        return self._log.read_text(errors="replace")[-4000:]
+        return self._log.read_text(errors="replace")[-4000:] if self._log.exists() else ""
 
     async def stop(self) -> None:
         """End it in order, or with SIGKILL if it does not end."""

@@ -3,7 +3,7 @@
 Called by `compare.py report`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import model
@@ -64,7 +64,7 @@ def _errors(workers: Sequence[Point], ours: Costs, brokers: Sequence[Point], the
 
 
 def _predicted(system: System, ours: Costs, theirs: Costs, runs: Sequence[Run]) -> str:
-    memory, rows_a_second = _memory(runs)
+    memory = _memory(runs)
     rows = []
     for broadcasts in SIZES:
         here = replace(system, broadcasts=broadcasts)
@@ -83,31 +83,22 @@ def _predicted(system: System, ours: Costs, theirs: Costs, runs: Sequence[Run]) 
                 f"{broker:.1f}",
                 number(each * here.partitions),
                 "-" if memory is None else number(memory(per_worker), unit=_MIB),
-                "-" if rows_a_second is None else number(per_worker / rows_a_second, 1),
             ]
         )
     head = ["live broadcasts", "events/s", "transactions/s and partition", "events a batch"]
     head += [f"cores of {system.workers} workers", "cores of the brokers, one copy"]
-    head += ["changes/s of the world", "MiB a worker", "s of restore after a kill"]
+    head += ["changes/s of the world", "MiB a worker"]
     return markdown(head, rows)
 
 
-def _memory(runs: Sequence[Run]):
-    """How many bytes a worker takes for so many rows, and how many rows it restores a second."""
-    many = results.chosen(runs, "million", "ours")
-    few = results.chosen(runs, "2000", "ours")
-    if not many or not few:
-        return None, None
-    rows = many[-1]["facts"]["broadcasts"]
+def _memory(runs: Sequence[Run]) -> Callable[[float], float] | None:
+    """Say how many bytes a worker takes for so many rows; None where that was not measured."""
+    many, few = results.chosen(runs, "million", "ours"), results.chosen(runs, "2000", "ours")
     full, empty = results.figure(many, "memory"), results.figure(few, "memory")
-    back, ready = results.figure(many, "back"), results.figure(many, "ready")
-    assert full is not None
-    assert empty is not None
-    restored = None
-    if back is not None and ready is not None:
-        # "ready" is when the first partition was restored, so it is mostly the session's wait.
-        restored = rows / max(0.1, back - ready) if back - ready > 0.5 else None
-    return (lambda count: empty + (full - empty) * count / rows), restored
+    if full is None or empty is None:
+        return None
+    rows = many[-1]["facts"]["broadcasts"]
+    return lambda count: empty + (full - empty) * count / rows
 
 
 def _first(system: System, ours: Costs, theirs: Costs) -> str:

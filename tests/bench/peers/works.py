@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -63,10 +64,18 @@ class Bench:
 
 @dataclass
 class Filled:
-    """A topic with its events, and what is true of them; `restore` adds some to it."""
+    """A topic with its events; `restore` adds some to it."""
 
     stage: Stage
-    wanted: dict[bytes, Kept]
+    topic: str
+    _truth: dict[bytes, Kept] | None = None
+
+    async def truth(self) -> dict[bytes, Kept]:
+        """What is true of them, which takes a while when it is asked for the first time."""
+        if self._truth is None:
+            stage = self.stage
+            self._truth = await checking.truth(stage.brokers, self.topic, stage.partitions)
+        return self._truth
 
 
 @contextlib.asynccontextmanager
@@ -88,8 +97,7 @@ async def workload(bench: Bench, name: str, partitions: int, count: int) -> Asyn
     async with topic(stage) as events_topic:
         bench.show(f"writing {count:,} events ({name})", 0, 0)
         await events.fill(bench.brokers, events_topic, partitions, name, count)
-        wanted = await checking.truth(bench.brokers, events_topic, partitions)
-        yield Filled(stage, wanted)
+        yield Filled(stage, events_topic)
 
 
 @contextlib.asynccontextmanager
@@ -103,8 +111,7 @@ async def fleet(
         bench.show(f"writing {count:,} events of {broadcasts:,} broadcasts", 0, 0)
         many = fleets.Fleet(broadcasts, max(1, broadcasts // 100), partitions)
         await fleets.fill(many, bench.brokers, events_topic, minutes, lambda *_: None)
-        wanted = await checking.truth(bench.brokers, events_topic, partitions)
-        yield Filled(stage, wanted)
+        yield Filled(stage, events_topic)
 
 
 @contextlib.asynccontextmanager
@@ -118,6 +125,10 @@ async def at_work(
         for each in running:
             await each.start()
         yield running
+    except BaseException:
+        for each in running:
+            print(f"what {contestant.name} said last:\n{each.said()}", file=sys.stderr)
+        raise
     finally:
         await asyncio.gather(*(each.stop() for each in running if each.launched))
         await forget(bench, contestant, place)
@@ -147,7 +158,7 @@ async def backlog(
         )
         if check:
             bench.show(f"{contestant.name}: looking at its figures", 0, 0)
-            await checking.check(contestant, running[0].place, filled.wanted)
+            await checking.check(contestant, running[0].place, await filled.truth())
     return found
 
 
@@ -178,8 +189,9 @@ async def restore(bench: Bench, contestant: Contestant, filled: Filled) -> dict[
         await again.start()
         try:
             back = await worked_off([again], lambda *_: None, half=False)
-            ready = await again.begun() - again.launched
-            rows = sum(number for _, number in again.heard.get("restored", []))
+            restored = again.heard.get("restored", [])
+            ready = max((at for at, _ in restored), default=await again.begun()) - again.launched
+            rows = sum(number for _, number in restored)
         finally:
             await again.stop()
     return {
