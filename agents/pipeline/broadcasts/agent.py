@@ -143,7 +143,7 @@ class BroadcastProcessor:
                 records=len(batch.records),
             )
             batch.reset()
-            outcome = BatchResult(batch)
+            outcome = BatchResult(batch, is_retry=True)
             yield from self._steps(outcome, RecordByRecordRetry(self))
         batch.result = outcome.counters
 
@@ -177,7 +177,11 @@ class BroadcastProcessor:
         retry: RecordByRecordRetry | None,
     ) -> Iterator[None]:
         begin = newcomers(
-            outcome, self._validator.future, self._applier.rules_for, self._publisher.is_cut
+            outcome,
+            self._validator.future,
+            self._applier.rules_for,
+            self._publisher.is_cut,
+            self._validator.scanner,
         )
         for count, (key, records) in enumerate(by_key.items()):
             if retry is not None:
