@@ -201,27 +201,24 @@ def test_thousands_of_mutated_events():
     assert taken > 2_000, seed
 
 
-@settings(max_examples=500, deadline=None)
-@given(st.data())
-def test_any_json_may_stand_in_a_field_that_nobody_knows(data):
-    anything = st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    )  # fmt: skip
-    told = RIGHT | {"other": data.draw(anything)}
-    value = json.dumps(
-        told, ensure_ascii=data.draw(st.booleans()), indent=data.draw(st.sampled_from((None, 1)))
-    )
-    try:
-        value = value.encode()
-    except UnicodeEncodeError:
-        value = value.encode("utf-8", "surrogatepass")
-        assert EventScanner().event(KEY, value) is None
-        return
-    assert scanning.check(EventScanner(), KEY, value) or b"\\ud" in value
+leaves = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+)
+anything = st.recursive(
+    leaves | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=150, deadline=None)
+@given(anything, st.booleans(), st.sampled_from((None, 1)))
+def test_any_json_may_stand_in_a_field_that_nobody_knows(other, is_ascii, indent):
+    value = json.dumps(RIGHT | {"other": other}, ensure_ascii=is_ascii, indent=indent).encode()
+    assert scanning.check(EventScanner(), KEY, value)
+
+
+@settings(max_examples=400, deadline=None)
 @given(st.binary(max_size=60), st.integers(0, len(TEXT)), st.integers(0, 4))
 def test_any_bytes_anywhere(piece, place, gone):
     value = TEXT.encode()
