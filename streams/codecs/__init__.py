@@ -1,17 +1,22 @@
-"""Codecs that are compiled. Each has another path beside it, and leaves to that what it doubts."""
+"""Codecs that are only compiled. Each has another path beside it, and leaves to that what it doubts.
+
+That path is also the way of a batch in which a codec has shown a defect (`agents/pipeline`).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from streams import compiled
 
 if TYPE_CHECKING:
     from streams.codecs.scanner import EventScanner
 
 
 def new_scanner() -> EventScanner | None:
-    """Make a scanner of plain viewer events; None where it is not compiled."""
-    try:
-        from streams.codecs.scanner import EventScanner  # noqa: PLC0415  # may not be there
-    except ImportError:
+    """Make a scanner of plain viewer events; None where what runs is not compiled."""
+    if not compiled.status().compiled:
         return None
+    from streams.codecs.scanner import EventScanner  # noqa: PLC0415  # it is not always there
+
     return EventScanner()
