@@ -1,4 +1,4 @@
-"""Codecs that are only compiled. Each has another path beside it, and leaves to that what it doubts.
+"""Compiled codecs: each has another path beside it, and leaves to that what it doubts.
 
 That path is also the way of a batch in which a codec has shown a defect (`agents/pipeline`).
 """
