@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from streams import compiled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from streams.codecs.scanner import EventScanner
 
 
@@ -20,3 +22,12 @@ def new_scanner() -> EventScanner | None:
     from streams.codecs.scanner import EventScanner  # noqa: PLC0415  # it is not always there
 
     return EventScanner()
+
+
+def misplaced() -> Callable[[list[bytes], int, int, int], set[bytes]] | None:
+    """Give what tells keys in the wrong partition; None where what runs is not compiled."""
+    if not compiled.status().compiled:
+        return None
+    from streams.codecs import placement  # noqa: PLC0415  # as above
+
+    return placement.misplaced

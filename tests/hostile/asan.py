@@ -1,13 +1,14 @@
 """Runs what fuzzes compiled codecs with these built for AddressSanitizer (gcc or clang, Linux).
 
-    python tests/hostile/asan.py              10 million values
-    python tests/hostile/asan.py 20000        so many
+    python tests/hostile/asan.py                        10 million values
+    python tests/hostile/asan.py 20000 --seed 7         so many, the same each time
 
 It ends with 1 when the sanitizers find an access out of bounds, or what C leaves undefined. What it
 builds lies in a folder of its own and is used here alone. Objects are allocated one by one
 (PYTHONMALLOC=malloc), so that nothing lies behind a value that may be read by mistake.
 """
 
+import argparse
 import os
 import shlex
 import shutil
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -25,17 +27,21 @@ FLAGS = (
 )  # fmt: skip
 
 
+class MissingError(Exception):
+    """What is needed is not there; the message says what, and what to do."""
+
+
 def compiler():
     """The C compiler, and its AddressSanitizer's library, which must be loaded first."""
     command = shlex.split(os.environ.get("CC", "cc"))
     if shutil.which(command[0]) is None:
-        raise SystemExit(f"error: no C compiler {command[0]!r}: apt install gcc, or set CC")
+        raise MissingError(f"there is no C compiler {command[0]!r}: apt install gcc, or set CC")
     found = subprocess.run(
         [*command, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
     )
     library = Path(found.stdout.strip())
     if not library.is_absolute():
-        raise SystemExit(f"error: {command[0]} has no AddressSanitizer (libasan.so): try gcc")
+        raise MissingError(f"{command[0]} has no AddressSanitizer (libasan.so): CC=gcc may have")
     return command, library
 
 
@@ -86,10 +92,16 @@ def run(folder, library, count, seed="1"):
 
 
 def main():
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", nargs="?", type=int, default=10_000_000)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        library = build(Path(folder))
-        raise SystemExit(run(folder, library, count))
+        try:
+            library = build(Path(folder))
+        except MissingError as error:
+            raise SystemExit(f"error: {error}") from None
+        raise SystemExit(run(folder, library, given.count, str(given.seed)))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - tables of what is put together
-"""Events for the compiled scanner, nearly right by seed, and whether it says what `read` says.
+"""Events and keys for the compiled codecs, nearly right by seed: they must say what the others say.
 
 `python tests/hostile/scanning.py 10000000` tries as many. `python tests/hostile/asan.py` runs the
 same with the scanner built for AddressSanitizer.
@@ -15,9 +15,12 @@ from typing import NamedTuple
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
+from streams.codecs import placement  # noqa: E402 - run as a program too
 from streams.codecs.scanner import EventScanner  # noqa: E402 - run as a program too
 from streams.events import read  # noqa: E402 - run as a program too
+from streams.murmur2 import murmur2  # noqa: E402 - run as a program too
 from streams.rejections import Rejected  # noqa: E402 - run as a program too
+from streams.routing import partition_for  # noqa: E402 - run as a program too
 
 #: Values by field: the first of each is the usual one.
 FIELDS = {
@@ -135,6 +138,15 @@ def check_many(scanner, key, values, clock=1_600_000_000_000):
     return True
 
 
+def check_placement(key, partitions):
+    """Whether a key, whatever it holds, lies where `partition_for` says and nowhere else."""
+    assert placement.murmur2(key) == murmur2(key)
+    right = partition_for(key, partitions)
+    for partition in {right, 0}:
+        wanted = set() if partition == right else {key}
+        assert placement.misplaced([key], partition, partitions, 1_024) == wanted
+
+
 def fuzz(seed, count):
     """Try so many values; return how many were taken."""
     rng = random.Random(seed)
@@ -147,6 +159,7 @@ def fuzz(seed, count):
         taken += check(scanner, key, value)
         if not number % 16:
             check_many(scanner, base[0], [base[1], value, base[1]])
+            check_placement(value[: number % 97], 1 + number % 7)
     return taken
 
 

@@ -155,7 +155,9 @@ class BroadcastProcessor:
         # A key that has a row was found to be in its place when that began.
         known = batch.rows.committed
         outcome.misrouted = self._validator.router.misrouted(
-            batch.partition, [key for key in by_key if key not in known and key is not None]
+            batch.partition,
+            [key for key in by_key if key not in known and key is not None],
+            is_retry=outcome.is_retry,
         )
         for unreadable in batch.unreadable:
             refused = Rejected(Reason.MALFORMED, unreadable.detail)
