@@ -39,6 +39,9 @@ log = structlog.get_logger(__name__)
 _RECORDS_PER_STEP: Final = 16
 _KEYS_PER_STEP: Final = 8
 
+#: Of one broadcast's records that can be read at once, so many are.
+_UNIFORM_PER_STEP: Final = 2_000
+
 #: So many events of one broadcast are applied between two: each may begin a run, or ask for all
 #: figures of one that has ended.
 _EVENTS_PER_STEP: Final = 128
@@ -249,12 +252,19 @@ class BroadcastProcessor:
 
     def apply_many(self, outcome: BatchResult, key: bytes, records: list[Any]) -> Iterator[None]:
         """Do the same with many records of one key, step by step."""
-        timed_events, kept = self._validator.read_uniform(outcome, key, records), records
-        if timed_events is None:
-            timed_events, kept = [], []
-            for begin in range(0, len(records), _RECORDS_PER_STEP):
-                end = begin + _RECORDS_PER_STEP
-                events, theirs = self.validate(outcome, key, records[begin:end])
+        timed_events: list[TimedEvent] = []
+        kept: list[Any] = []
+        for begin in range(0, len(records), _UNIFORM_PER_STEP):
+            part = records[begin : begin + _UNIFORM_PER_STEP]
+            if (events := self._validator.read_uniform(outcome, key, part)) is not None:
+                timed_events += events
+                kept += part
+                yield
+                continue
+            for first in range(0, len(part), _RECORDS_PER_STEP):
+                events, theirs = self.validate(
+                    outcome, key, part[first : first + _RECORDS_PER_STEP]
+                )
                 timed_events += events
                 kept += theirs
                 yield
