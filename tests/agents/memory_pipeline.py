@@ -6,6 +6,7 @@ import orjson
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from agents.entries import BroadcastEntry, ScopeEntry
 from agents.pipeline.broadcasts.agent import BroadcastProcessor
 from agents.pipeline.scopes.agent import ScopeProcessor, heads
 from streams import audience
@@ -38,20 +39,24 @@ def fail_at_666(monkeypatch):
 class Stage:
     """One agent over its partitions: reads a topic, keeps rows, hands on what it sends."""
 
-    def __init__(self, line, topic, make, restored, decode, encode):
+    def __init__(self, line, topic, make, restored, decode, encode, entry):
         self.line, self.topic, self.make, self.restored = line, topic, make, restored
-        self.decode, self.encode = decode, encode
+        self.decode, self.encode, self.entry = decode, encode, entry
         self.position = defaultdict(int)
-        self.rows = {n: Rows(decode, encode, cache_size=5) for n in range(line.partitions)}
+        self.rows = {number: self.new_rows() for number in range(line.partitions)}
         self.start()
 
     def start(self):
         """Begin as a new process does: all that is left is what Kafka holds."""
         self.work = self.make()
         for number, rows in self.rows.items():
-            self.rows[number] = Rows(self.decode, self.encode, cache_size=5)
-            self.rows[number].committed.update(rows.committed)
+            self.rows[number] = self.new_rows()
+            for key, value in rows.items():
+                self.rows[number].load(key, value)
             self.restored(self.work, number, self.rows[number])
+
+    def new_rows(self):
+        return Rows(self.decode, self.encode, self.entry, cache_size=5)
 
     def waiting(self, partition):
         return len(self.line.log[self.topic, partition]) - self.position[partition]
@@ -72,12 +77,11 @@ class Stage:
             self.work.process_batch(batch)
         assert batch._done.exception() is None, batch._done.exception()
         if lost:
-            rows.rollback(batch.changed)
             return batch
         encoded = {
             key: None if row is None else self.encode(row) for key, row in batch.changed.items()
         }
-        rows.commit(batch.changed, encoded)
+        batch.removed = rows.commit(batch.changed, encoded)
         self.position[partition] += len(records)
         for output in batch.outputs:
             self.line.append(
@@ -113,6 +117,7 @@ class Line:
             lambda work, number, rows: work.restored(number, rows, self.now, self.now, partitions),
             audience.decode,
             audience.encode,
+            BroadcastEntry,
         )
         self.scopes = Stage(
             self,
@@ -121,6 +126,7 @@ class Line:
             lambda work, number, rows: work.restored(number, rows),
             decode_scope,
             encode_scope,
+            ScopeEntry,
         )
 
     def append(self, topic, partition, key, value, timestamp, *, log_append=True, headers=()):
@@ -164,9 +170,7 @@ class Line:
 
     def heads(self):
         return {
-            key.decode(): head
-            for rows in self.scopes.rows.values()
-            for key, head in heads(rows.committed)
+            key.decode(): head for rows in self.scopes.rows.values() for key, head in heads(rows)
         }
 
     def published(self):

@@ -17,10 +17,6 @@ CONFIG = Config.model_validate(
 class Rows(dict):
     """Rows that were read back, as the exactly-once layer shows them."""
 
-    @property
-    def committed(self):
-        return self
-
     def read(self, key):
         return self[key]
 
