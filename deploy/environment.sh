@@ -4,7 +4,8 @@
 #                          `run` what the system needs, `dev` what tests and linters need too.
 #                          Does nothing where that is done already.
 #
-# Needs a Python of 3.11 or newer and a way to PyPI (pip's own settings hold), and nothing else.
+# Needs a Python of 3.11 or newer and a way to PyPI (pip's own settings hold), and nothing else. The
+# modules of the arithmetic are compiled where there is a C compiler, or ziglang is to be had.
 # Sets VENV, the folder of the environment.
 
 VENV=.venv
@@ -64,6 +65,9 @@ environment() {
     if "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         # An environment for development serves for running too.
         if [[ -n $have ]] && { [[ $have == "$(stamp dev)" ]] || [[ $have == "$(stamp "$kind")" ]]; }; then
+            # Compiled anew where its source has changed.
+            "$VENV/bin/python" deploy/compiled/extensions.py ||
+                die "the compiled modules could not be made"
             return
         fi
     else
@@ -81,8 +85,14 @@ environment() {
     say "Installing the packages of $lock into $VENV"
     install --require-hashes -r "$lock" ||
         die "the packages could not be installed. Is PyPI within reach? (pip's own settings name a mirror.)"
+    if ! "$VENV/bin/python" deploy/compiled/compilers.py; then
+        say "There is no C compiler: installing ziglang, which is one (80 MB)"
+        install --require-hashes -r deploy/compiled/ziglang.lock ||
+            say "It is not to be had. All works without, slower"
+    fi
     install --no-deps --no-build-isolation --editable . ||
         die "the project itself could not be installed"
+    "$VENV/bin/python" -c 'from streams import compiled; print(compiled.status().text)' >&2
     stamp "$kind" >"$VENV/stamp"
     say "$VENV is ready ($((SECONDS - started)) s)"
 }
