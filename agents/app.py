@@ -21,16 +21,11 @@ import mode
 import structlog
 
 from agents import logs
+from agents.entries import broadcast_rows, scope_rows
 from agents.kafka import client_options
 from agents.pipeline.broadcasts.agent import BroadcastProcessor, broadcasts
 from agents.pipeline.listeners import BroadcastsListener
-from agents.pipeline.scopes.agent import (
-    BATCH_RECORDS,
-    CACHED_ROWS,
-    ScopeProcessor,
-    ScopesListener,
-    scopes,
-)
+from agents.pipeline.scopes.agent import BATCH_RECORDS, ScopeProcessor, ScopesListener, scopes
 from agents.serving.live import LiveBroadcasts, LiveScopes
 from agents.serving.metrics import STAGES, Metrics
 from agents.serving.web import GroupClient, GroupOwners, HttpServer, Limits, Stage, Told
@@ -39,11 +34,9 @@ from agents.serving.web.tls import server_tls, trusted_tls
 from agents.topics.owner import OutputOwnership
 from agents.topics.remedies import REMEDIES
 from agents.topics.watch import TopicWatch
-from streams import audience
-from streams.audience.scope_codec import decode_scope, encode_scope
 from streams.clock import Clock, SystemClock
 from streams.errors import LiveAudienceError
-from streams.exact import ExactApp, ExactSettings, Rows, Source
+from streams.exact import ExactApp, ExactSettings, Source
 from streams.names import Names
 from streams.settings import load
 from streams.topics import Topics
@@ -106,7 +99,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
             *([topics.broadcast_minutes.name] if topics.broadcast_minutes else []),
             topics.scope_deltas.name,
         ],
-        rows=lambda: Rows(audience.decode, audience.encode),
+        rows=broadcast_rows,
         settings=exact_settings(settings),
         listener=following,
         clock=clock.time,
@@ -120,7 +113,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         topics.scope_deltas.name,
         changelog=topics.scopes_changelog.name,
         outputs=[topics.scope_summaries.name],
-        rows=lambda: Rows(decode_scope, encode_scope, cache_size=CACHED_ROWS),
+        rows=scope_rows,
         settings=scopes_settings(settings),
         listener=ScopesListener(scopes_work, live_scopes, metrics.pipeline, scopes_counted, clock),
         clock=clock.time,

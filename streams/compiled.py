@@ -86,6 +86,10 @@ def status() -> Status:
                 compiled=False,
                 text=f"pure: the source of {name} has changed since it was compiled",
             )
+    from streams import struct_layout  # noqa: PLC0415  # needs what a build has not installed yet
+
+    if (found := struct_layout.mismatch()) is not None:
+        return Status(compiled=False, text=f"pure: {found} in memory, with this Python and msgspec")
     return Status(compiled=True, text=f"compiled: {len(modules)} modules")
 
 
@@ -95,11 +99,12 @@ def digest(root: Path, name: str, modules: Iterable[str]) -> str:
     Args:
         root: The folder with the packages.
         name: The module.
-        modules: All that are compiled: one may use the declarations (`.pxd`) of others.
+        modules: All that are compiled: one may use the declarations (`.pxd`) beside them.
     """
-    declared = [source(root, each).with_suffix(".pxd") for each in sorted(modules)]
+    folders = {source(root, each).parent for each in modules}
+    declared = sorted(path for folder in folders for path in folder.glob("*.pxd"))
     found = hashlib.sha256()
-    for path in (source(root, name), *(path for path in declared if path.is_file())):
+    for path in (source(root, name), *declared):
         # However a checkout ends its lines.
         found.update(path.read_bytes().replace(b"\r\n", b"\n"))
         found.update(b"\0")

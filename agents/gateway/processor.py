@@ -99,7 +99,7 @@ class Processor:
         self.ledger.restored(partition)
         self.owned.add(partition)
         self.version += 1
-        for key in rows.committed:
+        for key in rows:
             self._note(partition, key, rows.read(key))
 
     def committed(self, batch: Batch[Channel]) -> None:
@@ -152,7 +152,7 @@ class Processor:
         yield from self._tick(batch)
 
     def _take(self, batch: Batch[Channel], key: bytes, seen: Observation) -> None:
-        row = batch.changed.get(key) or batch.rows.get(key)
+        row = batch.row(key)
         if row is None:
             row = Channel(seen.endpoint, seen.platform, seen.channel)
         events = table.apply(row, seen)
@@ -174,7 +174,7 @@ class Processor:
             return
         self._ticked[batch.partition] = minute
         for key in sorted(self.counted[batch.partition] - batch.changed.keys()):
-            row = batch.rows.get(key)
+            row = batch.row(key)
             events = None if row is None else table.tick(row, now)
             if row is None or events is None:
                 continue

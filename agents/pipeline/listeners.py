@@ -133,7 +133,7 @@ class BroadcastsListener(StageListener):
         self._work.committed(batch)
         if batch.is_empty:
             return
-        self._live.committed(batch.partition, batch.changed)
+        self._live.committed(batch.partition, batch.changed, batch.removed)
         if counters.cut:
             log.warning(
                 "the topic may no longer hold the beginning of these broadcasts: no summary of "

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents import kafka
+from agents.entries import broadcast_rows, scope_rows
 from agents.pipeline.broadcasts.agent import BroadcastProcessor
-from agents.pipeline.scopes.agent import CACHED_ROWS, ScopeProcessor
+from agents.pipeline.scopes.agent import ScopeProcessor
 from agents.state.operation import StateError
-from streams import audience
-from streams.audience.scope_codec import decode_scope, encode_scope
-from streams.exact import Listener, Rows, SessionLost
+from streams.exact import Listener, SessionLost
 from streams.exact.cluster import TopicMetadata
 from streams.exact.deadline import close_within, with_deadline
 from streams.exact.partition import CachedState, PartitionTask
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agents.state.stages import Stage
-    from streams.exact import Batch
+    from streams.exact import Batch, Rows
     from streams.exact.position import Position
     from streams.settings import Settings
 
@@ -128,10 +127,10 @@ class Drain:
         if stage.name == "broadcasts":
             broadcasts = self._work = BroadcastProcessor(was, Topics.of(was))
             broadcasts.refused_before = refused_before
-            self._rows = lambda: Rows(audience.decode, audience.encode)
+            self._rows = broadcast_rows
         else:
             self._work = ScopeProcessor(was, Topics.of(was))
-            self._rows = lambda: Rows(decode_scope, encode_scope, cache_size=CACHED_ROWS)
+            self._rows = scope_rows
 
     @property
     def applied(self) -> int:

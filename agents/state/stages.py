@@ -114,7 +114,7 @@ async def read_state(
     found = await restore(
         stage.exact, TopicPartition(stage.changelog, partition), rows, None, progress
     )
-    held = rows.committed
+    held = dict(rows.items())
     operation = held.pop(OPERATION_KEY, None)
     return PartitionState(
         held, found.position, None if operation is None else decode_operation(operation)

@@ -14,11 +14,10 @@ scopes: so a scope is the sum of all deltas of its broadcasts, however they were
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from streams.audience.minute import MINUTE
-from streams.audience.open_minutes import View, span_totals, view
+from streams.audience.open_minutes import View, span_totals, view, view_before
 from streams.audience.plain_delta import (
     add_appended,
     add_changed,
@@ -26,7 +25,7 @@ from streams.audience.plain_delta import (
     is_after_start,
     observed_until,
 )
-from streams.audience.snapshot import NO_ROW, RowSnapshot, view_before
+from streams.audience.snapshot import NO_ROW, RowSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 _NO_END: Final = 1 << 62
 
 
-@dataclass(slots=True, eq=False)
 class Delta:
     """A change of what broadcasts add to a scope: all numbers may be negative.
 
@@ -62,19 +60,36 @@ class Delta:
         timestamp: Newest Kafka timestamp of their records, in milliseconds; -1 for none.
     """
 
-    audience: Steps = field(default_factory=dict)
-    known: Steps = field(default_factory=dict)
-    viewer_minutes: int = 0
-    joins: int = 0
-    views: int = 0
-    peak_sum: int = 0
-    broadcasts: int = 0
-    live: int = 0
-    viewers: int = 0
-    contributing: int = 0
-    fresh: int = 0
-    minute: int = -1
-    timestamp: int = -1
+    __slots__ = (
+        "audience",
+        "broadcasts",
+        "contributing",
+        "fresh",
+        "joins",
+        "known",
+        "live",
+        "minute",
+        "peak_sum",
+        "timestamp",
+        "viewer_minutes",
+        "viewers",
+        "views",
+    )
+
+    def __init__(self) -> None:
+        self.audience: Steps = {}
+        self.known: Steps = {}
+        self.viewer_minutes = 0
+        self.joins = 0
+        self.views = 0
+        self.peak_sum = 0
+        self.broadcasts = 0
+        self.live = 0
+        self.viewers = 0
+        self.contributing = 0
+        self.fresh = 0
+        self.minute = -1
+        self.timestamp = -1
 
     def add(self, other: Delta) -> None:
         """Add another delta; what cancels out stays in it as 0."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from streams.audience.minute import MINUTE
 from streams.audience.open_minutes import folded_high, greater
 from streams.audience.past_end import PastEnd
+from streams.audience.stretch import append, append_all, carry_to, merge, prune
 from streams.audience.totals import Totals
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ def _release(row: Row, past: PastEnd) -> None:
     span = row.span
     assert span is not None, "there was a span before there was an end of it"
     if past.cell is not None:
-        span.append(past.minute, past.cell, row.carry, row.started)
+        append(span, past.minute, past.cell, row.carry, row.started)
     else:
-        span.carry_to(past.minute, row.carry)
-    span.merge(past.after, row.carry)
+        carry_to(span, past.minute, row.carry)
+    merge(span, past.after, row.carry)
     row.past_end = None
 
 
@@ -85,20 +86,20 @@ def _fold(  # noqa: C901, PLR0912  # one loop over where a minute may lie
                 row.waiting_high = greater(row.waiting_high, audience)
         if past is None or minute < past.minute:
             assert span is not None, "a minute of the span has one"
-            span.append(minute, cell, carry, started)
+            append(span, minute, cell, carry, started)
         elif minute > past.minute:
-            past.after.append(minute, cell, carry)
+            append(past.after, minute, cell, carry)
     if after:
         assert span is not None, "they are minutes of the span"
-        span.append_all([(minute, cells.pop(minute)) for minute in after], carry)
+        append_all(span, [(minute, cells.pop(minute)) for minute in after], carry)
         if span.last_observed > row.last_observed:
             row.last_observed, row.last_audience = span.last_observed, span.last_audience
     if span is not None:
-        span.carry_to(line if past is None else past.minute - 1, carry)
-        span.prune(row.newest)
+        carry_to(span, line if past is None else past.minute - 1, carry)
+        prune(span, row.newest)
     if past is not None:
-        past.after.carry_to(line, carry)
-        past.after.prune(row.newest)
+        carry_to(past.after, line, carry)
+        prune(past.after, row.newest)
 
 
 def _hold(row: Row, past: PastEnd, sealed: list[int], line: int) -> None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.audience.minute import MINUTE
+from streams.audience.stretch import append, append_all, carry_to, merge
 from streams.audience.totals import Totals
 
 if TYPE_CHECKING:
     from streams.audience.minute import Cell
     from streams.audience.row import Row
+    from streams.audience.snapshot import RowSnapshot
 
 
 class View(msgspec.Struct, gc=False):
@@ -43,6 +45,18 @@ def view(row: Row) -> View:
     return View(row.cells, row.newest, row.earliest_at, row.started, ended)
 
 
+def view_before(before: RowSnapshot, row: Row) -> View:
+    """How the row looked when its snapshot was made."""
+    newest = before.newest
+    cells = {minute: cell for minute, cell in row.cells.items() if minute <= newest}
+    for minute, cell in before.cells.items():
+        if cell is None:
+            cells.pop(minute, None)
+        else:
+            cells[minute] = cell
+    return View(cells, before.newest, before.earliest_at, before.started, before.ended_at)
+
+
 def span_totals(row: Row, seen: View) -> Totals:
     """All minutes of the span together, the folded ones too.
 
@@ -63,22 +77,22 @@ def span_totals(row: Row, seen: View) -> Totals:
         past = row.past_end
         if past is not None:
             if past.cell is not None:
-                totals.append(past.minute, past.cell, carry, started, ended)
-            totals.carry_to(past.minute, carry)
+                append(totals, past.minute, past.cell, carry, started, ended)
+            carry_to(totals, past.minute, carry)
             if ended is not None and last <= folded:
                 return totals  # it stands
-            totals.merge(past.after, carry)
+            merge(totals, past.after, carry)
     cells = seen.cells
     minutes = sorted([minute for minute in cells if first <= minute <= last])
     # The first and the last may be borders.
     begin = 1 if started is not None and minutes and minutes[0] == first else 0
     end = len(minutes) - 1 if ended is not None and minutes and minutes[-1] == last else None
     if begin:
-        totals.append(first, cells[first], carry, started, ended)
-    totals.append_all([(minute, cells[minute]) for minute in minutes[begin:end]], carry)
+        append(totals, first, cells[first], carry, started, ended)
+    append_all(totals, [(minute, cells[minute]) for minute in minutes[begin:end]], carry)
     if end is not None and end >= begin:
-        totals.append(last, cells[last], carry, started, ended)
-    totals.carry_to(last, carry)
+        append(totals, last, cells[last], carry, started, ended)
+    carry_to(totals, last, carry)
     return totals
 
 

@@ -30,14 +30,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from streams.audience.accept import AcceptResult, accept_all, accept_from
 from streams.audience.apply import note_border
 from streams.audience.fold import fold_sealed
 from streams.audience.minute import MINUTE, Cell
-from streams.audience.past_end import PastEnd  # noqa: TC001  # msgspec reads the annotations
-from streams.audience.totals import Totals  # noqa: TC001  # likewise
+from streams.audience.row_fields import RowFields
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +45,7 @@ if TYPE_CHECKING:
     from streams.summaries import Status
 
 
-class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True, gc=False):
+class Row(RowFields, array_like=True, tag="r2", forbid_unknown_fields=True, gc=False):
     """Everything that is kept of one run of a broadcast: sealed minutes summed up, others as cells.
 
     Its size has a bound that depends on its rules alone: a month is kept in what an hour takes.
@@ -62,89 +59,8 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
     room, and `fold_sealed` makes them one. An end that moves on or is taken back does so by an
     event after all that is folded: then `past_end` joins the span, likewise.
 
-    The fields are the format of the changelog too (see `row_codec`). Times are microseconds since
-    1970 UTC, minutes are minutes since 1970 UTC; -1 is none.
-
-    Attributes:
-        lateness: As the rules had it at the first event, like the next four.
-        carry: See `Rules`.
-        tolerance: See `Rules`.
-        restart_gap: See `Rules`.
-        run_gap: See `Rules`.
-        run: The minute of the event that began this run; None for a first run.
-        sealed_until: Minutes up to this one were sealed from the start.
-        venue: Of the accepted event least by (`at`, venue) of those that name one, until a minute
-            of an accepted event is sealed; None if none did.
-        venue_at: That event's `at`.
-        programme: Likewise.
-        programme_at: That event's `at`.
-        title: Of the accepted event greatest by (`at`, title), of those that have one.
-        title_at: That event's `at`.
-        events: Records accepted.
-        late: Records refused since their minute was sealed.
-        published_events: `events` + `late` when a summary was last published; -1 for never.
-        timestamp: Kafka timestamp of the last accepted record by offset, in milliseconds.
-        viewers_timestamp: The greatest of an accepted record that tells viewers.
-        fresh: Whether its viewers count in scopes, as far as their age goes.
-        contribution: What it has added to the `viewers` of its scopes; None if it does not count.
-        final: Whether a final summary was published and nothing has changed since.
-        newest: Newest minute of an accepted event.
-        newest_at: Latest `at` of one.
-        earliest_at: Earliest `at` of one.
-        started: Earliest `at` of the `started` events of the highest revision; None without one.
-        started_revision: That revision.
-        started_last: Latest `at` of a `started` event of any revision.
-        ended: Latest `at` of an `ended` event, whether or not it went on; None without one.
-        watched_at: Latest `at` of an event with viewers > 0.
-        shown: Newest minute of an accepted event that does not tell 0 viewers.
-        cells: Minutes after `folded_until`, those of which something was said.
-        folded_until: The last minute that is in no cell.
-        last_observed: The newest folded minute with an audience, in the span or not.
-        last_audience: Its audience; None without.
-        waiting_high: Greatest viewers of folded minutes before the start; None without.
-        start_high: Greatest viewers of the folded minute of the start, before it or after.
-        span: The folded minutes of the span; None before there are any.
-        past_end: What is folded from the minute of an end that stands on; None without.
+    Its fields are those of `RowFields`, and the format of the changelog too (see `codec`).
     """
-
-    lateness: int
-    carry: int
-    tolerance: int
-    restart_gap: int
-    run_gap: int
-    run: int | None
-    sealed_until: int
-    newest: int
-    newest_at: int
-    earliest_at: int
-    folded_until: int
-    cells: dict[int, Cell]
-    timestamp: int
-    venue: str | None = None
-    venue_at: int = -1
-    programme: str | None = None
-    programme_at: int = -1
-    title: str | None = None
-    title_at: int = -1
-    events: int = 0
-    late: int = 0
-    published_events: int = -1
-    viewers_timestamp: int = -1
-    fresh: bool = False
-    contribution: int | None = None
-    final: bool = False
-    started: int | None = None
-    started_revision: int = -1
-    started_last: int = -1
-    ended: int | None = None
-    watched_at: int = -1
-    shown: int = -1
-    last_observed: int = -1
-    last_audience: int | None = None
-    waiting_high: int | None = None
-    start_high: int | None = None
-    span: Totals | None = None
-    past_end: PastEnd | None = None
 
     # -- beginning -------------------------------------------------------------------------------
 

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from streams.audience.open_minutes import View
-
 if TYPE_CHECKING:
     from streams.audience.minute import Cell
     from streams.audience.row import Row
@@ -55,15 +53,3 @@ def snapshot(row: Row) -> RowSnapshot:
 
 NO_ROW: Final = RowSnapshot(-1, -1, None, None, 0, {}, is_live=False, fresh=False)
 """The snapshot of a run that a batch begins. Nothing is ever noted in it."""
-
-
-def view_before(before: RowSnapshot, row: Row) -> View:
-    """How the row looked when its snapshot was made."""
-    newest = before.newest
-    cells = {minute: cell for minute, cell in row.cells.items() if minute <= newest}
-    for minute, cell in before.cells.items():
-        if cell is None:
-            cells.pop(minute, None)
-        else:
-            cells[minute] = cell
-    return View(cells, before.newest, before.earliest_at, before.started, before.ended_at)

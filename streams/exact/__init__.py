@@ -23,9 +23,7 @@ A Faust agent that counts words exactly:
             with batch:
                 for record in batch.records:
                     word = record.value
-                    batch.changed[word] = (
-                        batch.changed.get(word) or batch.rows.get(word) or 0
-                    ) + 1
+                    batch.changed[word] = (batch.row(word) or 0) + 1
                 for word, n in batch.changed.items():
                     batch.send("counts", word, b"%d" % n)
 
@@ -45,7 +43,7 @@ from streams.exact.errors import (
 from streams.exact.listener import Listener
 from streams.exact.parsing import Unreadable
 from streams.exact.progress import Lag
-from streams.exact.rows import Rows
+from streams.exact.rows import Rows, StateEntry
 from streams.exact.settings import ExactSettings, Remedies
 from streams.exact.source import Source
 
@@ -65,6 +63,7 @@ __all__ = [
     "Rows",
     "SessionLost",
     "Source",
+    "StateEntry",
     "Unreadable",
     "Unrecoverable",
 ]

@@ -49,8 +49,9 @@ class Batch(Generic[RowT]):
             and `headers`: they are those of aiokafka's decoder (see `fetch.py`).
         unreadable: What could not be read, in the order of offsets; position and transaction cover
             it as they cover the records.
-        rows: The partition's rows; `rows.get(key)` gives one to change.
+        rows: The partition's rows; `row(key)` gives one to change.
         changed: What this batch changes.
+        removed: The entries of the rows that it deleted, once it is durable.
         caught_up: Whether nothing waited behind these records when they were read.
         read_at: The wall clock's time when they were read, in seconds.
         monotonic: A monotonic clock's time then, in seconds: to measure waits by.
@@ -71,6 +72,7 @@ class Batch(Generic[RowT]):
         "partition",
         "read_at",
         "records",
+        "removed",
         "result",
         "rows",
         "since",
@@ -99,11 +101,20 @@ class Batch(Generic[RowT]):
         self.since = since
         self.monotonic = read_at if monotonic is None else monotonic
         self.changed: dict[bytes, RowT | None] = {}
+        self.removed: Sequence[Any] = ()
         self.outputs: list[Output] = []
         self.more = False
         self.result: Any = None
         self._breathed = time.monotonic()
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def row(self, key: bytes) -> RowT | None:
+        """Return the row of a key as this batch has it so far, or None.
+
+        Who changes it must put it into `changed`.
+        """
+        changed = self.changed
+        return changed[key] if key in changed else self.rows.get(key)
 
     def send(
         self,
@@ -120,7 +131,6 @@ class Batch(Generic[RowT]):
 
     def reset(self) -> None:
         """Take back all that was done, so that the batch can be processed again."""
-        self.rows.rollback(self.changed)
         self.changed.clear()
         self.outputs.clear()
         self.more = False

@@ -274,7 +274,7 @@ class PartitionTask:
 
     async def _resume_at(self, position: Position | None) -> int:
         """Return the offset to read on from, or refuse where that would lie."""
-        if OPERATION_KEY in self._cached.rows.committed:
+        if OPERATION_KEY in self._cached.rows:
             raise Unrecoverable(
                 f"another program is at work on the rows of {self._name}, and is not through: "
                 f"{self._settings.remedies.moving}"
@@ -402,11 +402,9 @@ class PartitionTask:
             self._portions.worked(taken.size, worked - began)
             self._listener.committed(batch, worked - began, time.monotonic() - worked)
         except TooLarge as error:
-            self._cached.rows.rollback(batch.changed)
             too_large = error
         except BaseException:
             batch.give_up()
-            self._cached.rows.rollback(batch.changed)
             raise
         else:
             return
@@ -462,7 +460,7 @@ class PartitionTask:
             offset, self._metadata.topic_id, self._metadata.partitions, since=self._since
         )
         end = await self._ledger.commit(encoded, position, batch.outputs)
-        self._cached.rows.commit(batch.changed, encoded)
+        batch.removed = self._cached.rows.commit(batch.changed, encoded)
         self._cached.restored = RestoreResult(position, end, 0)
         self._offset = offset
         self._committed_at = time.monotonic()

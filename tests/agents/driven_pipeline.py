@@ -13,7 +13,7 @@ class Exact(Timers):
 
     def due(self, now, wall, most):
         del now, wall, most
-        return iter(list(self._read_at | self._wall._bucket))
+        return iter(list(self._entries))
 
 
 class Code(Line):

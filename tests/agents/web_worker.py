@@ -8,16 +8,16 @@ import json
 import aiohttp
 import jsonschema
 
+from agents.entries import broadcast_rows, scope_rows
 from agents.serving.live import LiveBroadcasts, LiveScopes
 from agents.serving.metrics import Metrics
 from agents.serving.web import HttpServer, Stage
 from agents.serving.web.stage import NoOthers
-from streams.audience import Row, Rules, decode, encode
+from streams.audience import Row, Rules, encode
 from streams.audience.scope import ScopeHead
-from streams.audience.scope_codec import decode_scope, encode_scope
+from streams.audience.scope_codec import encode_scope
 from streams.clock import ManualClock
 from streams.events import ViewerEvent
-from streams.exact import Rows
 from streams.routing import partition_for
 
 MINUTE = 60_000_000
@@ -65,8 +65,8 @@ class Worker:
         self.known_partitions = PARTITIONS
         self.live = LiveBroadcasts()
         self.scopes = LiveScopes()
-        self.scope_rows = {number: Rows(decode_scope, encode_scope) for number in owned_scopes}
-        self.rows = {number: Rows(decode, encode) for number in owned}
+        self.scope_rows = {number: scope_rows() for number in owned_scopes}
+        self.rows = {number: broadcast_rows() for number in owned}
         metrics = Metrics(
             self.live,
             self.scopes,

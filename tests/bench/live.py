@@ -125,7 +125,7 @@ async def measure(readers, seconds, broadcasts):
     )
     await server.start()
     largest = max(
-        ((row.contribution or 0, key, part) for part in rows for key in part.committed
+        ((row.contribution or 0, key, part) for part in rows for key in part
          if (row := part.get(key))),
         key=lambda each: each[0],
     )  # fmt: skip  # one expression reads best close together

@@ -20,13 +20,15 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anyw
 
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import ConsumerRecord, TopicPartition
+from rows_memory import resident
 
-from agents.pipeline.scopes.agent import BATCH_RECORDS, CACHED_ROWS, ScopeProcessor
+from agents.entries import scope_rows
+from agents.pipeline.scopes.agent import BATCH_RECORDS, ScopeProcessor
 from agents.serving.live import LiveScopes
 from agents.worker import tune_gc
-from streams.audience.scope import Change
-from streams.audience.scope_codec import decode_scope, encode_change, encode_scope
-from streams.exact import Batch, Rows
+from streams.audience.scope_codec import encode_delta, encode_scope
+from streams.audience.scope_delta import ScopeDelta
+from streams.exact import Batch
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -38,29 +40,24 @@ TOGETHER = 10
 than a stream would, and comes to the same rows."""
 
 
-def resident(name: str = "VmRSS") -> int:
-    """Bytes of this process in memory (Linux only); `VmHWM`: the most there ever were."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    raise OSError("no such line")
-
-
 def change(first: int, minutes: int, audience: int, known: int = 1) -> bytes:
     """What so many new minutes of one broadcast bring, two carried ones included."""
     carried = {first + minutes: audience, first + minutes + 1: audience}
-    return encode_change(
-        Change(
+    return encode_delta(
+        ScopeDelta(
             {**{first + n: audience + 7 * n for n in range(minutes)}, **carried},
             dict.fromkeys(range(first, first + minutes + 2), known),
-            minutes * audience,
-            minutes,
-            minutes,
-            100,
-            1,
-            1,
-            first + minutes - 1,
-            (first + minutes) * 60_000,
+            viewer_minutes=minutes * audience,
+            joins=minutes,
+            views=minutes,
+            peak_sum=100,
+            broadcasts=1,
+            live=1,
+            viewers=audience,
+            contributing=1,
+            fresh=1,
+            minute=first + minutes - 1,
+            timestamp=(first + minutes) * 60_000,
         )
     )
 
@@ -90,7 +87,7 @@ async def measure(venues: int, days: int, partitions: int) -> None:
     """Feed the agent, then say what it came to."""
     settings = Settings(partitions=partitions)
     work, live = ScopeProcessor(settings, Topics.of(settings)), LiveScopes()
-    rows = [Rows(decode_scope, encode_scope, cache_size=CACHED_ROWS) for _ in range(partitions)]
+    rows = [scope_rows() for _ in range(partitions)]
     for number in range(partitions):
         work.restored(number, rows[number])
         live.restored(number, rows[number])
@@ -136,7 +133,7 @@ async def measure(venues: int, days: int, partitions: int) -> None:
         feed(number)
     gc.collect()
     taken, most = resident() - before, resident("VmHWM") - before
-    held = [(key, value) for part in rows for key, value in part.committed.items()]
+    held = [(key, value) for part in rows for key, value in part.items()]
     heads = sum(b"/" not in key for key, _ in held)
     began = time.process_time()
     for number in range(partitions):

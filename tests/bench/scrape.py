@@ -23,13 +23,13 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script, from anywhere
 
+from agents.entries import broadcast_rows
 from agents.serving.live import LiveBroadcasts, LiveScopes
 from agents.serving.metrics import Metrics
 from agents.serving.web import HttpServer, Stage
 from agents.worker import tune_gc
-from streams.audience import NO_ROW, Delta, Row, Rules, decode, encode, snapshot
+from streams.audience import NO_ROW, Delta, Row, Rules, encode, snapshot
 from streams.events import ViewerEvent
-from streams.exact import Rows
 
 PARTITIONS = 8
 RULES = Rules(lateness=15, carry=2)
@@ -116,7 +116,7 @@ def event(number, minute):
 
 def fill(count, now):
     """Rows of broadcasts that have run for twenty minutes, by partition."""
-    rows = [Rows(decode, encode) for _ in range(PARTITIONS)]
+    rows = [broadcast_rows() for _ in range(PARTITIONS)]
     first = int(now / 60) - 20
     for number in range(count):
         events = [
@@ -137,7 +137,7 @@ def change(live, rows, share, now, first=0):
     """Let a batch change every `share`-th row of every partition, from the first on."""
     for partition, part in enumerate(rows):
         changed = {}
-        for key in list(part.committed)[first % share :: share]:
+        for key in list(part)[first % share :: share]:
             row = part.get(key)
             platform, _, broadcast = key.decode().partition(":")
             told = ViewerEvent(platform, broadcast, "", viewers=(row.contribution or 0) + 1)
@@ -165,10 +165,10 @@ async def measure(count, rounds):
     began = time.perf_counter()
     change(live, rows, 1, now)
     whole = time.perf_counter() - began
-    changed = {key: row for part in rows for key in part.committed if (row := part.get(key))}
+    changed = {key: row for part in rows for key in part if (row := part.get(key))}
     began = time.perf_counter()
     for partition, part in enumerate(rows):
-        live.committed(partition, {key: changed[key] for key in part.committed})
+        live.committed(partition, {key: changed[key] for key in part})
     told = time.perf_counter() - began
     print(
         f"committed(): {told / count * 1e6:.2f} us a row (accept, settle, encode and it: "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from agents.entries import BroadcastEntry
 from agents.pipeline.broadcasts.applying import EventApplier
 from agents.pipeline.broadcasts.lifecycle import Timers
 from agents.pipeline.broadcasts.minutes import SealedMinutes
@@ -104,17 +105,15 @@ class BroadcastProcessor:
             partitions: How many partitions the viewer events really have, if that is known.
         """
         self._validator.of_partitions(partitions)
-        lifecycle = Timers(self.waits)
-        lifecycle.restored(rows.committed, now, wall)
+        lifecycle = Timers(self.waits, rows.entries_as(BroadcastEntry))
+        lifecycle.restored(now, wall)
         self.lifecycles[partition] = lifecycle
 
     def committed(self, batch: Batch[State]) -> None:
         """Take note of a durable batch."""
         lifecycle = self.lifecycles.get(batch.partition)
         if lifecycle is not None:
-            lifecycle.committed(
-                batch.changed, batch.result.read, batch.result.busy, batch.monotonic, batch.read_at
-            )
+            lifecycle.committed(batch.changed, batch.result.heard, batch.monotonic, batch.read_at)
             if batch.caught_up:
                 lifecycle.drop_empty_buckets(batch.monotonic, batch.read_at)
 
@@ -156,7 +155,7 @@ class BroadcastProcessor:
         for record in batch.records:
             by_key[record.key].append(record)
         # A key that has a row was found to be in its place when that began.
-        known = batch.rows.committed
+        known = batch.rows.entries
         outcome.misrouted = self._validator.router.misrouted(
             batch.partition,
             [key for key in by_key if key not in known and key is not None],
@@ -216,16 +215,13 @@ class BroadcastProcessor:
             if type(row) is Row and row.fresh and row.viewers_timestamp <= oldest
         ]
         again = {key for key in due if key in batch.changed}
-        counters = outcome.counters
-        read, busy = (set(counters.read), set(counters.busy)) if again else (again, again)
+        heard = outcome.counters.heard
         for count, key in enumerate(due):
             if key not in batch.changed:
                 finalise(outcome, lifecycle, key)
             elif key in again and retry is None and isinstance(row := batch.changed[key], Row):
                 # One that is told all the time is in every batch, and its time passes all the same.
-                has_ended = row.ended is not None and row.ended_at is not None
-                heard = key in (busy if has_ended else read)
-                self._age(outcome, lifecycle, key, row, heard=heard)
+                self._age(outcome, lifecycle, key, row, heard=key in heard)
             if not count % _KEYS_PER_STEP:
                 yield
 
@@ -313,7 +309,7 @@ class BroadcastProcessor:
         elif has_changed:
             batch.changed[key] = row
         else:
-            timers.reschedule(key, row, batch.monotonic)
+            timers.reschedule(key, row)
 
 
 async def broadcasts(batches: AsyncIterable[Batch[State]], work: BroadcastProcessor) -> None:

@@ -74,7 +74,7 @@ class EventApplier:
         """
         batch, counters = outcome.batch, outcome.counters
         platform = events[0][0].platform
-        row = batch.changed[key] if key in batch.changed else batch.rows.get(key)
+        row = batch.row(key)
         if type(row) is Tombstone and row.expires <= round(batch.read_at * 1000):
             row = None
         place = 0
@@ -105,12 +105,13 @@ class EventApplier:
             row, result = self._begin(outcome, key, row, events[place:])
         if accepted:
             counters.accepted[platform] = counters.accepted.get(platform, 0) + accepted
-            counters.read.append(key)
         # Many rows of a batch have nothing to fold and no end: they are passed by here.
+        heard = accepted
         if row.newest - row.lateness > row.folded_until or row.ended is not None:
             self._seal(batch, key, row)
-            if result.last_busy >= 0 and row.ended_at is not None:
-                counters.busy.append(key)
+            heard = accepted if row.ended_at is None else result.last_busy + 1
+        if heard:
+            counters.heard.add(key)
         if result.publish:
             self._publisher.publish_change(batch, key, row, result.live_again)
 

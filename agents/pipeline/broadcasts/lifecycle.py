@@ -15,15 +15,18 @@ name says otherwise; `now` is the monotonic clock's, `wall` the wall clock's.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from agents.deadlines import Deadlines
 from streams.audience import Row, Tombstone
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
     from typing import Protocol
+
+    from agents.entries import BroadcastEntry
 
     class Waits(Protocol):
         """How long a row waits for what."""
@@ -43,142 +46,91 @@ if TYPE_CHECKING:
             """Return the wall time in milliseconds after which a final row is removed."""
 
 
-#: Deadlines are kept in buckets of so many seconds: a timer fires up to so much later.
-BUCKET_SECONDS = 5.0
-
 #: What sums of seconds may be off by.
 _ROUNDING = 1e-6
-
-
-class Deadlines:
-    """Keys by the bucket in which they are due, by one clock."""
-
-    def __init__(self) -> None:
-        self._bucket: dict[bytes, int] = {}
-        self._due: defaultdict[int, list[bytes]] = defaultdict(list)
-
-    def __len__(self) -> int:
-        return len(self._bucket)
-
-    def __contains__(self, key: bytes) -> bool:
-        return key in self._bucket
-
-    def missing(self, keys: Iterable[bytes]) -> list[bytes]:
-        """Those of many keys that have no timer."""
-        bucket_of = self._bucket
-        return [key for key in keys if key not in bucket_of]
-
-    def schedule(self, key: bytes, deadline: float) -> None:
-        """Move a key to the bucket of a deadline."""
-        bucket = int(deadline // BUCKET_SECONDS) + 1
-        if self._bucket.get(key) != bucket:
-            self._bucket[key] = bucket
-            self._due[bucket].append(key)
-
-    def schedule_new(self, keys: list[bytes], deadline: float) -> None:
-        """Schedule keys that have no timer yet."""
-        bucket = int(deadline // BUCKET_SECONDS) + 1
-        self._bucket.update(dict.fromkeys(keys, bucket))
-        self._due[bucket].extend(keys)
-
-    def cancel(self, key: bytes) -> None:
-        """Forget a key's timer."""
-        self._bucket.pop(key, None)
-
-    def due(self, time: float) -> Iterator[bytes]:
-        """Give the keys whose bucket is due; each is given until it is scheduled again."""
-        current = int(time // BUCKET_SECONDS)
-        for bucket in sorted(number for number in self._due if number <= current):
-            for key in self._due[bucket]:
-                if self._bucket.get(key) == bucket:
-                    yield key
-
-    def drop_empty_buckets(self, time: float) -> None:
-        """Let go of buckets whose keys have all been scheduled again."""
-        current = int(time // BUCKET_SECONDS)
-        for bucket in [number for number in self._due if number <= current]:
-            left = [key for key in self._due[bucket] if self._bucket.get(key) == bucket]
-            if left:
-                self._due[bucket] = left
-            else:
-                del self._due[bucket]
 
 
 class Timers:
     """Knows for each key of one partition when to look at its row next.
 
     A key has at most one timer a clock. Being read again moves none: when a timer fires and the row
-    turns out to have been read since, it is scheduled for its new deadline. So a record costs one
-    dictionary entry, and nothing is ever searched.
+    turns out to have been read since, it is scheduled for its new deadline. So a record costs no
+    more than a number in its key's entry, and nothing is ever searched.
 
     Args:
         waits: How long a row waits for what.
+        entries: The entries of the partition's rows. Those of a key that is not durable yet are not
+            there: `committed` schedules it.
     """
 
-    def __init__(self, waits: Waits) -> None:
+    def __init__(self, waits: Waits, entries: dict[bytes, BroadcastEntry]) -> None:
         self._waits = waits
-        # When a record of a key was read last; of an ended broadcast, one that was not idle.
-        self._read_at: dict[bytes, float] = {}
-        self._busy_at: dict[bytes, float] = {}
-        self._silences = Deadlines()
-        self._wall = Deadlines()
-        # Keys whose wall timer is far off: a record may bring it forward.
-        self._far: dict[bytes, None] = {}
-        # Of an ended broadcast nothing but idle records was read since then, unless it says else.
+        self._entries = entries
+        self._silences = Deadlines(entries, "silence")
+        self._wall = Deadlines(entries, "wall")
+        # Nothing was read before that: what entries say of it is of a former time.
         self._restored_at = 0.0
 
-    def __len__(self) -> int:
-        return len(self._silences) + len(self._wall)
-
-    def restored(self, keys: Iterable[bytes], now: float, wall: float) -> None:
+    def restored(self, now: float, wall: float) -> None:
         """Begin to wait for all of a partition's keys; each row is looked at once, soon."""
         self._restored_at = now
-        self._read_at.update(dict.fromkeys(keys, now))
-        self._silences.schedule_new(list(self._read_at), now + self._waits.shortest_silence)
-        self._wall.schedule_new(list(self._read_at), wall)
+        silence = self._silences.bucket(now + self._waits.shortest_silence)
+        soon = self._wall.bucket(wall)
+        silence.keys.extend(self._entries)
+        soon.keys.extend(self._entries)
+        for entry in self._entries.values():
+            entry.silence, entry.wall = silence, soon
 
-    def committed(
+    def committed(  # noqa: C901  # one loop over what may have become of a row
         self,
         changed: Mapping[bytes, Row | Tombstone | None],
-        read: Iterable[bytes],
-        busy: Collection[bytes],
+        heard: AbstractSet[bytes],
         now: float,
         wall: float,
     ) -> None:
-        """Follow what a batch has changed.
+        """Take note of what a batch has made durable.
 
         Args:
-            changed: What has become durable.
-            read: Keys of which it accepted a record.
-            busy: Those of them whose broadcast is ended, and whose records were not all idle.
+            changed: Its rows by key; None where deleted.
+            heard: Those of them that a record puts off: of a broadcast that is ended, one that was
+                not idle.
             now: When it was read.
             wall: Likewise.
         """
-        self._read_at.update(dict.fromkeys(read, now))
-        self._busy_at.update(dict.fromkeys(busy, now))
-        silences, by_wall = self._silences, self._wall
+        get = self._entries.get
+        all_heard = len(heard) == len(changed)
         # No earlier than any may be due; they are looked at more closely then.
-        silences.schedule_new(silences.missing(changed), now + self._waits.shortest_silence)
-        # What was read late may be stale already: so all of a batch by the oldest there is.
-        new = by_wall.missing(changed)
-        told = [
-            row.viewers_timestamp / 1000
-            for key in new
-            if type(row := changed[key]) is Row and row.fresh
-        ]
-        by_wall.schedule_new(new, min([wall, *told]) + self._waits.shortest_stale)
-        far = self._far
+        silence = self._silences.bucket(now + self._waits.shortest_silence)
+        silent = silence.keys.append
+        oldest = round(wall * 1000)
+        untimed: list[bytes] = []
         for key, row in changed.items():
+            entry = get(key)
+            if entry is None:
+                continue  # it is deleted
             if type(row) is Row:
+                if all_heard or key in heard:
+                    entry.heard_at = now
                 if row.final or (row.ended is not None and row.ended_at is not None):
                     # An end may bring the deadline forward; what is final waits for no silence.
-                    self.reschedule(key, row, now)
-                elif key in far:
-                    self.reschedule(key, row, now)
-            elif row is None:
-                self._cancel(key)
+                    self.reschedule(key, row)
+                    continue
+                if entry.silence is None:  # it is new, or was final
+                    entry.silence = silence
+                    silent(key)
+                elif entry.wall is not None or not row.fresh:
+                    continue
+                untimed.append(key)
+                if row.fresh and row.viewers_timestamp < oldest:
+                    oldest = row.viewers_timestamp
             elif isinstance(row, Tombstone):
                 self._expire(key, row)
+        if untimed:
+            # What was read late may be stale already: so all of a batch by the oldest there is.
+            bucket = self._wall.bucket(oldest / 1000 + self._waits.shortest_stale)
+            bucket.keys += untimed
+            for key in untimed:
+                self._entries[key].wall = bucket
 
     def due(self, now: float, wall: float, most: int) -> Iterator[bytes]:
         """Give up to `most` keys to look at; each is given until it is scheduled again."""
@@ -186,27 +138,26 @@ class Timers:
 
     def is_silent(self, key: bytes, row: Row, now: float) -> bool:
         """Say whether a row that is not final has been silent for long enough to become so."""
-        return now - self._silent_at(key, row, now) >= -_ROUNDING
+        silent_at = self._silent_at(key, row)
+        return silent_at is not None and now - silent_at >= -_ROUNDING
 
-    def reschedule(self, key: bytes, row: Row, now: float) -> None:
+    def reschedule(self, key: bytes, row: Row) -> None:
         """Schedule a row's timers for what can happen to it next."""
         if row.final:
             self._silences.cancel(key)
-            self._busy_at.pop(key, None)
             deadline = self._waits.removed_at(row)
+            if row.fresh:
+                deadline = min(deadline, self._waits.stale_at(row))
         else:
-            self._silences.schedule(key, self._silent_at(key, row, now))
-            deadline = None
-        if row.fresh:
-            stale = self._waits.stale_at(row)
-            deadline = stale if deadline is None else min(stale, deadline)
-            self._far.pop(key, None)
-        else:
-            self._far[key] = None
-        if deadline is None:
-            self._wall.cancel(key)
-        else:
-            self._wall.schedule(key, deadline / 1000)
+            silent_at = self._silent_at(key, row)
+            if silent_at is None:
+                return
+            self._silences.schedule(key, silent_at)
+            if not row.fresh:
+                self._wall.cancel(key)
+                return
+            deadline = self._waits.stale_at(row)
+        self._wall.schedule(key, deadline / 1000)
 
     def tombstone_is_expired(self, key: bytes, tombstone: Tombstone, wall: float) -> bool:
         """Say whether a tombstone may go; if not, it is looked at again when it may."""
@@ -225,20 +176,13 @@ class Timers:
         self._silences.drop_empty_buckets(now)
         self._wall.drop_empty_buckets(wall)
 
-    def _silent_at(self, key: bytes, row: Row, now: float) -> float:
-        if row.ended is not None and row.ended_at is not None:
-            since = self._busy_at.get(key, self._restored_at)
-        else:
-            since = self._read_at.get(key, now)
-        return since + self._waits.silence(row)
+    def _silent_at(self, key: bytes, row: Row) -> float | None:
+        """When a row will have been silent for long enough; None before it is durable."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        return max(entry.heard_at, self._restored_at) + self._waits.silence(row)
 
     def _expire(self, key: bytes, tombstone: Tombstone) -> None:
-        self._cancel(key)
-        self._wall.schedule(key, tombstone.expires / 1000)
-
-    def _cancel(self, key: bytes) -> None:
-        self._read_at.pop(key, None)
-        self._busy_at.pop(key, None)
         self._silences.cancel(key)
-        self._wall.cancel(key)
-        self._far.pop(key, None)
+        self._wall.schedule(key, tombstone.expires / 1000)

@@ -42,8 +42,8 @@ def newcomers(
         way must decide: there is a row already, or the record is no plain sample.
     """
     batch, counters, misrouted = outcome.batch, outcome.counters, outcome.misrouted
-    known, changed, since = batch.rows.committed, batch.changed, batch.since
-    delta_of, accepted, heard = outcome.deltas.of, counters.accepted, counters.read.append
+    known, changed, since = batch.rows.entries, batch.changed, batch.since
+    delta_of, accepted, heard = outcome.deltas.of, counters.accepted, counters.heard.add
     clock = round(batch.read_at * 1000)
     new = Row.new
     scan = None if scanner is None else scanner.event

@@ -36,21 +36,20 @@ class BatchCounters:
         relabelled: Records that name another venue or programme than their broadcast has.
         finalised: Broadcasts that became final.
         cut: New ones whose beginning the topic may no longer hold.
-        read: Keys of which a record was accepted.
-        busy: Those of them whose broadcast is ended, and of which one was not idle.
+        heard: Keys whose silence begins anew: a record was accepted; where the broadcast is ended,
+            one that was not idle.
         clock_skew: By how many seconds a record's `at` was ahead of its Kafka timestamp, at most.
     """
 
     __slots__ = (
         "accepted",
         "arrivals",
-        "busy",
         "clock_skew",
         "cut",
         "finalised",
+        "heard",
         "late",
         "mended",
-        "read",
         "reasons",
         "rejected",
         "relabelled",
@@ -66,8 +65,7 @@ class BatchCounters:
         self.relabelled = 0
         self.finalised = 0
         self.cut = 0
-        self.read: list[bytes] = []
-        self.busy: list[bytes] = []
+        self.heard: set[bytes] = set()
         self.clock_skew = 0.0
 
     def add(self, other: BatchCounters) -> None:
@@ -82,8 +80,7 @@ class BatchCounters:
             for name, count in theirs.items():
                 mine[name] = mine.get(name, 0) + count
         self.relabelled += other.relabelled
-        self.read += other.read
-        self.busy += other.busy
+        self.heard |= other.heard
         self.finalised += other.finalised
         self.cut += other.cut
 

@@ -158,7 +158,6 @@ class RecordByRecordRetry:
         """Leave nothing of what was done for a key; `sent` is how much had been sent before."""
         batch = outcome.batch
         batch.changed.pop(key, None)
-        batch.rows.forget(key)
         del batch.outputs[sent:]
 
     def _log(self, what: str, error: Exception, **where: Any) -> None:

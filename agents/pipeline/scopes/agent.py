@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from agents.deadlines import Deadlines
+from agents.entries import ScopeEntry
 from agents.pipeline.broadcasts.arrivals import read_arrivals
-from agents.pipeline.broadcasts.lifecycle import Deadlines
 from agents.pipeline.listeners import StageListener
 from agents.pipeline.scopes.retry import MALFORMED, RecordByRecordRetry
 from agents.pipeline.scopes.rows import State, heads, scope_of
@@ -56,9 +57,6 @@ BATCH_RECORDS: Final = 5_000
 #: So many changes that a batch skips are logged one by one, the rest counted.
 _LOGGED: Final = 5
 
-#: How many decoded rows a partition keeps: a chunk takes ten times the memory of its bytes.
-CACHED_ROWS: Final = 500
-
 
 class ScopeProcessor:
     """Works off batches of changes.
@@ -76,7 +74,7 @@ class ScopeProcessor:
         # By partition: the scopes that are due, longest first, and when they were last published.
         self._due: dict[int, dict[bytes, int]] = {}
         # By partition: when the minutes of a scope go that has had no news, by the wall clock.
-        self._expiries: dict[int, Deadlines] = {}
+        self._expiries: dict[int, Deadlines[ScopeEntry]] = {}
         # Scopes that could not be published: not tried again before they change.
         self._failed: set[bytes] = set()
 
@@ -90,8 +88,9 @@ class ScopeProcessor:
             rows: All of its rows.
         """
         due = self._due[partition] = {}
-        expiries = self._expiries[partition] = Deadlines()
-        for key, head in heads(rows.committed, partition):
+        expiries = self._expiries[partition] = Deadlines(rows.entries_as(ScopeEntry), "expiry")
+        expiries.clear()
+        for key, head in heads(rows, partition):
             if head.publish_pending:
                 due[key] = head.published_at
             if head.chunks:
@@ -99,8 +98,10 @@ class ScopeProcessor:
 
     def committed(self, batch: Batch[State]) -> None:
         """Take note of a durable batch."""
-        due = self._due.get(batch.partition, {})
-        expiries = self._expiries.get(batch.partition, Deadlines())
+        expiries = self._expiries.get(batch.partition)
+        if expiries is None:
+            return
+        due = self._due[batch.partition]
         for key, row in batch.changed.items():
             if isinstance(row, ScopeHead):
                 if not row.chunks:
@@ -181,7 +182,9 @@ class ScopeProcessor:
 
     def expire(self, batch: Batch[State]) -> Iterator[None]:
         """Let the minutes go of scopes that have had no news for as long as the history."""
-        expiries = self._expiries.get(batch.partition, Deadlines())
+        expiries = self._expiries.get(batch.partition)
+        if expiries is None:
+            return
         for key in list(islice(expiries.due(batch.read_at), _MAX_EXPIRED_PER_BATCH)):
             head = batch.rows.read(key)
             if key in batch.changed or not isinstance(head, ScopeHead):
@@ -220,7 +223,7 @@ class ScopeProcessor:
     def publish(self, batch: Batch[State], key: bytes) -> None:
         """Publish a scope; one that fails is left as it was."""
         now = int(batch.read_at * 1000)
-        head = batch.rows.get(key) if key not in batch.changed else batch.changed[key]
+        head = batch.row(key)
         assert isinstance(head, ScopeHead)
         value = encode(scope_summary(key.decode(), head))
         batch.changed[key] = head
@@ -322,7 +325,7 @@ class ScopesListener(StageListener):
         if batch.is_empty:
             return
         self._work.committed(batch)
-        self._live.committed(batch.partition, batch.changed)
+        self._live.committed(batch.partition, batch.changed, batch.removed)
         if batch.result.closed:
             self._closed(batch.result.closed)
         for reason, changes in batch.result.skipped.items():

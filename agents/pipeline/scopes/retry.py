@@ -141,7 +141,6 @@ class RecordByRecordRetry:
             chunks = key + b"/"
             for name in [n for n in batch.changed if n == key or n.startswith(chunks)]:
                 del batch.changed[name]
-                batch.rows.forget(name)
             for record in good:
                 self._work.skip(batch, record.offset, said(error), ERROR)
 

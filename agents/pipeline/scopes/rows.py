@@ -16,9 +16,9 @@ from streams.audience.scope import ScopeChunk, ScopeHead, ScopeUpdate, chunk_key
 from streams.audience.scope_codec import decode_delta, decode_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from streams.exact import Batch
+    from streams.exact import Batch, Rows
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ def require_change(record: Any) -> None:
 
 def scope_of(batch: Batch[State], key: bytes) -> ScopeUpdate:
     """A scope as a batch may change it."""
-    head = batch.rows.get(key)
+    head = batch.row(key)
     if head is None:
         require_scope(key)
         head = ScopeHead()
@@ -90,29 +90,27 @@ class _Chunks:
         return chunk
 
     def _read(self, key: bytes) -> ScopeChunk:
-        chunk = self._batch.rows.get(key)
+        chunk = self._batch.row(key)
         if chunk is None:
             return ScopeChunk()
         assert isinstance(chunk, ScopeChunk)
         return chunk
 
 
-def heads(
-    committed: Mapping[bytes, bytes], partition: int | None = None
-) -> Iterator[tuple[bytes, ScopeHead]]:
-    """The scopes of a partition with their heads, from its committed rows.
+def heads(rows: Rows[State], partition: int | None = None) -> Iterator[tuple[bytes, ScopeHead]]:
+    """The scopes of a partition with their heads, as they are committed.
 
     One that cannot be read is left out: its row stays as it is, and what changes it is skipped.
 
     Args:
-        committed: The rows.
+        rows: Its rows.
         partition: Which partition it is, for the log.
 
     Raises:
         NewerFormat: A newer version wrote one.
     """
     unreadable = 0
-    for key, value in committed.items():
+    for key, value in rows.items():
         if _SLASH in key:
             continue
         try:

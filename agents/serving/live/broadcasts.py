@@ -10,6 +10,7 @@ from streams.audience import Row, Tombstone, compute_figures
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agents.entries import ShownEntry
     from streams.exact import Rows
 
 State = Row | Tombstone
@@ -19,7 +20,7 @@ class LiveBroadcasts(QueryableStore[State, Row]):
     """What readers may know of the broadcasts that are not final yet; `find` knows final ones too.
 
     The number that is kept of each is the viewers (0 if unknown), or for an ended broadcast their
-    complement, which is negative. A million broadcasts take some 75 bytes each.
+    complement, which is negative.
     """
 
     _partitions: dict[int, _Broadcasts]  # type: ignore[assignment]  # `_partition` makes only such
@@ -51,10 +52,13 @@ class _Broadcasts(Partition[State]):
 
     def update(self, changed: Mapping[bytes, State | None]) -> None:
         """Take over the numbers of changed rows: once for every row of a batch."""
-        index, live = self.index, self.live
-        get = index.get
+        live, count = self.live, self.count
+        get = self.entries.get
         for key, row in changed.items():
-            old = get(key)
+            entry = get(key)
+            if entry is None:
+                continue  # `remove` sees to it
+            old = entry.shown
             if type(row) is Row and not row.final:
                 new = row.contribution
                 if new is None:  # it is stale, ended or unknown: that is seldom
@@ -63,12 +67,19 @@ class _Broadcasts(Partition[State]):
                     new = ~new
                 if new == old:
                     continue
-                index[key] = new
+                entry.shown = new
                 live += new >= 0
+                count += old is None
             elif old is not None:
-                del index[key]
+                entry.shown = None
+                count -= 1
             else:
                 continue
             if old is not None and old >= 0:
                 live -= 1
-        self.live = live
+        self.live, self.count = live, count
+
+    def remove(self, entry: ShownEntry) -> None:
+        """Show a row no more that was deleted."""
+        super().remove(entry)
+        self.live -= entry.shown is not None and entry.shown >= 0

@@ -42,14 +42,17 @@ class _Scopes(Partition[State]):
 
     def keys(self) -> Iterable[bytes]:
         """The keys of the heads."""
-        return [key for key in self.rows.committed if _SLASH not in key]
+        return [key for key in self.entries if _SLASH not in key]
 
     def update(self, changed: Mapping[bytes, State | None]) -> None:
         """Take over the audiences of changed scopes."""
         for key, row in changed.items():
             # The first records of a very long delta tell of no minute yet.
             if isinstance(row, ScopeHead) and row.minute >= 0:
-                self.index[key] = (row.viewers or 0) if row.is_active or key == WORLD else ~0
+                entry = self.entries.get(key)
+                if entry is not None:
+                    self.count += entry.shown is None
+                    entry.shown = (row.viewers or 0) if row.is_active or key == WORLD else ~0
 
 
 def is_always_exported(key: bytes) -> int:

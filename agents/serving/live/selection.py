@@ -74,9 +74,8 @@ class TopSelection:
     async def _all(self) -> Chosen:
         chosen: Chosen = {}
         left = self._top  # more may come while this goes on; the next choice puts that right
-        async for number, numbers, keys in self._live.chunks():
-            if self._only_active:
-                keys = [key for key in keys if numbers.get(key, -1) >= 0]  # noqa: PLW2901 - fewer
+        async for number, found in self._live.chunks():
+            keys = [key for key, shown in found if shown >= 0 or not self._only_active]
             chosen.setdefault(number, []).extend(keys[:left])
             left = max(0, left - len(keys))
         return chosen
@@ -87,11 +86,9 @@ class TopSelection:
         heap: list[Candidate] = []
         always_in: list[tuple[int, Candidate]] = []
         floor = -1  # the least that still gets in, -1 while there is room
-        async for number, numbers, keys in self._live.chunks():
-            get = numbers.get
-            for key in keys:
-                value = get(key)
-                if value is None or (value < 0 and self._only_active):
+        async for number, found in self._live.chunks():
+            for key, value in found:
+                if value < 0 and self._only_active:
                     continue
                 viewers = viewers_of(value) if value < 0 else value
                 score = viewers * _IN + 1 if key in inside else viewers * _OUT

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 import msgspec
 import structlog
 
+from agents.entries import ShownEntry
 from agents.serving.live.slices import TimeSlice
 from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Container, Iterable, Mapping
+    from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
 
     from streams.exact import Rows
 
@@ -38,23 +39,28 @@ class FoundRow(NamedTuple, Generic[StateT]):
 
 
 class Partition(Generic[StateT]):
-    """One partition: its rows, and a number for each of those that are shown.
+    """One partition: its rows, and a number in the entry of each of those that are shown.
 
     Args:
         number: Which it is.
-        rows: The source's; only `committed` is looked at.
+        rows: The source's; only what is committed is looked at.
 
     Attributes:
         rows: The same.
-        index: Number by key, of what is shown.
+        entries: Their entries, in which it notes `shown`.
+        count: How many are shown.
         indexing: Looks through the rows that were there at the start.
     """
 
-    __slots__ = ("index", "indexing", "rows")
+    __slots__ = ("count", "entries", "indexing", "rows")
 
     def __init__(self, number: int, rows: Rows[StateT]) -> None:
         self.rows = rows
-        self.index: dict[bytes, int] = {}
+        self.entries = rows.entries_as(ShownEntry)
+        self.count = 0
+        for entry in self.entries.values():  # of a former time
+            if entry.shown is not None:
+                entry.shown = None
         self.indexing = asyncio.create_task(self._build_index(number), name=f"index-{number}")
 
     @property
@@ -64,26 +70,30 @@ class Partition(Generic[StateT]):
 
     def keys(self) -> Iterable[bytes]:
         """The keys of the rows that may be shown."""
-        return self.rows.committed
+        return self.entries
 
     def update(self, changed: Mapping[bytes, StateT | None]) -> None:
-        """Take over the numbers of changed rows."""
+        """Take over the numbers of changed rows, but for those that were deleted."""
         raise NotImplementedError
+
+    def remove(self, entry: ShownEntry) -> None:
+        """Show a row no more that was deleted."""
+        self.count -= entry.shown is not None
 
     async def _build_index(self, number: int) -> None:
         """Take the numbers of all rows; batches may commit meanwhile, so each is read when due."""
         time_slice = TimeSlice()
-        committed, decode = self.rows.committed, self.rows.decode
+        get, decode = self.entries.get, self.rows.decode
         unreadable = 0
         keys = list(self.keys())
         for start in range(0, len(keys), _ROWS):
             found: dict[bytes, StateT | None] = {}
             for key in keys[start : start + _ROWS]:
-                encoded = committed.get(key)
-                if encoded is None or key in self.index:
+                entry = get(key)
+                if entry is None or entry.shown is not None:
                     continue
                 try:
-                    found[key] = decode(encoded)
+                    found[key] = decode(entry.value)
                 except (LiveAudienceError, msgspec.DecodeError) as error:
                     # The agent cannot go on when it comes to such a row; what can be shown is.
                     unreadable += 1
@@ -101,8 +111,8 @@ class Partition(Generic[StateT]):
 class QueryableStore(Generic[StateT, ShownT]):
     """What readers may know of the rows of the partitions that this worker owns.
 
-    Of each row that is shown one number is kept, by which the largest are found; its figures are
-    made when somebody asks, from the row as Kafka holds it. So readers never see what is not
+    In the entry of each row that is shown is a number by which the largest are found; its figures
+    are made when somebody asks, from the row as Kafka holds it. So readers never see what is not
     durable. `viewers_of` tells the viewers that a number stands for.
 
     All methods belong to the event loop's thread. A partition that was just restored is looked
@@ -127,16 +137,24 @@ class QueryableStore(Generic[StateT, ShownT]):
         self.lost(partition)
         self._partitions[partition] = self._partition(partition, rows)
 
-    def committed(self, partition: int, changed: Mapping[bytes, StateT | None]) -> None:
+    def committed(
+        self,
+        partition: int,
+        changed: Mapping[bytes, StateT | None],
+        removed: Sequence[ShownEntry] = (),
+    ) -> None:
         """Take note of what a batch has made durable.
 
         Args:
             partition: The batch's partition.
             changed: The rows as the agent left them; they are not kept. None: deleted.
+            removed: The entries of those that were deleted.
         """
         owned = self._partitions.get(partition)
         if owned is not None:
             owned.update(changed)
+            for entry in removed:
+                owned.remove(entry)
 
     def lost(self, partition: int) -> None:
         """Stop showing a partition."""
@@ -153,12 +171,12 @@ class QueryableStore(Generic[StateT, ShownT]):
 
     def __len__(self) -> int:
         """How many there are."""
-        return sum(len(owned.index) for owned in self._partitions.values() if owned.is_complete)
+        return sum(owned.count for owned in self._partitions.values() if owned.is_complete)
 
     def encoded(self, partition: int, key: bytes) -> bytes | None:
         """A row's bytes as Kafka holds them: another object whenever the row has changed."""
         owned = self._partitions.get(partition)
-        return None if owned is None else owned.rows.committed.get(key)
+        return None if owned is None else owned.rows.encoded(key)
 
     def row(self, partition: int, key: bytes) -> ShownT | None:
         """A copy of a row as Kafka holds it; None if there is none or it is not shown.
@@ -200,10 +218,10 @@ class QueryableStore(Generic[StateT, ShownT]):
 
     async def chunks(
         self, only: Container[int] | None = None
-    ) -> AsyncIterator[tuple[int, Mapping[bytes, int], list[bytes]]]:
-        """All that is shown: partition, its numbers by key, and some of the keys, chunk by chunk.
+    ) -> AsyncIterator[tuple[int, list[tuple[bytes, int]]]]:
+        """All that is shown: a partition, and some of its keys with their numbers, chunk by chunk.
 
-        The loop runs on between chunks, so a key may be gone from the numbers when its turn comes.
+        The loop runs on between chunks: each has the numbers as they are when its turn comes.
 
         Args:
             only: Of these partitions alone; None: of all.
@@ -212,11 +230,18 @@ class QueryableStore(Generic[StateT, ShownT]):
         for number, owned in list(self._partitions.items()):
             if not owned.is_complete or (only is not None and number not in only):
                 continue
-            keys = list(owned.index)
+            keys, get = list(owned.keys()), owned.entries.get
             for start in range(0, len(keys), _KEYS):
                 if self._partitions.get(number) is not owned:
                     break
-                yield number, owned.index, keys[start : start + _KEYS]
+                yield (
+                    number,
+                    [
+                        (key, shown)
+                        for key in keys[start : start + _KEYS]
+                        if (entry := get(key)) is not None and (shown := entry.shown) is not None
+                    ],
+                )
                 await time_slice.yield_if_over()
 
     async def indexed(self) -> None:

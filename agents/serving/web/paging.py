@@ -53,12 +53,11 @@ async def page(live: QueryableStore[Any, Any], query: Query) -> tuple[list[Place
     prefix, after, ended, venue = query.prefix, query.after, query.ended, query.venue
     best: list[Place] = []
     time_slice = TimeSlice()
-    async for partition, numbers, keys in live.chunks(query.partitions):
+    async for partition, shown in live.chunks(query.partitions):
         last = best[-1] if len(best) == wanted else None
         found: list[Place] = []
-        for key in keys:
-            number = numbers.get(key)
-            if number is None or not key.startswith(prefix):
+        for key, number in shown:
+            if not key.startswith(prefix):
                 continue
             if ended is not None and (number < 0) is not ended:
                 continue

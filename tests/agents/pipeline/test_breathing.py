@@ -8,9 +8,10 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecord
 
+from agents.entries import broadcast_rows
 from agents.pipeline.broadcasts.agent import BroadcastProcessor, broadcasts
 from streams import audience
-from streams.exact import Batch, Rows, batch
+from streams.exact import Batch, batch
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -25,7 +26,7 @@ class Worker:
         settings = Settings(partitions=1)
         self.topics = Topics.of(settings)
         self.work = BroadcastProcessor(settings, self.topics)
-        self.rows = Rows(audience.decode, audience.encode)
+        self.rows = broadcast_rows()
         self.queue = asyncio.Queue()
         self.assigned()
 
@@ -109,10 +110,9 @@ async def test_an_orphan_touches_nothing(monkeypatch, defect):
         assert 100 <= len(orphan.changed) < 500, "in its middle"
         # What a partition does at its end, and the next one at its beginning.
         orphan.give_up()
-        worker.rows.rollback(orphan.changed)
         worker.work.lost(0)
         worker.assigned()
-        committed, hot = dict(worker.rows.committed), dict(worker.rows._cache)
+        committed = dict(worker.rows.items())
         changed = len(orphan.changed)
         done, _ = await asyncio.wait({waiting}, timeout=5)
         assert done
@@ -120,14 +120,17 @@ async def test_an_orphan_touches_nothing(monkeypatch, defect):
         for _ in range(200):
             await asyncio.sleep(0)
         assert len(orphan.changed) == changed, "it was left"
-        assert (worker.rows.committed, worker.rows._cache) == (committed, hot)
-        assert len(worker.work.lifecycles[0]) == 2, "of silence and by the wall clock, of one row"
+        assert dict(worker.rows.items()) == committed
+        assert not worker.rows._decoded, "what it took out did not come back"
+        timers = worker.work.lifecycles[0]
+        due = [[*clock.due(1e12)] for clock in (timers._silences, timers._wall)]
+        assert due == [[b"fliggy:b"], [b"fliggy:b"]], "of silence and by the wall clock, of one row"
         # The same records come again, and count once.
         again = worker.batch([record(n, n, f"b{n % 500}") for n in range(1, 3_000)])
         await again.wait_processed()
         worker.commit(again)
         assert len(worker.rows) == 501
-        assert sum(audience.decode(row).events for row in worker.rows.committed.values()) == 3_000
+        assert sum(audience.decode(row).events for _, row in worker.rows.items()) == 3_000
 
 
 async def test_one_that_was_given_up_before_its_turn_is_not_begun():

@@ -8,14 +8,14 @@ import pytest
 from aiokafka import TopicPartition
 from memory_pipeline import fail_at_666
 
+from agents.entries import broadcast_rows, scope_rows
 from agents.pipeline.broadcasts import agent
 from agents.pipeline.broadcasts.agent import BroadcastProcessor
 from agents.pipeline.broadcasts.applying import EventApplier
 from agents.pipeline.scopes.agent import ScopeProcessor
-from streams import audience
-from streams.audience.scope_codec import decode_scope, encode_delta, encode_scope
+from streams.audience.scope_codec import encode_delta
 from streams.audience.scope_delta import ScopeDelta
-from streams.exact import Batch, Rows
+from streams.exact import Batch
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -88,7 +88,7 @@ def process_batch(work, source, records, rows):
 @pytest.mark.parametrize("name", BROADCASTS)
 @pytest.mark.parametrize("defect", [None, "once", "always"])
 async def test_of_viewer_events(name, defect, collector, monkeypatch):
-    work, rows = BroadcastProcessor(SETTINGS, TOPICS), Rows(audience.decode, audience.encode)
+    work, rows = BroadcastProcessor(SETTINGS, TOPICS), broadcast_rows()
     work.restored(0, rows, SENT / 1000, SENT / 1000, 1)
     if defect is not None:
         taking, failed = EventApplier.apply, []
@@ -110,7 +110,7 @@ async def test_of_viewer_events(name, defect, collector, monkeypatch):
 
 
 async def test_of_a_record_that_our_own_code_fails_on(collector, monkeypatch):
-    work, rows = BroadcastProcessor(SETTINGS, TOPICS), Rows(audience.decode, audience.encode)
+    work, rows = BroadcastProcessor(SETTINGS, TOPICS), broadcast_rows()
     fail_at_666(monkeypatch)
     records = [taken(), taken(viewers=666), taken()]
     watched, counters = process_batch(work, TOPICS.events.name, records, rows)
@@ -129,7 +129,7 @@ CHANGES = {
 @pytest.mark.parametrize("name", CHANGES)
 @pytest.mark.parametrize("defect", [False, True])
 async def test_of_sums(name, defect, collector, monkeypatch):
-    work, rows = ScopeProcessor(SETTINGS, TOPICS), Rows(decode_scope, encode_scope)
+    work, rows = ScopeProcessor(SETTINGS, TOPICS), scope_rows()
     work.restored(0, rows)
     if defect:
 

@@ -68,7 +68,7 @@ def states(code):
         key: (row.run, row.status, row.fresh, row.contribution is None)
         if isinstance(row := rows.read(key), Row)
         else "gone"
-        for key in rows.committed
+        for key in rows
     }
 
 

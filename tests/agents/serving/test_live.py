@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.entries import broadcast_rows
 from agents.serving.live import LiveBroadcasts, TopSelection, viewers_of
 from agents.serving.live.slices import TimeSlice
 from streams.audience import Row, Rules, Tombstone, compute_figures, decode, encode
 from streams.events import ViewerEvent
-from streams.exact import Rows
 
 MINUTE = 60_000_000
 BEGAN = 26_000_000  # a minute of 2019
@@ -39,12 +39,12 @@ class Part:
     def __init__(self, live, number):
         self.live = live
         self.number = number
-        self.rows = Rows(decode, encode)
+        self.rows = broadcast_rows()
 
     def commit(self, changed):
         encoded = {key: None if row is None else encode(row) for key, row in changed.items()}
-        self.rows.commit(changed, encoded)
-        self.live.committed(self.number, changed)
+        removed = self.rows.commit(changed, encoded)
+        self.live.committed(self.number, changed, removed)
 
     async def restore(self):
         self.live.restored(self.number, self.rows)
@@ -60,8 +60,8 @@ async def a_part(live, number=0, **viewers):
 
 async def numbers_of(live):
     found = {}
-    async for _, numbers, keys in live.chunks():
-        found.update((key, numbers[key]) for key in keys if key in numbers)
+    async for _, numbers in live.chunks():
+        found.update(numbers)
     return found
 
 
@@ -153,7 +153,7 @@ def test_the_counts_follow_the_rows_whatever_happens(batches, restored_before):
         await live.indexed()
         if len(batches) <= restored_before:
             return
-        rows = {key: decode(value) for key, value in part.rows.committed.items()}
+        rows = {key: decode(value) for key, value in part.rows.items()}
         rows = {key: row for key, row in rows.items() if isinstance(row, Row)}
         assert live.live(0) == sum(row.is_live for row in rows.values())
         assert await numbers_of(live) == {
@@ -185,7 +185,7 @@ async def test_a_lost_partition_is_gone_at_once_and_comes_back_as_it_is_then():
     live.lost(1)
     live.lost(1)
     assert await numbers_of(live) == {b"a": 5, b"c": 8}
-    assert other.rows.committed  # they are the source's to let go
+    assert len(other.rows) == 1  # they are the source's to let go
 
 
 async def test_a_partition_is_shown_when_all_of_it_is_known_and_not_before():
@@ -245,8 +245,8 @@ async def test_chunks_pass_over_a_partition_that_is_lost_on_the_way():
         part = await a_part(live, number)
         part.commit({b"%d-%d" % (number, i): new_row(i) for i in range(3_000)})
     seen = []
-    async for number, _, keys in live.chunks():
-        seen.append((number, len(keys)))
+    async for number, found in live.chunks():
+        seen.append((number, len(found)))
         live.lost(0)
     assert seen[0][0] == 0
     assert sum(size for number, size in seen if number == 0) < 3_000

@@ -104,7 +104,7 @@ async def count(batches):
                 word = record.value
                 if word == b"poison":
                     raise ValueError("a word that the agent cannot bear")
-                batch.changed[word] = (batch.changed.get(word) or batch.rows.get(word) or 0) + 1
+                batch.changed[word] = (batch.row(word) or 0) + 1
             for word, total in batch.changed.items():
                 batch.send(options["output"], word, b"%d" % total)
                 if word.startswith(b"swollen"):

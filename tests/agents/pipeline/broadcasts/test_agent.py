@@ -9,12 +9,13 @@ import pytest
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from memory_pipeline import fail_at_666
 
+from agents.entries import broadcast_rows
 from agents.pipeline.broadcasts import agent as module
 from agents.pipeline.broadcasts import publishing
 from agents.pipeline.broadcasts.agent import BroadcastProcessor
 from streams import audience
 from streams.audience import Row, Tombstone
-from streams.exact import Batch, Rows
+from streams.exact import Batch
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -38,7 +39,7 @@ class Bench:
         self.settings = Settings(partitions=1, **settings)
         self.topics = Topics.of(self.settings)
         self.work = BroadcastProcessor(self.settings, self.topics)
-        self.rows = Rows(audience.decode, audience.encode)
+        self.rows = broadcast_rows()
         self.work.restored(0, self.rows, NOW, NOW, 1)
         self.offset = 0
 
@@ -211,7 +212,7 @@ async def test_ended_then_final_then_gone_then_new(bench):
     month = day + 36 * 86_400
     expired = bench.batch(now=NOW + month, caught_up=True)
     assert expired.changed == {KEY: None}
-    assert bench.rows.committed == {}
+    assert dict(bench.rows.items()) == {}
     new = bench.batch(event(5), now=NOW + month + 40)
     assert new.result.accepted == {"fliggy": 1}
     assert bench.rows.get(KEY).run is None
@@ -347,14 +348,14 @@ class TestOurOwnDefects:
         twin = Bench()
         twin.batch(event(0, viewers=1))
         twin.batch(event(1, viewers=2), event(3, viewers=4), event(-60))
-        assert bench.rows.committed == twin.rows.committed
+        assert dict(bench.rows.items()) == dict(twin.rows.items())
 
     async def test_as_the_first_of_a_batch(self, bench, failing):
         bench.batch(event(0, viewers=1))
-        before = dict(bench.rows.committed)
+        before = dict(bench.rows.items())
         batch = bench.batch(event(2, viewers=666))
         assert not batch.changed
-        assert bench.rows.committed == before
+        assert dict(bench.rows.items()) == before
         assert audience.encode(bench.rows.get(KEY)) == before[KEY]
 
     async def test_twice_and_between_others(self, bench, failing):
@@ -368,11 +369,11 @@ class TestOurOwnDefects:
         assert batch.result.reasons == {"error": 2}
         twin = Bench()
         twin.batch(event(0, viewers=1), event(1, broadcast="other", viewers=1), event(3, viewers=3))
-        assert bench.rows.committed == twin.rows.committed
+        assert dict(bench.rows.items()) == dict(twin.rows.items())
 
     async def test_when_a_row_is_finished(self, bench, monkeypatch):
         bench.batch(event(0, viewers=1), event(0, broadcast="other", viewers=1))
-        before = dict(bench.rows.committed)
+        before = dict(bench.rows.items())
         fold = Row.fold_sealed
 
         def fail(row):
@@ -387,8 +388,8 @@ class TestOurOwnDefects:
             ("malformed", "viewer-events/0/3"),
         ]
         assert batch.result.accepted == {"fliggy": 1}
-        assert bench.rows.committed[KEY] == before[KEY]
-        assert bench.rows.committed[b"fliggy:other"] != before[b"fliggy:other"]
+        assert bench.rows.encoded(KEY) == before[KEY]
+        assert bench.rows.encoded(b"fliggy:other") != before[b"fliggy:other"]
 
     async def test_in_half_of_a_large_batch(self, bench, failing, logged):
         begun = [event(0, broadcast=f"b{b}") for b in range(40)]
@@ -404,7 +405,7 @@ class TestOurOwnDefects:
         twin = Bench()
         twin.batch(*begun)
         twin.batch(*good)
-        assert bench.rows.committed == twin.rows.committed
+        assert dict(bench.rows.items()) == dict(twin.rows.items())
         told = [entry["event"] for entry in logged]
         assert told.count("internal error") == 5
         assert told.count("more internal errors in this batch, not logged one by one") == 1
@@ -455,14 +456,13 @@ class TestOurOwnDefects:
 
     async def test_when_a_row_cannot_be_read(self, bench, logged):
         bench.batch(event(0, viewers=1), event(0, broadcast="other", viewers=1))
-        bench.rows.committed[KEY] = b"damaged"
-        bench.rows.forget(KEY)
+        bench.rows.load(KEY, b"damaged")
         batch = bench.batch(event(1, viewers=1), event(1, broadcast="other", viewers=2), b"{")
         assert bench.refused(batch) == [
             ("error", "viewer-events/0/2"),
             ("malformed", "viewer-events/0/4"),
         ]
-        assert bench.rows.committed[KEY] == b"damaged"
+        assert bench.rows.encoded(KEY) == b"damaged"
         assert batch.result.accepted == {"fliggy": 1}
 
 

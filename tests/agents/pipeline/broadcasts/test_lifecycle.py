@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.pipeline.broadcasts.lifecycle import BUCKET_SECONDS, Timers
+from agents.deadlines import BUCKET_SECONDS
+from agents.entries import BroadcastEntry
+from agents.pipeline.broadcasts.lifecycle import Timers
 from streams.audience import MINUTE, Row, Rules, Tombstone
 from streams.viewer_event import ViewerEvent
 
@@ -44,11 +46,25 @@ def row(*, ended=False, final=False, timestamp=0, viewers=None):
 
 
 def timers():
-    return Timers(WAITS)
+    return Timers(WAITS, {})
 
 
-def committed(life, changed, read=(), now=0.0, *, wall=None, busy=()):
-    life.committed(changed, read, busy, now, now if wall is None else wall)
+def restored(life, keys, now=0.0):
+    """A partition comes back, with entries that a former time has left."""
+    life._entries.update((key, BroadcastEntry(b"", None, 10.0**6)) for key in keys)
+    for entry in life._entries.values():
+        entry.heard_at = min(entry.heard_at, now)
+    life.restored(now, now)
+
+
+def committed(life, changed, heard=(), now=0.0, *, wall=None):
+    """A batch has become durable: so its rows have entries, and what it deleted has none."""
+    for key, row in changed.items():
+        if row is None:
+            life._entries.pop(key, None)
+        else:
+            life._entries.setdefault(key, BroadcastEntry(b""))
+    life.committed(changed, set(heard), now, now if wall is None else wall)
 
 
 def due(life, now, wall=None, most=100):
@@ -64,7 +80,7 @@ def looked_at(life, rows, now):
     keys = due(life, now)
     found = {key for key in keys if silent(life, key, rows[key], now)}
     for key in keys - found:
-        life.reschedule(key, rows[key], now)
+        life.reschedule(key, rows[key])
     return found
 
 
@@ -81,15 +97,15 @@ def test_an_end_brings_the_time_forward():
     committed(life, rows, [b"a"], 0.0)
     assert looked_at(life, rows, 60.0) == set()
     rows = {b"a": row(ended=True)}
-    committed(life, rows, [b"a"], 200.0, busy=[b"a"])
+    committed(life, rows, [b"a"], 200.0)
     assert looked_at(life, rows, 299.0) == set()
     assert looked_at(life, rows, 300.0 + BUCKET_SECONDS) == {b"a"}
 
 
 def test_a_record_puts_it_off():
     life, rows = timers(), {b"a": row(ended=True)}
-    committed(life, rows, [b"a"], 0.0, busy=[b"a"])
-    committed(life, rows, [b"a"], 90.0, busy=[b"a"])
+    committed(life, rows, [b"a"], 0.0)
+    committed(life, rows, [b"a"], 90.0)
     for now in (100.0, 105.0, 150.0):
         assert looked_at(life, rows, now) == set()
     assert looked_at(life, rows, 190.0 + BUCKET_SECONDS) == {b"a"}
@@ -97,15 +113,15 @@ def test_a_record_puts_it_off():
 
 def test_an_idle_record_puts_off_nothing_once_it_has_ended():
     life, rows = timers(), {b"a": row(ended=True)}
-    committed(life, rows, [b"a"], 0.0, busy=[b"a"])
+    committed(life, rows, [b"a"], 0.0)
     for now in (30.0, 60.0, 90.0):
-        committed(life, rows, [b"a"], now)
+        committed(life, rows, [], now)
     assert looked_at(life, rows, 100.0 + BUCKET_SECONDS) == {b"a"}
 
 
 def test_a_restart_begins_to_wait_anew():
     life, rows = timers(), {b"a": row(ended=True), b"b": row()}
-    life.restored(rows, 500.0, 500.0)
+    restored(life, rows, 500.0)
     soon = 500.0 + BUCKET_SECONDS
     assert due(life, soon) == {b"a", b"b"}, "each is looked at once, for the wall clock's sake"
     for now in (soon, 549.0, 550.0 + BUCKET_SECONDS):
@@ -118,15 +134,15 @@ def test_a_restart_begins_to_wait_anew():
 
 def test_a_fresh_row_is_looked_at_when_it_is_stale_and_a_final_one_when_it_goes():
     life, fresh = timers(), row(timestamp=100_000, viewers=1)
-    life.restored([b"a"], 0.0, 0.0)
-    life.reschedule(b"a", fresh, 0.0)
+    restored(life, [b"a"])
+    life.reschedule(b"a", fresh)
     assert due(life, 1.0, 159.0) == set()
     assert due(life, 1.0, 160.0 + BUCKET_SECONDS) == {b"a"}
     # It was told again meanwhile.
     again = row(timestamp=150_000, viewers=1)
     committed(life, {b"a": again}, [b"a"], 2.0, wall=150.0)
     assert due(life, 3.0, 166.0) == {b"a"}
-    life.reschedule(b"a", again, 3.0)
+    life.reschedule(b"a", again)
     assert due(life, 3.0, 209.0) == set()
     assert due(life, 3.0, 210.0 + BUCKET_SECONDS) == {b"a"}
     gone = row(timestamp=150_000, final=True)
@@ -140,7 +156,7 @@ def test_what_was_read_late_is_looked_at_when_it_is_stale_and_not_later():
     old, young = row(timestamp=10_000, viewers=1), row(timestamp=1_000_000, viewers=1)
     committed(life, {b"old": old, b"young": young}, [b"old", b"young"], 0.0, wall=1_000.0)
     assert b"old" in due(life, 0.0, 1_000.0 + BUCKET_SECONDS)
-    life.reschedule(b"young", young, 0.0)
+    life.reschedule(b"young", young)
     assert b"young" not in due(life, 0.0, 1_059.0)
     assert b"young" in due(life, 0.0, 1_060.0 + BUCKET_SECONDS)
 
@@ -148,10 +164,13 @@ def test_what_was_read_late_is_looked_at_when_it_is_stale_and_not_later():
 def test_a_row_that_is_not_fresh_waits_for_silence_alone_until_it_is_told_again():
     life, unknown = timers(), row(timestamp=100_000)
     committed(life, {b"a": unknown}, [b"a"], 0.0, wall=100.0)
-    life.reschedule(b"a", unknown, 60.0)
+    life.reschedule(b"a", unknown)
     assert due(life, 60.0, LONG) == set()
     told = row(timestamp=200_000, viewers=5)
     committed(life, {b"a": told}, [b"a"], 70.0, wall=200.0)
+    assert due(life, 70.0, 249.0) == set()
+    assert due(life, 70.0, 250.0 + BUCKET_SECONDS) == {b"a"}
+    life.reschedule(b"a", told)
     assert due(life, 70.0, 259.0) == set()
     assert due(life, 70.0, 260.0 + BUCKET_SECONDS) == {b"a"}
 
@@ -164,13 +183,12 @@ def test_a_tombstone_goes_when_it_expires():
     assert due(life, 500.0 + BUCKET_SECONDS) == {b"a"}
     assert life.tombstone_is_expired(b"a", EXPIRES, 500.0 + BUCKET_SECONDS)
     committed(life, {b"a": None}, now=510.0)
-    assert len(life) == 0
-    assert due(life, 10_000.0) == set()
+    assert due(life, LONG) == set()
 
 
 def test_a_restored_tombstone_is_put_off():
     life = timers()
-    life.restored([b"a"], 0.0, 0.0)
+    restored(life, [b"a"])
     assert due(life, BUCKET_SECONDS) == {b"a"}
     assert not life.tombstone_is_expired(b"a", EXPIRES, BUCKET_SECONDS)
     assert due(life, 490.0) == set()
@@ -187,10 +205,38 @@ def test_a_step_of_the_wall_clock_makes_nothing_final_but_lets_tombstones_expire
     assert life.tombstone_is_expired(b"b", EXPIRES, 10.0**9)
 
 
+def test_one_that_was_final_and_goes_on_is_looked_at_when_it_is_stale():
+    life = timers()
+    committed(life, {b"a": row(final=True)}, now=10.0)
+    assert due(life, 10.0) == set()
+    told = row(timestamp=200_000, viewers=5)
+    committed(life, {b"a": told}, [b"a"], 200.0)
+    assert due(life, 200.0, 249.0) == set()
+    assert due(life, 200.0, 250.0 + BUCKET_SECONDS) == {b"a"}
+    assert due(life, 250.0 + BUCKET_SECONDS, 200.0) == {b"a"}
+
+
+def test_of_many_those_that_were_not_heard_are_not_put_off():
+    life = timers()
+    rows = {b"heard": row(), b"late alone": row()}
+    committed(life, rows, rows, 0.0)
+    committed(life, rows, [b"heard"], 900.0)
+    assert looked_at(life, rows, 1000.0 + BUCKET_SECONDS) == {b"late alone"}
+    assert looked_at(life, rows, 1900.0 + BUCKET_SECONDS) >= {b"heard"}
+
+
+def test_what_is_not_durable_is_left_alone():
+    life, begun = timers(), row()
+    assert not life.is_silent(b"a", begun, LONG)
+    life.reschedule(b"a", begun)
+    life.postpone(b"a", 0.0, 0.0)
+    assert due(life, LONG) == set()
+
+
 def test_no_more_at_once_than_asked_for():
     life = timers()
     changed = {b"%d" % number: row(ended=True) for number in range(25)}
-    committed(life, changed, changed, 0.0, busy=changed)
+    committed(life, changed, changed, 0.0)
     left = set(changed)
     for _ in range(3):
         some = due(life, 200.0, most=10)
@@ -232,7 +278,7 @@ def test_never_early_and_late_by_little(steps):
         rows[key] = row(ended=ended)
         if not is_idle:
             since[key] = now
-        committed(life, {key: rows[key]}, [key], now, busy=[] if is_idle else [key])
+        committed(life, {key: rows[key]}, [] if is_idle else [key], now)
     waiting = {key: since[key] + WAITS.silence(rows[key]) for key in rows}
     while rows and now < 5_000:
         now += 1.0

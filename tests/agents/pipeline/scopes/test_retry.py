@@ -56,7 +56,7 @@ class Bench:
         return {output.key.decode(): orjson.loads(output.value) for output in batch.outputs}
 
     def heads(self):
-        return dict(heads(self.stage.rows[0].committed))
+        return dict(heads(self.stage.rows[0]))
 
     def skipped(self):
         return {
@@ -200,7 +200,7 @@ class TestOurOwnDefects:
         assert told.keys() == {"venue:louvre"}
         assert bench.skipped() == {"malformed": 0, "error": 2}
         assert bench.heads()[b"world"].peak() == (5, START)
-        assert b"world/%d" % (START // CHUNK + 1) not in bench.stage.rows[0].committed
+        assert b"world/%d" % (START // CHUNK + 1) not in bench.stage.rows[0]
         monkeypatch.setattr(ScopeUpdate, "update_head", update_head)
         bench.add("world", 1)
         assert bench.summaries(bench.batch())["world"]["peak"] == 6
@@ -232,8 +232,8 @@ async def test_a_scope_whose_row_cannot_be_read_stays_as_it_is(bench, value, log
     bench.add("world", 5)
     bench.add("venue:louvre", 5)
     bench.batch()
-    committed = bench.stage.rows[0].committed
-    committed[b"world"] = value
+    rows = bench.stage.rows[0]
+    rows.load(b"world", value)
     bench.stage.start()
     bench.add("world", 1)
     bench.add("venue:louvre", 1)
@@ -241,7 +241,7 @@ async def test_a_scope_whose_row_cannot_be_read_stays_as_it_is(bench, value, log
     assert told.keys() == {"venue:louvre"}
     assert told["venue:louvre"]["viewers"] == 6
     assert bench.skipped() == {"malformed": 0, "error": 1}
-    assert bench.stage.rows[0].committed[b"world"] == value
+    assert bench.stage.rows[0].encoded(b"world") == value
     assert any("row cannot be read" in entry["event"] for entry in logged) or value[:1] == b"\x93"
 
 
@@ -249,18 +249,18 @@ async def test_a_scope_whose_chunk_cannot_be_read_stays_as_it_is(bench):
     bench.add("world", 5)
     bench.batch()
     key = b"world/%d" % (START // CHUNK)
-    bench.stage.rows[0].committed[key] = b"damaged"
+    bench.stage.rows[0].load(key, b"damaged")
     bench.stage.start()
-    before = bench.stage.rows[0].committed[b"world"]
+    before = bench.stage.rows[0].encoded(b"world")
     bench.add("world", 1)
     bench.add("venue:louvre", 1)
     assert bench.summaries(bench.batch()).keys() == {"venue:louvre"}
     assert bench.skipped() == {"malformed": 0, "error": 1}
-    assert bench.stage.rows[0].committed[b"world"] == before
+    assert bench.stage.rows[0].encoded(b"world") == before
 
 
 async def test_a_row_of_a_newer_version_still_ends_the_work(bench):
-    bench.stage.rows[0].committed[b"world"] = b"\x92\xa2h9\x01"
+    bench.stage.rows[0].load(b"world", b"\x92\xa2h9\x01")
     with pytest.raises(NewerFormat):
         bench.stage.work.restored(0, bench.stage.rows[0])
 

@@ -91,7 +91,7 @@ class Told:
         contributions = [
             row.contribution
             for rows in self.line.broadcasts.rows.values()
-            for row in map(rows.read, rows.committed)
+            for row in map(rows.read, rows)
             if getattr(row, "contribution", None) is not None
         ]
         assert world["viewers"] == (sum(contributions) if contributions else None)

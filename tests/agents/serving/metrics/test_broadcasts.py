@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
+from agents.entries import broadcast_rows
 from agents.serving.live import LiveBroadcasts, LiveScopes
 from agents.serving.metrics import Metrics, catalogue
 from agents.serving.metrics.broadcasts import render
-from streams.audience import NO_ROW, Delta, Row, Rules, Tombstone, decode, encode, snapshot
+from streams.audience import NO_ROW, Delta, Row, Rules, Tombstone, encode, snapshot
 from streams.clock import ManualClock
 from streams.events import ViewerEvent
-from streams.exact import Rows
 
 MINUTE = 60_000_000
 BEGAN = 26_000_000
@@ -29,7 +29,7 @@ class WorkerMetrics:
     def __init__(self, top=1_000):
         self.clock = ManualClock(BEGAN * 60.0)
         self.live = LiveBroadcasts()
-        self.rows = Rows(decode, encode)
+        self.rows = broadcast_rows()
         self.ready = None
         self.metrics = Metrics(
             self.live,
@@ -48,8 +48,7 @@ class WorkerMetrics:
 
     def commit(self, changed):
         encoded = {key: None if row is None else encode(row) for key, row in changed.items()}
-        self.rows.commit(changed, encoded)
-        self.live.committed(0, changed)
+        self.live.committed(0, changed, self.rows.commit(changed, encoded))
 
     def accept(self, key, viewers=None, *, minute=BEGAN, second=0, **fields):
         """One event, durable at once."""

@@ -3,13 +3,13 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
+from agents.entries import broadcast_rows
 from agents.serving.live import LiveBroadcasts, TopSelection
 from agents.serving.metrics import catalogue
 from agents.serving.metrics.pipeline import MAX_PLATFORMS, PipelineMetrics, WindowedMax
 from agents.serving.metrics.worker import WorkerMetrics
-from streams.audience import decode, encode
 from streams.clock import ManualClock
-from streams.exact import Lag, Rows
+from streams.exact import Lag
 from streams.rejections import Reason
 
 
@@ -171,7 +171,7 @@ async def test_only_partitions_that_the_worker_has_are_there(registry):
         }
 
     for number in (0, 1):
-        live.restored(number, Rows(decode, encode))
+        live.restored(number, broadcast_rows())
     await live.indexed()
     assert partitions("audience_live_broadcasts") == {"0": 0, "1": 0}
     assert partitions("audience_exported_broadcasts") == {"0": 0, "1": 0}

@@ -4,12 +4,12 @@ import pytest
 from prometheus_client import CollectorRegistry, parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
+from agents.entries import scope_rows
 from agents.serving.live import LiveScopes, TopSelection, is_always_exported
 from agents.serving.metrics import Exposition, catalogue
 from agents.serving.metrics.scopes import ScopeMetrics
 from streams.audience.scope import CHUNK, ScopeChunk, ScopeHead
-from streams.audience.scope_codec import decode_scope, encode_scope
-from streams.exact import Rows
+from streams.audience.scope_codec import encode_scope
 
 BEGAN = 26_000_000
 PEAK = {BEGAN // CHUNK: (7, BEGAN % CHUNK)}
@@ -20,7 +20,7 @@ class WorkerMetrics:
 
     def __init__(self, top=1_000):
         self.live = LiveScopes()
-        self.rows = Rows(decode_scope, encode_scope)
+        self.rows = scope_rows()
         selection = TopSelection(self.live, top, is_always_exported, only_active=True)
         writer = ScopeMetrics(self.live, selection)
         self.exposition = Exposition(CollectorRegistry(), [writer])
@@ -32,8 +32,7 @@ class WorkerMetrics:
 
     def commit(self, changed):
         encoded = {key: None if row is None else encode_scope(row) for key, row in changed.items()}
-        self.rows.commit(changed, encoded)
-        self.live.committed(0, changed)
+        self.live.committed(0, changed, self.rows.commit(changed, encoded))
 
     def scopes(self, **audiences):
         """Scopes with so many viewers; `platform_kick` stands for `platform:kick`."""
