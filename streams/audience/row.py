@@ -35,6 +35,7 @@ import msgspec
 from streams.audience.accept import AcceptResult, accept_all, accept_from
 from streams.audience.apply import note_border
 from streams.audience.fold import fold_sealed
+from streams.audience.kept import KeptMinutes  # noqa: TC001  # msgspec reads the annotations
 from streams.audience.minute import MINUTE, Cell
 from streams.audience.past_end import PastEnd  # noqa: TC001  # msgspec reads the annotations
 from streams.audience.totals import Totals  # noqa: TC001  # likewise
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from streams.summaries import Status
 
 
-class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True, gc=False):
+class Row(msgspec.Struct, array_like=True, tag="r3", forbid_unknown_fields=True, gc=False):
     """Everything that is kept of one run of a broadcast: sealed minutes summed up, others as cells.
 
     Its size has a bound that depends on its rules alone: a month is kept in what an hour takes.
@@ -105,6 +106,7 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
         start_high: Greatest viewers of the folded minute of the start, before it or after.
         span: The folded minutes of the span; None before there are any.
         past_end: What is folded from the minute of an end that stands on; None without.
+        kept: Where its sealed minutes can be read; None where none went out.
     """
 
     lateness: int
@@ -145,6 +147,7 @@ class Row(msgspec.Struct, array_like=True, tag="r2", forbid_unknown_fields=True,
     start_high: int | None = None
     span: Totals | None = None
     past_end: PastEnd | None = None
+    kept: KeptMinutes | None = None
 
     # -- beginning -------------------------------------------------------------------------------
 
