@@ -28,7 +28,15 @@ from agents.pipeline.listeners import BroadcastsListener
 from agents.pipeline.scopes.agent import BATCH_RECORDS, ScopeProcessor, ScopesListener, scopes
 from agents.serving.live import LiveBroadcasts, LiveScopes
 from agents.serving.metrics import STAGES, Metrics
-from agents.serving.web import GroupClient, GroupOwners, HttpServer, Limits, Stage, Told
+from agents.serving.web import (
+    GroupClient,
+    GroupOwners,
+    HttpServer,
+    KafkaBlocks,
+    Limits,
+    Stage,
+    Told,
+)
 from agents.serving.web.access import Access, Rules, Tokens
 from agents.serving.web.tls import server_tls, trusted_tls
 from agents.topics.owner import OutputOwnership
@@ -123,6 +131,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
     )
     app.sources.extend([source, scopes_source])
     group = GroupClient(settings)
+    minutes = topics.broadcast_minutes
+    blocks = None if minutes is None else KafkaBlocks(settings, minutes.name)
     server = HttpServer(
         settings.http_host,
         settings.http_port,
@@ -142,8 +152,9 @@ def create_app(settings: Settings, clock: Clock | None = None) -> ExactApp:
         access=_access(settings),
         tls=_tls(settings),
         trusted=trusted_tls(settings.http_ca).current,
+        blocks=blocks,
     )
-    app.services.append(Web(server, group))
+    app.services.append(Web(server, group, blocks))
 
     app.services.append(TopicWatch(settings, metrics.worker.set_topic_findings))
 
@@ -192,6 +203,7 @@ def _access(settings: Settings) -> Access:
             proxies=settings.http_proxies,
             proxy_header=settings.http_proxy_header,
             anonymous=settings.http_anonymous,
+            names=settings.http_names,
         )
     )
 
@@ -204,11 +216,14 @@ def _tls(settings: Settings) -> Callable[[], ssl.SSLContext] | None:
 
 
 class Web(mode.Service):
-    """The HTTP server as one of the app's services, with what asks the groups for owners."""
+    """The HTTP server as one of the app's services, with what it asks Kafka by."""
 
-    def __init__(self, server: HttpServer, group: GroupClient) -> None:
+    def __init__(
+        self, server: HttpServer, group: GroupClient, blocks: KafkaBlocks | None = None
+    ) -> None:
         self._server = server
         self._group = group
+        self._blocks = blocks
         super().__init__()
 
     async def on_start(self) -> None:
@@ -222,6 +237,8 @@ class Web(mode.Service):
         """Answer no more."""
         await self._server.stop()
         await self._group.close()
+        if self._blocks is not None:
+            await self._blocks.close()
 
 
 def exact_settings(settings: Settings) -> ExactSettings:

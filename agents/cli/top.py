@@ -19,9 +19,11 @@ from rich.live import Live
 from agents.cli.help import Command
 from agents.cli.screen import Screen, Snapshot
 from agents.cli.settings import with_settings
+from agents.serving.web.tls import trusted_tls
 from streams.errors import LiveAudienceError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Sequence
 
     from streams.settings import Settings
@@ -66,17 +68,23 @@ def command(settings: Settings, url: str | None, every: float, once: bool) -> No
 
     What is uncertain is marked: figures that are silent, peaks that were not held, and how much of
     the system has answered. Where AUDIENCE_HTTP_TOKEN or its file is set, it shows that token.
+    Where the worker speaks TLS, AUDIENCE_HTTP_CA is trusted, or without it what the machine trusts.
     """
-    address = (url or f"http://{settings.http_host}:{settings.http_port}").rstrip("/")
+    scheme = "http" if settings.http_certificate is None else "https"
+    address = (url or f"{scheme}://{settings.http_host}:{settings.http_port}").rstrip("/")
+    trusted = trusted_tls(settings.http_ca).current()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_watch(address, every, settings.http_tokens(), once=once))
+        asyncio.run(_watch(address, every, settings.http_tokens(), trusted, once=once))
 
 
-async def _watch(url: str, every: float, tokens: Sequence[str], *, once: bool) -> None:
+async def _watch(
+    url: str, every: float, tokens: Sequence[str], trusted: ssl.SSLContext, *, once: bool
+) -> None:
     terminal = sys.stdout.isatty()
     console = Console(width=None if terminal else _PIPE_WIDTH)
     async with aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(_TIMEOUT),
+        connector=aiohttp.TCPConnector(ssl=trusted),
         headers={hdrs.AUTHORIZATION: f"Bearer {tokens[0]}"} if tokens else {},
     ) as session:
         last = await _ask(session, url, console.height)
@@ -124,6 +132,11 @@ async def _get(session: aiohttp.ClientSession, url: str, missing: bytes | None =
             if answer.status != HTTPStatus.OK:
                 raise TopError(f"{url}: {answer.status} {_detail(body) or answer.reason}")
             return body
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise TopError(
+            f"{url}: its certificate is not trusted ({error.certificate_error}): AUDIENCE_HTTP_CA "
+            "names the CA that signed it, and --url must have a name that is in it"
+        ) from error
     except (aiohttp.ClientError, TimeoutError) as error:
         reason = str(error) or "no answer in time"
         raise TopError(

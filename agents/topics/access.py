@@ -61,11 +61,15 @@ def worker_rights(settings: Settings) -> list[Right]:
     names = Names.of(settings)
     own = f"{names.deployment}."
     outputs = [names.rejected, names.broadcast_summaries, names.scope_summaries]
+    read_again = []
     if settings.minutes == "on":
         outputs.append(names.broadcast_minutes)
+        purpose = "to read sealed minutes for the API"
+        read_again.append(Right("topic", names.broadcast_minutes, False, "Read", purpose))
     return [
         Right("topic", names.events, False, "Read", "to read the viewer events"),
         *(Right("topic", name, False, "Write", "to write what comes out") for name in outputs),
+        *read_again,
         Right("topic", names.output_owner, False, "Read", "to see whose the outputs are"),
         Right("topic", own, True, "Read", "to read its state and the sums back"),
         Right("topic", own, True, "Write", "to write its state and the sums"),

@@ -28,9 +28,14 @@ FOLDER: Final = Path(__file__).parent / "live-audience" / "files"
 _GRAFANA: Final = Path(__file__).parents[1] / "grafana"
 
 # What a release has others of; the chart puts its own in their place.
-_SETTINGS: Final = Settings.model_construct(
-    topic_prefix="TOPIC_PREFIX.", output_prefix="OUTPUT_PREFIX.", group="AUDIENCE_GROUP"
-)
+_NAMES: Final = {
+    "topic_prefix": "TOPIC_PREFIX.",
+    "output_prefix": "OUTPUT_PREFIX.",
+    "group": "AUDIENCE_GROUP",
+}
+_SETTINGS: Final = Settings.model_construct(**_NAMES)
+# With AUDIENCE_MINUTES=on there is one topic more, and rights on it.
+_WITH_MINUTES: Final = Settings.model_construct(**_NAMES, minutes="on")
 _RULES: Final = alerts.Options(
     selector='job="WORKERS"',
     gateway_selector='job="GATEWAYS"',
@@ -52,7 +57,14 @@ def documents() -> dict[str, str]:
 
 def _kafka() -> dict[str, Any]:
     topics, gateway = Topics.of(_SETTINGS), GatewayTopics.of(_SETTINGS)
+    minutes = Topics.of(_WITH_MINUTES).broadcast_minutes
+    assert minutes is not None, "they are on"
+    workers, creators = (
+        [right for right in rights(_WITH_MINUTES) if right not in rights(_SETTINGS)]
+        for rights in (_worker_rights, creator_rights)
+    )
     retentions = {
+        minutes.name: "MINUTES_RETENTION",
         topics.events.name: "EVENTS_RETENTION",
         topics.rejected.name: "REJECTED_RETENTION",
         gateway.rejected.name: "REJECTED_RETENTION",
@@ -60,11 +72,18 @@ def _kafka() -> dict[str, Any]:
     return {
         "topics": [_topic(topic, retentions) for topic in topics],
         "gatewayTopics": [_topic(topic, retentions) for topic in gateway.own],
-        "workerRights": _acls([*worker_rights(_SETTINGS), *useful_rights(_SETTINGS)]),
+        "minutesTopics": [_topic(minutes, retentions)],
+        "workerRights": _acls(_worker_rights(_SETTINGS)),
+        "minutesRights": _acls(workers),
         "creatorRights": _acls(creator_rights(_SETTINGS)),
+        "minutesCreatorRights": _acls(creators),
         "gatewayRights": _acls(gateway_rights(_SETTINGS)),
         "gatewayCreatorRights": _acls(gateway_creator_rights(_SETTINGS)),
     }
+
+
+def _worker_rights(settings: Settings) -> list[Right]:
+    return [*worker_rights(settings), *useful_rights(settings)]
 
 
 def _topic(topic: Topic, retentions: dict[str, str]) -> dict[str, Any]:

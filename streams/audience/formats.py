@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _FORMAT: Final = re.compile(r"[a-z]+[0-9]+")
 
 #: All that is written now, and all that was written before and is read no more.
-_KNOWN: Final = frozenset({"r2", "t2", "h2", "c2", "d2"})
+_KNOWN: Final = frozenset({"r2", "r3", "t2", "h2", "c2", "d2"})
 _OLD: Final = frozenset({"r1", "t1", "h1", "c1", "d1"})
 
 

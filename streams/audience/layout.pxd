@@ -21,6 +21,7 @@ cdef extern from *:
         PyObject *final;
         PyObject *folded_until;
         PyObject *fresh;
+        PyObject *kept;
         PyObject *last_audience;
         PyObject *last_observed;
         PyObject *late;
@@ -117,6 +118,7 @@ cdef extern from *:
         cdef object final
         cdef object folded_until
         cdef object fresh
+        cdef object kept
         cdef object last_audience
         cdef object last_observed
         cdef object late

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from streams.summaries import Status
 
 
-class Row(RowFields, array_like=True, tag="r2", forbid_unknown_fields=True, gc=False):
+class Row(RowFields, array_like=True, tag="r3", forbid_unknown_fields=True, gc=False):
     """Everything that is kept of one run of a broadcast: sealed minutes summed up, others as cells.
 
     Its size has a bound that depends on its rules alone: a month is kept in what an hour takes.

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.audience.minute import Cell  # noqa: TC001  # msgspec reads the annotations
+from streams.audience.kept import KeptMinutes  # noqa: TC001  # msgspec reads the annotations
+from streams.audience.minute import Cell  # noqa: TC001  # likewise
 from streams.audience.past_end import PastEnd  # noqa: TC001  # likewise
 from streams.audience.totals import Totals  # noqa: TC001  # likewise
 
@@ -57,6 +58,7 @@ class RowFields(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=
         start_high: Greatest viewers of the folded minute of the start, before it or after.
         span: The folded minutes of the span; None before there are any.
         past_end: What is folded from the minute of an end that stands on; None without.
+        kept: Where its sealed minutes can be read; None where none went out.
     """
 
     lateness: int
@@ -97,3 +99,4 @@ class RowFields(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=
     start_high: int | None = None
     span: Totals | None = None
     past_end: PastEnd | None = None
+    kept: KeptMinutes | None = None

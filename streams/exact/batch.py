@@ -32,6 +32,21 @@ class Output(NamedTuple):
     headers: Sequence[tuple[str, bytes | None]]
     partition: int | None
     timestamp: int | None
+    mark: object = None
+
+
+class Placed(NamedTuple):
+    """Where a record that went out with a mark lies.
+
+    Attributes:
+        mark: What it was sent with.
+        partition: Of the topic that it was sent to.
+        offset: There.
+    """
+
+    mark: object
+    partition: int
+    offset: int
 
 
 class Batch(Generic[RowT]):
@@ -59,6 +74,7 @@ class Batch(Generic[RowT]):
             (ms) from which on it held records. A key that may be older may have lost some. Else 0.
         more: Set by an agent that left work of its own undone: the next batch comes at once.
         result: What the agent wants its `Listener` to be told with the batch, once it is durable.
+        placed: Once it is durable: where what was sent with a mark lies, in the order of sending.
     """
 
     __slots__ = (
@@ -70,6 +86,7 @@ class Batch(Generic[RowT]):
         "more",
         "outputs",
         "partition",
+        "placed",
         "read_at",
         "records",
         "removed",
@@ -105,6 +122,7 @@ class Batch(Generic[RowT]):
         self.outputs: list[Output] = []
         self.more = False
         self.result: Any = None
+        self.placed: Sequence[Placed] = ()
         self._breathed = time.monotonic()
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -125,9 +143,13 @@ class Batch(Generic[RowT]):
         *,
         partition: int | None = None,
         timestamp: int | None = None,
+        mark: object = None,
     ) -> None:
-        """Send a record with the batch; without a partition it lies where murmur2 puts its key."""
-        self.outputs.append(Output(topic, key, value, headers, partition, timestamp))
+        """Send a record with the batch; without a partition it lies where murmur2 puts its key.
+
+        With a mark, `placed` tells where it lies once the batch is durable.
+        """
+        self.outputs.append(Output(topic, key, value, headers, partition, timestamp, mark))
 
     def reset(self) -> None:
         """Take back all that was done, so that the batch can be processed again."""

@@ -459,9 +459,10 @@ class PartitionTask:
         position = Position(
             offset, self._metadata.topic_id, self._metadata.partitions, since=self._since
         )
-        end = await self._ledger.commit(encoded, position, batch.outputs)
+        written = await self._ledger.commit(encoded, position, batch.outputs)
+        batch.placed = written.placed
         batch.removed = self._cached.rows.commit(batch.changed, encoded)
-        self._cached.restored = RestoreResult(position, end, 0)
+        self._cached.restored = RestoreResult(position, written.end, 0)
         self._offset = offset
         self._committed_at = time.monotonic()
         if batch.records:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
@@ -14,6 +14,7 @@ from aiokafka.errors import (
 )
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from streams.exact.batch import Placed
 from streams.exact.deadline import close_within, with_deadline
 from streams.exact.errors import SessionLost, TooLarge
 from streams.exact.position import POSITION_KEY, Position, encode_position
@@ -50,6 +51,8 @@ class _ProducerBatches:
         self._size = size
         self._limit = limit
         self.batches: list[Any] = []
+        # Once they are written: the offset of the first record of each.
+        self.begins: list[int] = []
 
     def _next(self) -> Any:
         batch = self._producer.create_batch()
@@ -97,6 +100,10 @@ class _ProducerBatches:
             ) is not None:
                 return
 
+    def last(self) -> tuple[int, int]:
+        """Which batch has the record that was appended last, and its place in there."""
+        return len(self.batches) - 1, self.batches[-1].record_count() - 1
+
     def measure(self) -> None:
         """Look at what is to be sent before it is.
 
@@ -109,6 +116,18 @@ class _ProducerBatches:
         for batch in self.batches:
             if (size := batch.size()) > limit:
                 raise TooLarge(self._topic, size, limit, is_record=True, in_transaction=False)
+
+
+class Written(NamedTuple):
+    """What a transaction has made durable.
+
+    Attributes:
+        end: The changelog's offset behind the last record written.
+        placed: Where outputs with a mark lie, in their order.
+    """
+
+    end: int
+    placed: list[Placed]
 
 
 class TransactionalWriter:
@@ -172,7 +191,7 @@ class TransactionalWriter:
         rows: dict[bytes, bytes | None],
         position: Position,
         outputs: list[Output],
-    ) -> int:
+    ) -> Written:
         """Make one batch durable.
 
         Args:
@@ -181,7 +200,7 @@ class TransactionalWriter:
             outputs: What else goes out.
 
         Returns:
-            The changelog's offset behind the last record written.
+            Where it lies.
 
         Raises:
             Fenced: Another worker owns the partition.
@@ -195,6 +214,7 @@ class TransactionalWriter:
         writers = {self._changelog: (changelog := self._writer(self._changelog))}
         changelog.append_rows(rows.items(), timestamp)
         changelog.append_rows([(POSITION_KEY, encode_position(position))], timestamp)
+        marked: list[tuple[object, TopicPartition, int, int]] = []
         for count, output in enumerate(outputs, 1):
             if not count % _OUTPUTS_PER_STEP:
                 await asyncio.sleep(0)
@@ -206,6 +226,8 @@ class TransactionalWriter:
             if writer is None:
                 writer = writers[target] = self._writer(target)
             writer.append(output, timestamp)
+            if output.mark is not None:
+                marked.append((output.mark, target, *writer.last()))
         try:
             for writer in writers.values():
                 writer.measure()
@@ -213,10 +235,15 @@ class TransactionalWriter:
             await self._limits.look_again(self._producer.client, error.topic)
             raise
         try:
-            return await self._commit_transaction(writers, position)
+            end = await self._commit_transaction(writers, position)
         except SessionLost as error:
             error.in_transaction = True
             raise
+        placed = [
+            Placed(mark, target.partition, writers[target].begins[number] + place)
+            for mark, target, number, place in marked
+        ]
+        return Written(end, placed)
 
     def _writer(self, target: TopicPartition) -> _ProducerBatches:
         limit = self._limits.of(target.topic)
@@ -229,7 +256,7 @@ class TransactionalWriter:
         what = f"the transaction of {self._source.topic}/{self._source.partition}"
         async with with_deadline(settings.deadline, what, reads={self._source.topic}):
             await producer.begin_transaction()
-            written = asyncio.gather(*(self._write(tp, w.batches) for tp, w in writers.items()))
+            written = asyncio.gather(*(self._write(tp, w) for tp, w in writers.items()))
             offsets = producer.send_offsets_to_transaction(
                 {self._source: position.offset}, settings.group
             )
@@ -243,18 +270,20 @@ class TransactionalWriter:
             await producer.commit_transaction()
         return int(ends[0])
 
-    async def _write(self, target: TopicPartition, batches: list[Any]) -> int:
+    async def _write(self, target: TopicPartition, writer: _ProducerBatches) -> int:
         end = 0
-        for batch in batches:
+        for batch in writer.batches:
             count, size = batch.record_count(), batch.size()
             future = await self._producer.send_batch(
                 batch, target.topic, partition=target.partition
             )
             try:
-                end = (await future).offset + count
+                begin = (await future).offset
             except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
                 self._limits.refused(target.topic, size, count)
                 raise TooLarge(
                     target.topic, size, None, is_record=count == 1, in_transaction=True
                 ) from error
+            writer.begins.append(begin)
+            end = begin + count
         return end

@@ -18,6 +18,7 @@ from streams.settings.types import (
     Duration,
     Group,
     HeaderName,
+    HostNames,
     HttpUrl,
     Instance,
     LogFormat,
@@ -176,6 +177,9 @@ class Fields(SecretValues, BaseSettings):
     http_proxies: Networks = Field((), description="whose word is taken for that")
     http_anonymous: Anonymous = Field(
         "none", description="what anybody may see beyond this machine, besides health"
+    )
+    http_names: HostNames = Field(
+        (), description="names by which browsers come where no token is asked for, as of an Ingress"
     )
     metrics_token: SecretStr = Field(
         SecretStr(""), description="who shows this token may see the metrics, and nothing else"

@@ -27,6 +27,7 @@ _URL: Final = re.compile(
     r"(https?://([^\s:/?#@\[\]]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[^\s?#]*[^\s?#/])?)?", re.ASCII
 )
 #: Cost between 2^10 and 2^17: more would let a login stop the worker.
+_HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _HASH: Final = re.compile(r"(scrypt:1[0-7]:8:[1-4]:[\w-]{16,64}:[\w-]{43})?", re.ASCII)
 _MINUTE: Final = timedelta(minutes=1)
 _DEFAULT_PORT: Final = 9092
@@ -139,6 +140,16 @@ def _networks(value: Any) -> Any:
     return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
 
 
+def _host_names(value: Any) -> Any:
+    """`board.example.org,live-audience` as names."""
+    if not isinstance(value, str):
+        return value
+    names = tuple(part.strip().lower() for part in value.split(",") if part.strip())
+    if not all(_HOST_NAME.fullmatch(name) for name in names):
+        raise ValueError("not of that form")
+    return names
+
+
 def _hash(value: SecretStr) -> SecretStr:
     if not _HASH.fullmatch(value.get_secret_value()):
         raise ValueError("not of that form")
@@ -216,6 +227,12 @@ Networks = Annotated[
     NoDecode,
     BeforeValidator(_networks),
     Allowed("addresses or networks separated by commas, such as 10.0.0.7,fd00::/8"),
+]
+HostNames = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(_host_names),
+    Allowed("host names separated by commas, such as board.example.org,live-audience"),
 ]
 PasswordHash = Annotated[
     SecretStr,

@@ -21,7 +21,7 @@ class Code(Line):
 
     def __init__(self, environment):
         names = {name.removeprefix("AUDIENCE_").lower(): v for name, v in environment.items()}
-        super().__init__(1, retention="1d", scope_history="3650d", **names)
+        super().__init__(1, retention="1d", scope_history="3650d", minutes="on", **names)
 
     def drive(self, action):
         if isinstance(action, Advance):

@@ -14,6 +14,7 @@ from streams.audience import Row
 from streams.audience import row as row_module
 from streams.audience.scope_codec import decode_scope, encode_scope
 from streams.exact import Batch, Rows
+from streams.exact.batch import Placed
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -88,15 +89,21 @@ class Stage:
         }
         batch.removed = rows.commit(batch.changed, encoded)
         self.position[partition] += len(records)
+        placed = []
         for output in batch.outputs:
+            target = place(output.key, self.line.partitions) if output.key else 0
+            if output.mark is not None:
+                offset = len(self.line.log[output.topic, target])
+                placed.append(Placed(output.mark, target, offset))
             self.line.append(
                 output.topic,
-                place(output.key, self.line.partitions) if output.key else 0,
+                target,
                 output.key,
                 output.value,
                 output.timestamp or int(self.line.now * 1000),
                 headers=tuple(output.headers),
             )
+        batch.placed = placed
         self.work.committed(batch)
         return batch
 

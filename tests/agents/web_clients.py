@@ -8,7 +8,7 @@ from pathlib import Path
 from agents.serving.web import Limits
 
 SHORT = Limits(connections=100, head=0.6, idle=0.6, unread=0.6, answer=1.5)
-HEAD = b"GET %b HTTP/1.1\r\nHost: x\r\n"
+HEAD = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
 
 @asynccontextmanager

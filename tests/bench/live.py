@@ -39,7 +39,7 @@ took, size, kinds = [], [0], {}
 
 async def read(begun):
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
-    writer.write(b"GET /v1/live HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+    writer.write(b"GET /v1/live HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\n\\r\\n")
     kind, first = "", True
     try:
         while line := await reader.readline():

@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping
 
 from contract.reading import Record, check, read
 from contract.rules import Settings
-from contract.run import MINUTE, Run
+from contract.run import MINUTE, Cell, Run
 from contract.summaries import (
     COUNTS,
     NOT_PUBLISHED,
@@ -231,6 +231,11 @@ class Twin:
     def last_published(self) -> dict[str, dict[str, object]]:
         """What a compacted broadcast-summaries holds."""
         return dict(self.published)
+
+    def minutes(self, key: bytes) -> dict[int, Cell] | None:
+        """What was told of each minute of the newest run of a broadcast; None where it has gone."""
+        state = self._state.get(key)
+        return state.run.cells() if isinstance(state, Life) else None
 
     def counts_now(self, key: str) -> bool:
         """Whether a run counts in the `viewers` of its scopes, and so is in `audience_viewers`."""

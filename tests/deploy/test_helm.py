@@ -391,7 +391,15 @@ def test_topics_are_made_before_the_workers_or_beside_what_strimzi_makes():
 
 
 @needs_helm
-@pytest.mark.parametrize("values", [ALL, STRIMZI_TLS, {**ALL, "replication": 5, "partitions": 3}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        ALL,
+        STRIMZI_TLS,
+        {**ALL, "replication": 5, "partitions": 3},
+        {**ALL, "settings": {"AUDIENCE_MINUTES": "on", "AUDIENCE_MINUTES_RETENTION": "3d"}},
+    ],
+)
 def test_strimzi_makes_what_the_code_asks_for(values, monkeypatch, tmp_path):
     rendered = render(values)
     settings = settings_of(pods(rendered)[0], monkeypatch, tmp_path)

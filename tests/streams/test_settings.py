@@ -189,6 +189,7 @@ BAD = {
     "http_password_hash": ["secret", f"scrypt:18:8:1:{'a' * 22}:{'b' * 43}"],
     "http_proxy_header": ["X User", "1"],
     "http_proxies": ["10.0.0.7/8", "proxy"],
+    "http_names": ["board.example.org:9630", "https://board", "-x"],
     "http_token_file": ["/nonexistent/token"],
     "metrics_token_file": ["/nonexistent/token"],
     "http_certificate": ["/nonexistent/cert.pem"],

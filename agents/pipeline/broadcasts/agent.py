@@ -78,9 +78,8 @@ class BroadcastProcessor:
         self._validator = EventValidator(settings)
         self._publisher = SummaryPublisher(settings, topics.broadcast_summaries.name)
         minutes = topics.broadcast_minutes
-        self._applier = EventApplier(
-            settings, self._publisher, None if minutes is None else SealedMinutes(minutes.name)
-        )
+        self._minutes = None if minutes is None else SealedMinutes(minutes.name)
+        self._applier = EventApplier(settings, self._publisher, self._minutes)
         self.waits = SettingsWaits(settings)
         self.lifecycles: dict[int, Timers] = {}
         self.refused_before: Mapping[int, int] = {}
@@ -111,6 +110,8 @@ class BroadcastProcessor:
 
     def committed(self, batch: Batch[State]) -> None:
         """Take note of a durable batch."""
+        if self._minutes is not None:
+            self._minutes.committed(batch)
         lifecycle = self.lifecycles.get(batch.partition)
         if lifecycle is not None:
             lifecycle.committed(batch.changed, batch.result.heard, batch.monotonic, batch.read_at)
@@ -120,6 +121,8 @@ class BroadcastProcessor:
     def lost(self, partition: int) -> None:
         """Stop following a partition."""
         self.lifecycles.pop(partition, None)
+        if self._minutes is not None:
+            self._minutes.lost(partition)
 
     # -- batches ---------------------------------------------------------------------------------
 
@@ -307,6 +310,7 @@ class BroadcastProcessor:
             self._applier.close(outcome, key, row)
             batch.changed[key] = Tombstone(row.last_minute, wall + self._tombstone)
         elif has_changed:
+            self._applier.settle(batch, key, row)
             batch.changed[key] = row
         else:
             timers.reschedule(key, row)

@@ -118,8 +118,13 @@ class EventApplier:
     def _seal(self, batch: Batch[State], key: bytes, row: Row) -> None:
         """Fold what is sealed; its minutes go out, where they are asked for."""
         if self._minutes is not None and not self._publisher.is_cut(batch, row):
-            self._minutes.send(batch, key, row, row.newest - row.lateness)
+            self._minutes.seal(batch, key, row)
         row.fold_sealed()
+
+    def settle(self, batch: Batch[State], key: bytes, row: Row) -> None:
+        """Let a row that changes anyway know where its sealed minutes lie."""
+        if self._minutes is not None:
+            self._minutes.settle(batch, key, row)
 
     def _begin(
         self,
@@ -158,7 +163,7 @@ class EventApplier:
     def close(self, outcome: BatchResult, key: bytes, row: Row) -> None:
         """Let a run go: it is final, and its last summary has all its events."""
         if self._minutes is not None and not self._publisher.is_cut(outcome.batch, row):
-            self._minutes.send(outcome.batch, key, row)
+            self._minutes.send_rest(outcome.batch, key, row)
         if not row.final:
             outcome.counters.finalised += 1
         elif not row.counts_changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents.serving.web.blocks import KafkaBlocks
 from agents.serving.web.connections import Limits
 from agents.serving.web.health import Health
 from agents.serving.web.listener import raise_file_limit
@@ -15,6 +16,7 @@ __all__ = [
     "Health",
     "HttpError",
     "HttpServer",
+    "KafkaBlocks",
     "Limits",
     "Stage",
     "Told",

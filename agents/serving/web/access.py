@@ -1,7 +1,8 @@
 """Who may look: whoever is on this machine, or shows a token or password, or comes by a proxy.
 
 Health is told to everybody, for probes have no secrets. Nothing else is told beyond this machine
-until the settings say to whom.
+until the settings say to whom. Whom nothing is asked of must come by one of this worker's own names
+(see `hosts`).
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from typing import TYPE_CHECKING, Final, Literal
 import structlog
 from aiohttp import hdrs, web
 
+from agents.serving.web.hosts import host_of, is_own
 from agents.serving.web.passwords import Passwords
 from agents.serving.web.responses import Problem, ProblemError
 from streams.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +90,7 @@ class Rules:
         proxies: Whose word is taken for who is logged in.
         proxy_header: Where they say it; empty if there are none.
         anonymous: What anybody may see.
+        names: Of this worker, by which browsers come, beside its address.
     """
 
     tokens: Tokens = field(default_factory=Tokens)
@@ -97,6 +100,7 @@ class Rules:
     proxies: tuple[Network, ...] = ()
     proxy_header: str = ""
     anonymous: Literal["none", "metrics", "all"] = "none"
+    names: tuple[str, ...] = ()
 
 
 class Access:
@@ -104,10 +108,14 @@ class Access:
 
     Args:
         rules: Who may look.
+
+    Attributes:
+        own_names: More names of this worker, which are known once it is found.
     """
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
+        self.own_names: Callable[[], Iterable[str]] = tuple
         self._passwords = Passwords(rules.password_hash)
         # What was right once is remembered as what only this process can make of it.
         self._key = secrets.token_bytes(32)
@@ -126,9 +134,19 @@ class Access:
         handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
     ) -> web.StreamResponse:
         """Let a request through if it may."""
-        if not (self._is_open(request) or await self._is_let_in(request)):
+        if self._is_open(request):
+            if not (self._is_named(request) or await self._is_let_in(request)):
+                raise _misnamed(request)
+        elif not await self._is_let_in(request):
             raise self._refusal(request)
         return await handler(request)
+
+    def _is_named(self, request: web.Request) -> bool:
+        """Whether it comes by one of our names; probes and scrapes may come by any."""
+        header = request.headers.get(hdrs.HOST)  # which each browser sends
+        if header is None or request.path in _OPEN or request.path == _METRICS:
+            return True
+        return is_own(header, (*self._rules.names, *self.own_names()))
 
     def _is_open(self, request: web.Request) -> bool:
         path, rules = request.path, self._rules
@@ -196,6 +214,21 @@ class Access:
             ),
             {hdrs.WWW_AUTHENTICATE: challenge},
         )
+
+
+def _misnamed(request: web.Request) -> ProblemError:
+    """Whoever is led here under a strange name is told of the settings, and of nothing else."""
+    named = host_of(request.headers[hdrs.HOST])[:253].encode("ascii", "backslashreplace").decode()
+    return ProblemError(
+        Problem(
+            title="Misdirected Request",
+            status=421,
+            detail=f"{named} is no name of this worker, so a page of somebody else's may be asking "
+            "(DNS rebinding): ask by its address, by localhost or the host in "
+            "AUDIENCE_ADVERTISED_URL, or say in AUDIENCE_HTTP_NAMES that it is one. Where a token "
+            "is asked for, any name is right.",
+        )
+    )
 
 
 def _address(remote: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -37,13 +37,14 @@ from streams.routing import Partitioner, partition_for
 from streams.viewer_event import MAX_BROADCAST, MAX_PLATFORM, MAX_SLUG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from aiohttp import web
 
     from agents.serving.live import LiveBroadcasts
     from agents.serving.web.gathering import Gatherer
     from agents.serving.web.peers import Peers
+    from agents.serving.web.sealed import Blocks
     from agents.serving.web.searches import Searches
     from agents.serving.web.stage import Stage
 
@@ -94,6 +95,8 @@ class BroadcastsApi:
         searches: What runs searches.
         gatherer: Asks for partitions.
         peers: Asks other workers.
+        blocks: Fetches sealed minutes.
+        seconds: How long that may take for one answer.
     """
 
     def __init__(
@@ -103,7 +106,11 @@ class BroadcastsApi:
         searches: Searches,
         gatherer: Gatherer,
         peers: Peers,
+        blocks: Blocks,
+        seconds: float,
     ) -> None:
+        self._blocks = blocks
+        self._seconds = seconds
         self._stage = stage
         self._live = stage.store
         self._partitioner = partitioner
@@ -134,10 +141,14 @@ class BroadcastsApi:
             Operation(
                 "/v1/broadcasts/{platform}/{broadcast}/minutes",
                 self.minutes,
-                "The open minutes of the newest run of one broadcast. (A broadcast whose id ends "
-                "in /minutes is asked for with %2Fminutes.)",
+                "The minutes of the newest run of one broadcast: the open ones, and with "
+                "AUDIENCE_MINUTES=on the sealed ones too. (A broadcast whose id ends in /minutes "
+                "is asked for with %2Fminutes.)",
                 {
-                    200: ResponseSpec("Its open minutes.", BroadcastMinutes),
+                    200: ResponseSpec(
+                        "Its minutes; `missing` says which are not here, and why.",
+                        BroadcastMinutes,
+                    ),
                     400: ResponseSpec("A parameter is wrong: `detail` names it.", Problem),
                     404: missing,
                     503: unasked,
@@ -166,24 +177,28 @@ class BroadcastsApi:
 
     async def one(self, request: web.Request) -> web.Response:
         """Answer `/v1/broadcasts/{platform}/{broadcast}`."""
-        return await self._answer(request, broadcast_figures)
+
+        async def figures(partition: int, key: bytes, row: Row) -> BroadcastFigures:
+            return broadcast_figures(partition, key, row)
+
+        return await self._answer(request, figures)
 
     async def minutes(self, request: web.Request) -> web.Response:
         """Answer `/v1/broadcasts/{platform}/{broadcast}/minutes`."""
         found = given(request, (FROM, TO, LOCAL))
         minutes_asked(found, 0)  # what is wrong is told before anybody is asked
 
-        def minutes(partition: int, key: bytes, row: Row) -> BroadcastMinutes:
+        async def minutes(partition: int, key: bytes, row: Row) -> BroadcastMinutes:
             del partition
-            platform, _, broadcast = key.decode().partition(":")
-            return broadcast_minutes(platform, broadcast, row, *minutes_asked(found, row.newest))
+            first, last = minutes_asked(found, row.newest)
+            return await broadcast_minutes(key, row, first, last, self._blocks, self._seconds)
 
         return await self._answer(request, minutes, found)
 
     async def _answer(
         self,
         request: web.Request,
-        shown: Callable[[int, bytes, Row], msgspec.Struct],
+        shown: Callable[[int, bytes, Row], Awaitable[msgspec.Struct]],
         found: Mapping[str, str] | None = None,
     ) -> web.Response:
         """Answer with what is shown of a broadcast, from whoever owns it."""
@@ -192,7 +207,7 @@ class BroadcastsApi:
         key = name.encode()
 
         async def local() -> web.Response:
-            return self._own(key, name, shown)
+            return await self._own(key, name, shown)
 
         if is_local(request.query):
             return await local()
@@ -206,8 +221,8 @@ class BroadcastsApi:
             return None
         return partition_for(key, count, self._partitioner)
 
-    def _own(
-        self, key: bytes, name: str, shown: Callable[[int, bytes, Row], msgspec.Struct]
+    async def _own(
+        self, key: bytes, name: str, shown: Callable[[int, bytes, Row], Awaitable[msgspec.Struct]]
     ) -> web.Response:
         """This worker's own answer.
 
@@ -216,7 +231,11 @@ class BroadcastsApi:
         """
         found = self._live.find(key) if self._stage.is_current() else None
         if found is not None and isinstance(found.row, Row):
-            return answer(shown(found.partition, key, found.row))
+            held = self._live.held([found.partition])
+            told = await shown(found.partition, key, found.row)
+            if not self._stage.is_current() or self._live.held([found.partition]) != held:
+                raise not_found(f"{name} is changing hands", [], found.partition)
+            return answer(told)
         if found is not None:
             raise self._missing(
                 found.partition,

@@ -9,20 +9,27 @@ from msgspec import Meta
 
 from agents.serving.web.operations import Parameter
 from agents.serving.web.responses import bad_request
+from agents.serving.web.sealed import Sealed, sealed_minutes
 from streams import rfc3339
-from streams.audience import MINUTE
+from streams.audience import MINUTE, summary_key
 from streams.audience.scope import CHUNK, ScopeChunk
 from streams.summaries import Count, minute_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from agents.serving.web.sealed import Blocks
     from streams.audience import Row
+    from streams.audience.minute import Cell
     from streams.audience.scope import ScopeHead
 
 #: Minutes of one answer at most: eight days.
 MAX_MINUTES: Final = 8 * 1_440
 _DAY: Final = 1_440
+_NOT_KEPT: Final = (
+    "they were sealed while AUDIENCE_MINUTES was not on, or in a rebuild that may lack their "
+    "beginning: sealed minutes are not kept then"
+)
 
 FROM: Final = Parameter(
     "from",
@@ -66,8 +73,16 @@ class BroadcastMinute(msgspec.Struct, kw_only=True, gc=False):
     views: Count | None
 
 
+class MissingMinutes(msgspec.Struct, kw_only=True, gc=False):
+    """Minutes that the answer says nothing of."""
+
+    first: Minute
+    last: Minute
+    why: Annotated[str, Meta(description="For people.")]
+
+
 class BroadcastMinutes(msgspec.Struct, kw_only=True, gc=False):
-    """The minutes of the newest run of a broadcast that are open, in order.
+    """The minutes of the newest run of a broadcast, sealed or open, in order.
 
     A minute that nothing was told of is not here. Whether one lies in the span, and which minutes
     carry an audience, follows from the summary.
@@ -78,12 +93,16 @@ class BroadcastMinutes(msgspec.Struct, kw_only=True, gc=False):
     run: Minute | None
     sealed_until: Annotated[
         Minute | None,
-        Meta(description="Minutes up to this one are sealed, and not here."),
+        Meta(description="Minutes up to this one are sealed: they stay as they are."),
     ]
     carry: Annotated[
         Count, Meta(description="For how many minutes without a sample an audience is carried.")
     ]
     minutes: list[BroadcastMinute]
+    missing: Annotated[
+        list[MissingMinutes],
+        Meta(description="What may have been told and is not here, in order: all is, if empty."),
+    ]
 
 
 def minutes_asked(found: Mapping[str, str], newest: int) -> tuple[int, int]:
@@ -158,26 +177,73 @@ def scope_minutes(
     )
 
 
-def broadcast_minutes(
-    platform: str, broadcast: str, row: Row, first: int, last: int
+async def broadcast_minutes(
+    key: bytes, row: Row, first: int, last: int, blocks: Blocks, seconds: float
 ) -> BroadcastMinutes:
-    """The open minutes of a row, from the first to the last that are asked for."""
+    """The minutes of a row, from the first to the last that are asked for.
+
+    Args:
+        key: `platform:broadcast`.
+        row: As Kafka holds it.
+        first: The first minute.
+        last: The last one.
+        blocks: Fetches those that are sealed.
+        seconds: How long that may take.
+    """
+    platform, _, broadcast = key.decode().partition(":")
+    name = summary_key(platform, broadcast, row.run).encode()
+    found = await _sealed(row, name, first, last, blocks, seconds)
+    found.add(row.cells, first, last)
     return BroadcastMinutes(
         platform=platform,
         broadcast=broadcast,
         run=None if row.run is None else minute_text(row.run),
         sealed_until=minute_text(row.folded_until) if row.folded_until >= 0 else None,
         carry=row.carry,
-        minutes=[
-            BroadcastMinute(
-                minute=minute_text(minute),
-                revision=cell.revision,
-                audience=cell.audience,
-                high=cell.high,
-                joins=cell.joins,
-                views=cell.views,
-            )
-            for minute, cell in sorted(row.cells.items())
-            if first <= minute <= last
-        ],
+        minutes=[_told(minute, cell) for minute, cell in sorted(found.cells.items())],
+        missing=_missing(found),
     )
+
+
+async def _sealed(
+    row: Row, name: bytes, first: int, last: int, blocks: Blocks, seconds: float
+) -> Sealed:
+    """What is known of the sealed minutes of a row."""
+    # Nothing was told before the earliest event, so nothing of that can be missing.
+    earliest = row.earliest_at // MINUTE
+    first, last = max(first, earliest), min(last, row.folded_until)
+    kept = row.kept
+    if first > last:
+        return Sealed()
+    if kept is None:
+        found = Sealed()
+        found.lacks(first, last, _NOT_KEPT)
+        return found
+    found = await sealed_minutes(
+        kept, name, max(first, kept.since + 1), min(last, kept.until), blocks, seconds
+    )
+    found.lacks(first, min(last, kept.since), _NOT_KEPT)
+    found.lacks(max(first, kept.until + 1), last, _NOT_KEPT)
+    return found
+
+
+def _told(minute: int, cell: Cell) -> BroadcastMinute:
+    return BroadcastMinute(
+        minute=minute_text(minute),
+        revision=cell.revision,
+        audience=cell.audience,
+        high=cell.high,
+        joins=cell.joins,
+        views=cell.views,
+    )
+
+
+def _missing(found: Sealed) -> list[MissingMinutes]:
+    """What is missing, in order; what follows for the same reason is told as one."""
+    told: list[MissingMinutes] = []
+    for first, last, why in sorted(found.gaps):
+        if told and told[-1].why == why:
+            told[-1].last = minute_text(last)
+        else:
+            told.append(MissingMinutes(first=minute_text(first), last=minute_text(last), why=why))
+    return told

@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
+from yarl import URL
 
 from agents.serving.web.access import Access, Rules
 from agents.serving.web.advertised import advertised_url
@@ -23,6 +24,7 @@ from agents.serving.web.peers import Peers
 from agents.serving.web.responses import problems, secure
 from agents.serving.web.scopes import ScopesApi
 from agents.serving.web.scrape import ScrapeApi
+from agents.serving.web.sealed import NoBlocks
 from agents.serving.web.searches import Searches
 from streams.errors import LiveAudienceError
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from agents.serving.metrics import Exposition
     from agents.serving.web.connections import Reason
     from agents.serving.web.operations import Operation
+    from agents.serving.web.sealed import Blocks
     from agents.serving.web.stage import Stage
     from streams.routing import Partitioner
 
@@ -48,6 +51,8 @@ _HEADERS_AT_MOST: Final = 64
 _LINGERING: Final = 1.0
 #: Of the time that all workers have together, one may take this share.
 _ONE_PEER: Final = 0.7
+#: And of that, sealed minutes may take this one: what they lack is told in time.
+_SEALED: Final = 0.5
 #: How long the live feed may look, in seconds.
 _LOOK: Final = 1.0
 
@@ -75,6 +80,7 @@ class HttpServer:
         access: Who may look; None: who is on this machine.
         tls: The certificate to show, asked for each connection; None: no TLS.
         trusted: What is trusted where other workers speak TLS.
+        blocks: Fetches sealed minutes; None where they are not kept.
     """
 
     def __init__(
@@ -95,6 +101,7 @@ class HttpServer:
         access: Access | None = None,
         tls: Callable[[], ssl.SSLContext] | None = None,
         trusted: Callable[[], ssl.SSLContext | bool] = lambda: True,
+        blocks: Blocks | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -107,9 +114,18 @@ class HttpServer:
         searches = Searches()
         # One worker that does not answer leaves the others time for a second look.
         access = access or Access(Rules())
+        access.own_names = self._names
         self._peers = peers = Peers(_ONE_PEER * seconds, access.headers, trusted)
         gatherer = Gatherer(seconds, lambda: self.advertised_url)
-        broadcasts_api = BroadcastsApi(broadcasts, partitioner, searches, gatherer, peers)
+        broadcasts_api = BroadcastsApi(
+            broadcasts,
+            partitioner,
+            searches,
+            gatherer,
+            peers,
+            blocks or NoBlocks(),
+            _SEALED * seconds,
+        )
         scopes_api = ScopesApi(scopes, searches, gatherer, peers)
         # Who watches is told at once what is missing, rather than later that it came after all.
         live = LiveApi(
@@ -147,6 +163,10 @@ class HttpServer:
         """Where it is found here, without a slash at the end; with the port that was taken."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{self._scheme}://{host}:{self._port}"
+
+    def _names(self) -> tuple[str, ...]:
+        """The names by which it is found: what is bound, and what others are told."""
+        return self._host, URL(self.advertised_url).host or ""
 
     async def start(self) -> None:
         """Begin to answer.

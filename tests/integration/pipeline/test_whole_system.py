@@ -209,7 +209,8 @@ async def test_each_answer_is_whole_and_right_or_says_what_is_missing(brokers, t
             await client.until_whole()
         over.set()
         await load
-        await no_minute_is_there_twice(system)
+        sealed = await no_minute_is_there_twice(system)
+        await every_worker_has_all_minutes(session, system, sealed)
         print(f"{client.parts} answers said what was missing; {client.least}")
 
 
@@ -227,6 +228,27 @@ async def no_minute_is_there_twice(system):
     for minutes in found.values():
         times = [datetime.fromisoformat(minute).timestamp() for minute in minutes]
         assert times == sorted(times)
+    return found
+
+
+async def every_worker_has_all_minutes(session, system, sealed):
+    """Each worker tells the sealed minutes of all broadcasts, and behind them the open ones."""
+    running = [worker for worker in system.workers if worker.running]
+    for key, minutes in sealed.items():
+        answers = []
+        for worker in running:
+            status, told = await asked(
+                session, worker, f"/v1/broadcasts/{key.replace(':', '/')}/minutes"
+            )
+            assert status == 200, told
+            answers.append(told)
+        assert all(told == answers[0] for told in answers)
+        assert answers[0]["missing"] == []
+        assert answers[0]["sealed_until"] >= minutes[-1]
+        found = [minute["minute"] for minute in answers[0]["minutes"]]
+        assert found[: len(minutes)] == minutes
+        # What is open is the last minutes alone.
+        assert all(minute > answers[0]["sealed_until"] for minute in found[len(minutes) :])
 
 
 async def settled(session, worker):

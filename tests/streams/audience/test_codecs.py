@@ -9,6 +9,8 @@ from telling import START, told
 from streams.audience import Row, Rules, Tombstone, compute_figures
 from streams.audience.codec import decode, encode
 from streams.audience.formats import NewerFormat, UnsupportedFormat
+from streams.audience.kept import KeptMinutes, MinuteBlock, Place, decode_block, encode_block
+from streams.audience.minute import Cell
 from streams.audience.scope import CHUNK, ScopeChunk, ScopeHead
 from streams.audience.scope_codec import decode_delta, decode_scope, encode_delta, encode_scope
 from streams.audience.scope_delta import ScopeDelta
@@ -36,6 +38,10 @@ def golden_row():
         row.fold_sealed()
     row.contribution = 7
     row.final = True
+    cell = Cell(1, 2, 3, 4, 5, 6)
+    row.kept = KeptMinutes(
+        START - 9, START - 1, {START - 3: cell}, [Place(7, 10**9, START - 8, START - 4)]
+    )
     row.note_published()
     return row
 
@@ -75,18 +81,24 @@ DELTA = ScopeDelta(
     timestamp=10,
 )
 CODECS = {
-    "row-2": (golden_row(), encode, decode),
+    "row-3": (golden_row(), encode, decode),
     "tombstone-2": (Tombstone(START, 1_588_000_000_000), encode, decode),
     "head-2": (HEAD, encode_scope, decode_scope),
     "chunk-2": (ScopeChunk({0: 0, 17: 10**12, 239: 5}, {17: 300}), encode_scope, decode_scope),
     "delta-2": (DELTA, encode_delta, decode_delta),
+    "block-2": (
+        MinuteBlock({START: Cell(1, 2, 3, 4, 5, 6)}, [Place(1, 2, 3, 4)]),
+        encode_block,
+        decode_block,
+    ),
 }
 
 
 def test_golden_files_fill_every_field():
     """But for a number that is 0 because the minute's own is enough."""
-    row, tombstone, head, chunk, delta = (golden for golden, _, _ in CODECS.values())
-    parts = [row, row.span, row.past_end, row.past_end.after, tombstone, head, chunk, delta]
+    row, tombstone, head, chunk, delta, block = (golden for golden, _, _ in CODECS.values())
+    parts = [row, row.span, row.past_end, row.past_end.after, row.kept, tombstone, head, chunk]
+    parts += [delta, block]
     empty = [
         (type(part).__name__, name)
         for part in parts
@@ -106,6 +118,13 @@ def test_the_format_in_use_is_the_one_of_the_golden_files(name):
     golden = (GOLDEN / f"{name}.msgpack").read_bytes()
     assert write(value) == golden
     assert read(golden) == value
+
+
+def test_a_row_in_the_former_format_is_read():
+    """It knew nothing of where its sealed minutes lie; all else is as it was."""
+    former = decode((GOLDEN / "row-2.msgpack").read_bytes())
+    assert former == msgspec.structs.replace(golden_row(), kept=None)
+    assert decode(encode(former)) == former
 
 
 def test_a_decoded_row_goes_on_and_shares_nothing():
@@ -142,7 +161,7 @@ def test_format_1_is_refused_with_what_to_do(decode, letter):
 
 
 @pytest.mark.parametrize("decode", DECODERS)
-@pytest.mark.parametrize("written", ["r3", "t3", "h3", "c3", "d3"])
+@pytest.mark.parametrize("written", ["r4", "t3", "h3", "c3", "d3"])
 def test_a_newer_format_is_refused(decode, written):
     with pytest.raises(NewerFormat, match="upgrade"):
         decode(msgspec.msgpack.encode([written, 1]))

@@ -259,8 +259,14 @@ hook
   | replace "OUTPUT_PREFIX." (default .Values.topicPrefix .Values.outputPrefix)
   | replace "AUDIENCE_GROUP" (include "live-audience.group" .)
   | replace "MIN_INSYNC" $quorum
+  | replace "MINUTES_RETENTION" (include "live-audience.milliseconds" (default "35d" .Values.settings.AUDIENCE_MINUTES_RETENTION))
   | replace "REJECTED_RETENTION" (include "live-audience.milliseconds" .Values.rejectedRetention)
   | replace "EVENTS_RETENTION" (include "live-audience.milliseconds" .Values.retention) -}}
+{{- end -}}
+
+{{- /* Whether sealed minutes go out: AUDIENCE_MINUTES of the settings. */ -}}
+{{- define "live-audience.minutes" -}}
+{{- if eq (default "off" .Values.settings.AUDIENCE_MINUTES | toString | lower) "on" }}on{{ end -}}
 {{- end -}}
 
 {{- /* A topic's name as the name of a resource. */ -}}

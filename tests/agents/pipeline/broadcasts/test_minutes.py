@@ -1,13 +1,17 @@
 """Sealed minutes go out once each, as they were sealed, however they are batched."""
 
+import dataclasses
 import random
 from datetime import UTC, datetime
 
+import msgspec
 import orjson
 import pytest
 from contract.reading import Record
+from log_blocks import LogBlocks, all_minutes
 from memory_pipeline import Line, place
 
+from streams.audience import kept
 from streams.settings import Settings
 from streams.summaries import minute_text
 from streams.topics import Topics
@@ -79,7 +83,15 @@ def minutes_of(line):
     return found
 
 
+@pytest.fixture
+def short_blocks(monkeypatch):
+    """Many blocks, and lists of their places, of few minutes."""
+    for name, value in {"BLOCK_MINUTES": 4, "LARGEST_BLOCK": 6, "PLACES": 2}.items():
+        monkeypatch.setattr(kept, name, value)
+
+
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.usefixtures("short_blocks")
 async def test_each_sealed_minute_goes_out_once_as_it_was_sealed(seed):
     rng = random.Random(seed)
     sent = [events(rng, f"b{number}") for number in range(3)]
@@ -91,8 +103,12 @@ async def test_each_sealed_minute_goes_out_once_as_it_was_sealed(seed):
     while any(line.broadcasts.waiting(number) for number in range(PARTITIONS)):
         number = rng.randrange(PARTITIONS)
         # A batch that is lost sends nothing, and comes again.
-        line.broadcasts.batch(number, rng.choice([1, 7, 500]), lost=rng.random() < 0.3)
+        line.broadcasts.batch(number, rng.choice([1, 2, 7]), lost=rng.random() < 0.3)
+        if rng.random() < 0.1:
+            line.broadcasts.start()  # another worker: all that is left is what Kafka holds
     second = BEGAN + 1_440
+    for each in sent:
+        await are_all_there(line, each, second)
     newest = {told["broadcast"]: at // 60 for each in sent for at, told in each}
     found = minutes_of(line)
     for each in sent:
@@ -118,6 +134,95 @@ async def test_each_sealed_minute_goes_out_once_as_it_was_sealed(seed):
         run = next(key for key in found if key.startswith("kick/") and key.endswith(f":{name}"))
         whole = wanted(each)
         assert bare(found[run]) == {m: v for m, v in whole.items() if m >= minute_text(second)}
+
+
+async def are_all_there(line, told_of, second):
+    """The API has each minute of the newest run once, sealed or open, from wherever it lies."""
+    key = f"kick:{told_of[0][1]['broadcast']}".encode()
+    whole = {m: v for m, v in wanted(told_of).items() if m >= minute_text(second)}
+    number = place(key, PARTITIONS)
+    row = line.broadcasts.rows[number].read(key)
+    assert row.kept.places, "blocks are found by their places"
+    told = await all_minutes(line, key, number)
+    assert told.missing == []
+    assert told.run == minute_text(second)
+    found = [msgspec.structs.asdict(minute) for minute in told.minutes]
+    assert [minute["minute"] for minute in found] == sorted(whole)
+    assert bare({minute["minute"]: minute for minute in found}) == whole
+    corrected = {m for m, cell in highest_revisions(told_of).items() if cell}
+    assert {m["minute"] for m in found if m["revision"]} == corrected & whole.keys()
+    # Any part of it, and no more than that is fetched.
+    for first, last in ((second, second + 3), (second + 10, second + 20)):
+        blocks = LogBlocks(line)
+        part = await all_minutes(line, key, number, blocks, first, last)
+        wanted_part = [m for m in sorted(whole) if minute_text(first) <= m <= minute_text(last)]
+        assert [minute.minute for minute in part.minutes] == wanted_part
+        assert part.missing == []
+
+
+def highest_revisions(told_of):
+    found = {}
+    for at, told in told_of:
+        minute = minute_text(at // 60)
+        found[minute] = max(found.get(minute, 0), told.get("revision", 0))
+    return found
+
+
+def telling(minutes, name="b0"):
+    """A sample a minute."""
+    return [
+        record(minute * 60, {"platform": "kick", "broadcast": name, "viewers": minute - BEGAN})
+        for minute in minutes
+    ]
+
+
+async def test_a_day_is_a_handful_of_fetches():
+    line = Line(1, minutes="on")
+    records = telling(range(BEGAN, BEGAN + 3 * 1_440))
+    line.now = records[-1].timestamp / 1000
+    for begin in range(0, len(records), 10):
+        line.send([dataclasses.replace(each, partition=0) for each in records[begin : begin + 10]])
+        line.broadcasts.batch(0, 10)
+    row = line.broadcasts.rows[0].read(b"kick:b0")
+    assert len(row.kept.cells) < 2 * kept.BLOCK_MINUTES
+    assert len(row.kept.places) <= kept.PLACES
+    blocks = LogBlocks(line)
+    told = await all_minutes(line, b"kick:b0", 0, blocks)
+    assert [minute.audience for minute in told.minutes] == list(range(3 * 1_440))
+    assert blocks.fetches <= 3 * 1_440 / kept.BLOCK_MINUTES + 3
+    evening = LogBlocks(line)
+    await all_minutes(line, b"kick:b0", 0, evening, BEGAN + 3 * 1_440 - 240)
+    assert evening.fetches <= 240 / kept.BLOCK_MINUTES + 1
+    # What retention has taken is told, and the rest is there all the same.
+    gone = (BEGAN + 1_440 - records[0].timestamp // 60_000) + 100
+    log = line.log[line.topics.broadcast_minutes.name, 0]
+    log[:gone] = [None] * gone
+    told = await all_minutes(line, b"kick:b0", 0)
+    assert [each.why for each in told.missing] == ["gone"]
+    (missing,) = told.missing
+    assert missing.first == minute_text(BEGAN)
+    assert minute_text(BEGAN + 1_440) <= missing.last < told.minutes[0].minute
+    assert [minute.audience for minute in told.minutes][-2_000:] == list(range(2_320, 4_320))
+
+
+async def test_what_was_sealed_while_it_was_off_is_told_as_missing():
+    line = Line(1, minutes="off")
+    line.now = telling([BEGAN + 60])[0].timestamp / 1000
+
+    def go_on(first, last):
+        line.send([dataclasses.replace(each, partition=0) for each in telling(range(first, last))])
+        line.broadcasts.batch(0, 1_000)
+
+    go_on(BEGAN, BEGAN + 20)
+    line.settings = Settings(partitions=1, minutes="on")
+    line.topics = Topics.of(line.settings)
+    line.broadcasts.start()
+    go_on(BEGAN + 20, BEGAN + 40)
+    told = await all_minutes(line, b"kick:b0", 0)
+    (missing,) = told.missing
+    assert (missing.first, missing.last) == (minute_text(BEGAN), minute_text(BEGAN + 4))
+    assert "AUDIENCE_MINUTES" in missing.why
+    assert [minute.audience for minute in told.minutes] == list(range(5, 40))
 
 
 def bare(minutes):

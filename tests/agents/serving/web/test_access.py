@@ -184,6 +184,41 @@ async def test_a_proxys_word_is_taken_from_where_it_is():
             }
 
 
+OWN = ("127.0.0.1", "[::1]:9630", "localhost:1", "LOCALHOST.", "w1.example.org:9630", "board")
+STRANGE = ("evil.example", "evil.example:9630", "localhost.evil.example", "127.0.0.1.evil", "")
+
+
+async def test_whom_nothing_is_asked_of_must_come_by_our_own_name():
+    """A page of somebody else's that leads a browser here cannot read what this machine may."""
+    names = Access(Rules(names=("board",)))
+    async with Worker(access=names, advertised="https://w1.example.org:9630") as worker:
+        for host in OWN:
+            assert set((await statuses(worker, PATHS[1:4], Host=host)).values()) == {200}, host
+        for host in STRANGE:
+            found = await statuses(worker, PATHS, Host=host)
+            assert {path: found[path] for path in PATHS if path != "/metrics"} == (
+                dict.fromkeys([path for path in PATHS if path != "/metrics"], 421)
+            ), host
+            # Prometheus and probes come by whatever name they found.
+            assert set((await statuses(worker, (*PROBES, "/metrics"), Host=host)).values()) == {200}
+        _, body = await worker.get("/v1/broadcasts", 421, Host="evil.example")
+        for setting in (b"AUDIENCE_ADVERTISED_URL", b"AUDIENCE_HTTP_NAMES", b"evil.example"):
+            assert setting in body
+
+
+@pytest.mark.usefixtures("elsewhere")
+async def test_who_shows_a_token_may_come_by_any_name():
+    rules = Rules(tokens=tokens(FIRST), anonymous="all")
+    async with Worker(access=Access(rules)) as worker:
+        named = {"Host": "any.example"}
+        assert set((await statuses(worker, PATHS[1:4], **named)).values()) == {421}
+        shown = {**named, "Authorization": f"Bearer {FIRST}"}
+        assert set((await statuses(worker, PATHS[1:4], **shown)).values()) == {200}
+    async with Worker(access=Access(Rules(tokens=tokens(FIRST)))) as worker:
+        assert set((await statuses(worker, PATHS[1:4], **named)).values()) == {401}
+        assert set((await statuses(worker, PATHS[1:4], **shown)).values()) == {200}
+
+
 def certificate(ca, folder):
     """A new certificate for 127.0.0.1, in the files where the server looks."""
     issued = ca.issue_cert("127.0.0.1")
