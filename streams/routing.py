@@ -11,8 +11,6 @@ from streams import codecs
 from streams.murmur2 import murmur2, murmur2_many
 from streams.rejections import Reason, Rejected
 
-_misplaced = codecs.misplaced()
-
 Partitioner = Literal["murmur2", "crc32", "any"]
 """`murmur2`: Java clients, aiokafka, kafka-python, franz-go, KafkaJS. `crc32`: librdkafka's default
 (`consistent_random`), so confluent-kafka's and kcat's. `any`: the producers promise by themselves
@@ -58,6 +56,7 @@ class PartitionChecker:
             raise ValueError(f"no such partitioner: {partitioner!r}")
         self.partitioner: Final = partitioner
         self.partitions: Final = partitions
+        self._misplaced = codecs.misplaced()
 
     def misrouted(
         self, partition: int, keys: Iterable[bytes], *, is_retry: bool = False
@@ -73,8 +72,8 @@ class PartitionChecker:
         """
         partitions = self.partitions
         keys = list(keys)
-        if self.partitioner == "murmur2" and _misplaced is not None and not is_retry:
-            return _misplaced(keys, partition, partitions, MAX_KEY_BYTES)
+        if self.partitioner == "murmur2" and self._misplaced is not None and not is_retry:
+            return self._misplaced(keys, partition, partitions, MAX_KEY_BYTES)
         if max(map(len, keys), default=0) > MAX_KEY_BYTES:
             too_long = {key for key in keys if len(key) > MAX_KEY_BYTES}
             short = [key for key in keys if key not in too_long]
