@@ -5,7 +5,10 @@ That path is also the way of a batch in which a codec has shown a defect (`agent
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from streams import compiled
 
@@ -14,20 +17,26 @@ if TYPE_CHECKING:
 
     from streams.codecs.scanner import EventScanner
 
+log = structlog.get_logger(__name__)
+
 
 def new_scanner() -> EventScanner | None:
     """Make a scanner of plain viewer events; None where what runs is not compiled."""
-    if not compiled.status().compiled:
-        return None
-    from streams.codecs.scanner import EventScanner  # noqa: PLC0415  # it is not always there
-
-    return EventScanner()
+    scanner = _codec("scanner")
+    return None if scanner is None else scanner.EventScanner()
 
 
 def misplaced() -> Callable[[list[bytes], int, int, int], set[bytes]] | None:
     """Give what tells keys in the wrong partition; None where what runs is not compiled."""
+    placement = _codec("placement")
+    return None if placement is None else placement.misplaced
+
+
+def _codec(name: str) -> Any:
     if not compiled.status().compiled:
         return None
-    from streams.codecs import placement  # noqa: PLC0415  # as above
-
-    return placement.misplaced
+    try:
+        return importlib.import_module(f"streams.codecs.{name}")
+    except ImportError as error:  # made for another machine, or for another contract
+        log.warning("a compiled codec cannot be used: all goes on, slower", codec=name, why=error)
+        return None

@@ -27,6 +27,22 @@ FLAGS = (
 )  # fmt: skip
 
 
+#: What that Python does: the codecs are those of a folder, whatever is installed.
+_INSIDE = """
+import importlib.util, pathlib, runpy, sys
+import streams.codecs
+for path in pathlib.Path(sys.argv.pop(1)).glob("*.so"):
+    name = path.name.partition(".")[0]
+    spec = importlib.util.spec_from_file_location(f"streams.codecs.{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.modules[spec.name] = module
+    setattr(streams.codecs, name, module)
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 class MissingError(Exception):
     """What is needed is not there; the message says what, and what to do."""
 
@@ -73,12 +89,6 @@ def build(folder, level="-O1"):
 
 def run(folder, library, count, seed="1"):
     """Run the fuzzing over what was built; return its exit code."""
-    program = (
-        "import sys, runpy, streams.codecs as ours; ours.__path__.insert(0, sys.argv.pop(1)); "
-        "from streams.codecs import scanner; "
-        "assert scanner.__file__.startswith(ours.__path__[0]); "
-        "del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    )
     script = ROOT / "tests" / "hostile" / "scanning.py"
     environment = {
         **os.environ,
@@ -88,7 +98,7 @@ def run(folder, library, count, seed="1"):
         "PYTHONMALLOC": "malloc",
         "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "-c", program, str(folder), str(script), str(count), "--seed", seed]
+    command = [sys.executable, "-c", _INSIDE, str(folder), str(script), str(count), "--seed", seed]
     return subprocess.run(command, env=environment, check=False).returncode
 
 

@@ -3,19 +3,23 @@
 
 import json
 import random
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from streams import codecs, compiled
-from streams.events import MAX_VALUE_BYTES, read
+from streams.events import MAX_VALUE_BYTES
+from streams.routing import PartitionChecker
 
 if not compiled.status().compiled:
     pytest.skip(f"it is only compiled ({compiled.status().text})", allow_module_level=True)
 
 from hostile import asan, scanning
 
+from streams.codecs import placement
 from streams.codecs.scanner import EventScanner
 
 KEY = b"fliggy:louvre-1"
@@ -237,4 +241,17 @@ def test_under_address_sanitizer(tmp_path):
 
 def test_it_is_used_where_it_is_compiled():
     assert type(codecs.new_scanner()) is EventScanner
-    assert read(event())[0] == codecs.new_scanner().event(KEY, event())[0]
+    assert PartitionChecker("murmur2", 3)._misplaced is placement.misplaced
+
+
+def test_without_a_compiled_form_there_is_none(monkeypatch):
+    monkeypatch.setattr(compiled, "status", lambda: compiled.Status(compiled=False, text="pure"))
+    assert codecs.new_scanner() is None
+    assert PartitionChecker("murmur2", 3)._misplaced is None
+
+
+def test_one_that_cannot_be_loaded_is_told_and_not_used(monkeypatch):
+    monkeypatch.setitem(sys.modules, "streams.codecs.scanner", None)
+    with capture_logs() as logged:
+        assert codecs.new_scanner() is None
+    assert [entry["codec"] for entry in logged] == ["scanner"]
