@@ -56,28 +56,20 @@ class Status(NamedTuple):
 
 
 def choose(*, compiled: bool) -> None:
-    """Say which form is wanted, instead of the environment; before a module of it is imported.
+    """Say which form is wanted, instead of the environment.
 
-    Raises:
-        RuntimeError: one was imported already, in the other form.
+    It holds from before the first of the modules is imported; later it changes nothing, for a
+    process has one form of them. `live-audience worker` and `config` are in time.
     """
     global _wanted  # noqa: PLW0603 - one choice holds for the process, as imports do
-    before = status()
-    _wanted = compiled
-    status.cache_clear()
-    if status().compiled != before.compiled and (
-        imported := sorted(_modules().keys() & sys.modules.keys())
-    ):
-        _wanted = before.compiled
+    if not _modules().keys() & sys.modules.keys():
+        _wanted = compiled
         status.cache_clear()
-        raise RuntimeError(
-            f"too late to choose: {imported[0]} was imported already ({before.build})"
-        )
 
 
 @cache
 def status() -> Status:
-    """Which form is in force; it says so before any module is imported, and stays so."""
+    """Which form is in force, for all of the modules, whether they are imported yet or not."""
     wanted = _wanted
     if wanted is None:
         wanted = os.environ.get(SETTING, "").lower() != "no"
@@ -120,8 +112,10 @@ def digest(root: Path, name: str, modules: Iterable[str]) -> str:
 
 
 def source(root: Path, name: str) -> Path:
-    """The source of a module."""
-    return root.joinpath(*name.split(".")).with_suffix(".py")
+    """The source of a module: `.py`, or `.pyx` where there is no form but the compiled one."""
+    path = root.joinpath(*name.split("."))
+    only_compiled = path.with_suffix(".pyx")
+    return only_compiled if only_compiled.is_file() else path.with_suffix(".py")
 
 
 def compiled_file(root: Path, name: str) -> Path:
@@ -158,7 +152,9 @@ class _Finder:
         del path, target
         if name not in _modules() or status().compiled:
             return None
-        return spec_from_file_location(name, source(_ROOT, name))
+        if (found := source(_ROOT, name)).suffix != ".py":
+            raise ModuleNotFoundError(f"{name} is not in force ({status().text})", name=name)
+        return spec_from_file_location(name, found)
 
 
 def install() -> None:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Final, Literal, get_args
 
+from streams import codecs
 from streams.murmur2 import murmur2, murmur2_many
 from streams.rejections import Reason, Rejected
 
@@ -55,8 +56,11 @@ class PartitionChecker:
             raise ValueError(f"no such partitioner: {partitioner!r}")
         self.partitioner: Final = partitioner
         self.partitions: Final = partitions
+        self._misplaced = codecs.misplaced()
 
-    def misrouted(self, partition: int, keys: Iterable[bytes]) -> set[bytes]:
+    def misrouted(
+        self, partition: int, keys: Iterable[bytes], *, is_retry: bool = False
+    ) -> set[bytes]:
         """Those of many keys that do not belong in a partition: all hashed at once.
 
         Keys that are too long to be right belong in none, and are not hashed.
@@ -64,12 +68,16 @@ class PartitionChecker:
         Args:
             partition: where their records lie.
             keys: the keys.
+            is_retry: whether it is asked again after a defect: then nothing compiled is used.
         """
         partitions = self.partitions
         keys = list(keys)
+        if self.partitioner == "murmur2" and self._misplaced is not None and not is_retry:
+            return self._misplaced(keys, partition, partitions, MAX_KEY_BYTES)
         if max(map(len, keys), default=0) > MAX_KEY_BYTES:
             too_long = {key for key in keys if len(key) > MAX_KEY_BYTES}
-            return too_long | self.misrouted(partition, [k for k in keys if k not in too_long])
+            short = [key for key in keys if key not in too_long]
+            return too_long | self.misrouted(partition, short, is_retry=is_retry)
         if self.partitioner == "murmur2":
             return {
                 key

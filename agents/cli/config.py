@@ -13,6 +13,7 @@ from rich.text import Text
 
 from agents.cli.help import Command
 from agents.cli.settings import loaded, set_option
+from streams import compiled
 from streams.settings import Loaded, Settings
 from streams.settings.allowed import allowed
 from streams.settings.display import env_name, shown
@@ -38,7 +39,8 @@ _WIDE: Final = 140
 def command(ctx: click.Context, form: str | None) -> None:
     """Print the settings in force, where each is from, and what it may be.
 
-    Secrets are hidden. With wrong settings it says which and ends with 2.
+    Secrets are hidden. AUDIENCE_COMPILED also tells whether the arithmetic is compiled here, and
+    why it is not. With wrong settings it says which and ends with 2.
     """
     found = loaded(ctx)
     if form == "json":
@@ -50,7 +52,13 @@ def command(ctx: click.Context, form: str | None) -> None:
         console.print(_table(found, wide=console.width >= _WIDE))
     else:
         for field in Settings.model_fields:
-            click.echo(f"{env_name(field)}={shown(found.settings, field)} ({found.origins[field]})")
+            value, origin = shown(found.settings, field), found.origins[field]
+            click.echo(f"{env_name(field)}={value} ({origin}{_in_force(field)})")
+
+
+def _in_force(field: str) -> str:
+    """What comes of a setting that asks for what may not be there; else nothing."""
+    return f"; {compiled.status().text}" if field == "compiled" else ""
 
 
 def _json(found: Loaded) -> str:
@@ -58,6 +66,7 @@ def _json(found: Loaded) -> str:
         env_name(field): {"value": shown(found.settings, field), "from": found.origins[field]}
         for field in Settings.model_fields
     }
+    values[compiled.SETTING]["in_force"] = compiled.status().build
     return orjson.dumps(values, option=orjson.OPT_INDENT_2).decode()
 
 
@@ -68,7 +77,10 @@ def _env(found: Loaded) -> str:
         # What is hidden here must not end up as the value of a setting.
         mark = "# " if is_secret(field) and value else ""
         lines.extend(
-            [f"# {info.description}: {allowed(field)}", f"{mark}{env_name(field)}={value}"]
+            [
+                f"# {info.description}: {allowed(field)}{_in_force(field)}",
+                f"{mark}{env_name(field)}={value}",
+            ]
         )
     return "\n".join(lines)
 
@@ -88,7 +100,7 @@ def _table(found: Loaded, *, wide: bool) -> Table:
             Text(env_name(field), style),
             Text(shown(found.settings, field), style),
             Text(origin, style),
-            Text(info.description or ""),
+            Text((info.description or "") + _in_force(field)),
         ]
         table.add_row(*cells, *([Text(allowed(field))] if wide else []))
     return table

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import click
 
 from agents import logs
+from streams import compiled
 from streams.settings import Loaded, Settings, load
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def loaded(ctx: click.Context) -> Loaded:
         SettingsError: one or more are wrong.
     """
     found = load(ctx.ensure_object(list))
+    compiled.choose(compiled=found.settings.compiled == "yes")
     for warning in found.warnings:
         click.secho(f"Warning: {warning}", err=True, fg="yellow")
     return found

@@ -32,7 +32,7 @@ sys.path.insert(0, str(HERE))
 import compilers  # noqa: E402 - beside this file, wherever it is called from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 CHOICE: Final = "LIVE_AUDIENCE_BUILD"
 DIRECTIVES: Final = {
@@ -96,17 +96,18 @@ def make(into: Path, *, again: bool = False) -> dict[str, Any]:
             raise CannotCompileError(f"{CHOICE}=pure")  # noqa: TRY301 - one way out for all of them
         cython = _version("cython")
         _version("setuptools")
-        had = {} if again else _had(record_at, cython)
-        wanted = [
-            name
-            for name, compiled_of in digests.items()
-            if had.get(name) != compiled_of or not runtime.compiled_file(into, name).is_file()
-        ]
-        if wanted:
+        # What lies beside the source is as good for a wheel of the same Python.
+        had = set() if again else _there(digests, cython)
+        if wanted := [name for name in names if name not in had]:
             compiler = _compiler()
             # Until all are there again, none of them is what the record says.
             record_at.unlink(missing_ok=True)
             _compile(wanted, into, compiler)
+        if into != ROOT:
+            for name in had:
+                to = runtime.compiled_file(into, name)
+                to.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(runtime.compiled_file(ROOT, name), to)
         record = {"modules": digests, "cython": cython}
     except CannotCompileError as error:
         if choice() == "compiled":
@@ -120,13 +121,20 @@ def make(into: Path, *, again: bool = False) -> dict[str, Any]:
     return record
 
 
-def _had(record_at: Path, cython: str) -> dict[str, str]:
-    """What was compiled already, by the same Cython."""
+def _there(digests: Mapping[str, str], cython: str) -> set[str]:
+    """The names of those that lie beside their source, compiled of just that by this Cython."""
     try:
-        record = json.loads(record_at.read_bytes())
+        record = json.loads(runtime.RECORD.read_bytes())
     except (OSError, ValueError):
-        return {}
-    return dict(record["modules"]) if record.get("cython") == cython else {}
+        return set()
+    if record.get("cython") != cython:
+        return set()
+    return {
+        name
+        for name, compiled_of in digests.items()
+        if record["modules"].get(name) == compiled_of
+        and runtime.compiled_file(ROOT, name).is_file()
+    }
 
 
 def _version(package: str) -> str:

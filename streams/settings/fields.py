@@ -32,6 +32,7 @@ from streams.settings.types import (
     Switch,
     ToleranceByPlatform,
     TopicPrefix,
+    YesNo,
 )
 
 if TYPE_CHECKING:
@@ -295,6 +296,9 @@ class Fields(SecretValues, BaseSettings):
         description="how long a partition may fail again and again before the worker ends",
     )
 
+    compiled: YesNo = Field(
+        "yes", description="`no`: the arithmetic runs from its source where it is compiled, too"
+    )
     log_level: LogLevel = Field("info", description="the least that is logged")
     log_format: LogFormat = Field(
         "auto", description="`auto`: pretty on a terminal, JSON elsewhere"

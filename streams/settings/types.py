@@ -232,6 +232,7 @@ Mechanism = Annotated[
     BeforeValidator(_upper),
 ]
 Switch = Annotated[Literal["off", "on"], BeforeValidator(_lower)]
+YesNo = Annotated[Literal["yes", "no"], BeforeValidator(_lower)]
 Partitioner = Annotated[Literal["murmur2", "crc32", "any"], BeforeValidator(_lower)]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"],

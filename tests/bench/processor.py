@@ -2,6 +2,8 @@
 
     python tests/bench/processor.py                          this folder's
     python tests/bench/processor.py ../before                also that of another worktree, in turns
+    python tests/bench/processor.py --pure                   also this folder's without its compiled
+                                                             modules, in turns
 
 Each version is a process of its own. They work off the same events, batch by batch in turns, so a
 busy machine is as busy for one as for the other: the ratio of two batches is what counts, and its
@@ -11,6 +13,7 @@ understood.
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -97,10 +100,22 @@ async def worker(workload: str, count: int, size: int) -> None:
     print("end", flush=True)
 
 
+class Version(NamedTuple):
+    """What is measured: a folder's code, compiled where it can be or not."""
+
+    folder: Path
+    is_pure: bool = False
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.folder.name + (" (pure)" if self.is_pure else "")
+
+
 def measure(
-    folders: Sequence[Path], workload: str, count: int, size: int
+    versions: Sequence[Version], workload: str, count: int, size: int
 ) -> list[list[list[float]]]:
-    """The microseconds an event of each phase, of each batch, of each folder's version."""
+    """The microseconds an event of each phase, of each batch, of each version."""
     # -P: else this file's folder would come first, and with it this version.
     program = "import sys; sys.path[:0] = sys.argv[1:3]; import asyncio, runpy; "
     program += "f = runpy.run_path(sys.argv[3])['worker']; "
@@ -114,15 +129,16 @@ def measure(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, "AUDIENCE_COMPILED": "no" if is_pure else "yes"},
         )
-        for folder in folders
+        for folder, is_pure in versions
     ]
-    found: list[list[list[float]]] = [[] for _ in folders]
+    found: list[list[list[float]]] = [[] for _ in versions]
     for process in processes:
         assert process.stdout is not None
         if process.stdout.readline() != "ready\n":
             raise SystemExit("error: a version could not be measured, its own message says why")
-    order = list(range(len(folders)))
+    order = list(range(len(versions)))
     is_over = False
     while not is_over:
         for place in order:
@@ -149,22 +165,27 @@ def measure(
 @click.option("--events", default=200_000, show_default=True)
 @click.option("--batch", default=10_000, show_default=True, help="Records of a batch at most.")
 @click.option("--broadcasts", default=("2000", "distinct"), multiple=True)
-def main(others: tuple[Path, ...], events: int, batch: int, broadcasts: tuple[str, ...]) -> None:
+@click.option("--pure", is_flag=True, help="Also this folder's without its compiled modules.")
+def main(
+    others: tuple[Path, ...], events: int, batch: int, broadcasts: tuple[str, ...], pure: bool
+) -> None:
     """Measure and print."""
-    folders = [HERE, *(other.resolve() for other in others)]
+    mine = Version(HERE)
+    versions = [mine, *([Version(HERE, is_pure=True)] if pure else [])]
+    versions += [Version(other.resolve()) for other in others]
     for workload in broadcasts:
-        found = measure(folders, workload, events, batch)
+        found = measure(versions, workload, events, batch)
         sums = [[sum(phases) for phases in batches] for batches in found]
-        for folder, batches, mine in zip(folders, found, sums, strict=True):
+        for version, batches, each in zip(versions, found, sums, strict=True):
             phases = ", ".join(
                 f"{name} {median(column):.2f}"
                 for name, column in zip(PHASES, zip(*batches, strict=True), strict=True)
             )
-            ratios = [a / b for a, b in zip(sums[0], mine, strict=True)]
+            ratios = [a / b for a, b in zip(sums[0], each, strict=True)]
             low, _, high = quantiles(ratios, n=4) if len(ratios) > 1 else (ratios * 3)
-            print(f"{workload}: {folder.name}: {median(mine):.2f} us an event ({phases})")
-            if folder is not HERE:
-                print(f"  {HERE.name} takes {median(ratios):.2f} of it ({low:.2f} to {high:.2f})")
+            print(f"{workload}: {version.name}: {median(each):.2f} us an event ({phases})")
+            if version is not mine:
+                print(f"  {mine.name} takes {median(ratios):.2f} of it ({low:.2f} to {high:.2f})")
 
 
 if __name__ == "__main__":

@@ -83,11 +83,15 @@ def test_any_leaves_the_partition_to_the_producers() -> None:
         assert router.misrouted(partition, [KEY, b"any"]) == set()
 
 
-@given(st.sets(st.binary(max_size=9), max_size=60), st.sampled_from(["murmur2", "crc32"]))
-def test_many_keys_are_placed_as_one_is(keys: set[bytes], partitioner: str) -> None:
+@given(
+    st.sets(st.binary(max_size=9), max_size=60),
+    st.sampled_from(["murmur2", "crc32"]),
+    st.booleans(),
+)
+def test_many_keys_are_placed_as_one_is(keys: set[bytes], partitioner: str, is_retry: bool) -> None:
     router = PartitionChecker(partitioner, 3)
     for partition in range(3):
-        assert router.misrouted(partition, keys) == {
+        assert router.misrouted(partition, keys, is_retry=is_retry) == {
             key for key in keys if partition_for(key, 3, partitioner) != partition
         }
 
@@ -142,8 +146,10 @@ def test_keys_that_are_too_long_belong_nowhere_and_are_not_hashed(
     monkeypatch.setattr("streams.routing.murmur2_many", at_most)
     router = PartitionChecker(partitioner, 1)
     long = [b"k" * (MAX_KEY_BYTES + 1), b"k" * 5_000_000]
-    assert router.misrouted(0, [KEY, *long, b"k" * MAX_KEY_BYTES]) == set(long)
-    assert router.misrouted(0, iter([])) == set()
+    for is_retry in (True, False):  # by the first, nothing compiled is used
+        keys = [KEY, *long, b"k" * MAX_KEY_BYTES]
+        assert router.misrouted(0, keys, is_retry=is_retry) == set(long)
+        assert router.misrouted(0, iter([]), is_retry=is_retry) == set()
 
 
 def test_the_longest_key_that_can_be_right_is_not_too_long() -> None:

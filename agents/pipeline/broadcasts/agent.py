@@ -40,6 +40,9 @@ log = structlog.get_logger(__name__)
 _RECORDS_PER_STEP: Final = 16
 _KEYS_PER_STEP: Final = 8
 
+#: Of one broadcast's records that can be read at once, so many are.
+_UNIFORM_PER_STEP: Final = 2_000
+
 #: So many events of one broadcast are applied between two: each may begin a run, or ask for all
 #: figures of one that has ended.
 _EVENTS_PER_STEP: Final = 128
@@ -142,7 +145,7 @@ class BroadcastProcessor:
                 records=len(batch.records),
             )
             batch.reset()
-            outcome = BatchResult(batch)
+            outcome = BatchResult(batch, is_retry=True)
             yield from self._steps(outcome, RecordByRecordRetry(self))
         batch.result = outcome.counters
 
@@ -154,7 +157,9 @@ class BroadcastProcessor:
         # A key that has a row was found to be in its place when that began.
         known = batch.rows.entries
         outcome.misrouted = self._validator.router.misrouted(
-            batch.partition, [key for key in by_key if key not in known and key is not None]
+            batch.partition,
+            [key for key in by_key if key not in known and key is not None],
+            is_retry=outcome.is_retry,
         )
         for unreadable in batch.unreadable:
             refused = Rejected(Reason.MALFORMED, unreadable.detail)
@@ -176,7 +181,11 @@ class BroadcastProcessor:
         retry: RecordByRecordRetry | None,
     ) -> Iterator[None]:
         begin = newcomers(
-            outcome, self._validator.future, self._applier.rules_for, self._publisher.is_cut
+            outcome,
+            self._validator.future,
+            self._applier.rules_for,
+            self._publisher.is_cut,
+            self._validator.scanner,
         )
         for count, (key, records) in enumerate(by_key.items()):
             if retry is not None:
@@ -239,12 +248,19 @@ class BroadcastProcessor:
 
     def apply_many(self, outcome: BatchResult, key: bytes, records: list[Any]) -> Iterator[None]:
         """Do the same with many records of one key, step by step."""
-        timed_events, kept = self._validator.read_uniform(outcome, key, records), records
-        if timed_events is None:
-            timed_events, kept = [], []
-            for begin in range(0, len(records), _RECORDS_PER_STEP):
-                end = begin + _RECORDS_PER_STEP
-                events, theirs = self.validate(outcome, key, records[begin:end])
+        timed_events: list[TimedEvent] = []
+        kept: list[Any] = []
+        for begin in range(0, len(records), _UNIFORM_PER_STEP):
+            part = records[begin : begin + _UNIFORM_PER_STEP]
+            if (events := self._validator.read_uniform(outcome, key, part)) is not None:
+                timed_events += events
+                kept += part
+                yield
+                continue
+            for first in range(0, len(part), _RECORDS_PER_STEP):
+                events, theirs = self.validate(
+                    outcome, key, part[first : first + _RECORDS_PER_STEP]
+                )
                 timed_events += events
                 kept += theirs
                 yield

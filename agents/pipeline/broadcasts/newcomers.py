@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from agents.pipeline.broadcasts.outcome import BatchResult
     from streams.audience import Rules
+    from streams.codecs.scanner import EventScanner
     from streams.exact import Batch
 
 
@@ -25,6 +26,7 @@ def newcomers(
     future: int,
     rules_for: Callable[[str], Rules],
     is_cut: Callable[[Batch[Any], Row], bool],
+    scanner: EventScanner | None = None,
 ) -> Callable[[bytes, Any], bool]:
     """Make the function that takes the only record of a key, for one batch.
 
@@ -33,6 +35,7 @@ def newcomers(
         future: By how much an event may be ahead of its Kafka timestamp, in microseconds.
         rules_for: How a new broadcast of a platform is to be taken.
         is_cut: Whether a row may have lost its beginning.
+        scanner: The compiled reader of plain events; None where there is none.
 
     Returns:
         A function of a key and its record. It returns False, with nothing done, where the general
@@ -43,10 +46,15 @@ def newcomers(
     delta_of, accepted, heard = outcome.deltas.of, counters.accepted, counters.heard.add
     clock = round(batch.read_at * 1000)
     new = Row.new
+    scan = None if scanner is None else scanner.event
     rules_by_platform: dict[str, Rules] = {}
 
     def begin(key: bytes, record: Any) -> bool:
-        if key in known or (found := read_plain(record.value)) is None:
+        if key in known:
+            return False
+        found = None if scan is None else scan(key, record.value)
+        is_scanned = found is not None
+        if found is None and (found := read_plain(record.value)) is None:
             return False
         event, at = found
         platform, timestamp = event.platform, record.timestamp or 0
@@ -56,7 +64,7 @@ def newcomers(
             or timestamp <= 0
             or lead > future
             or key in misrouted
-            or key != f"{platform}:{event.broadcast}".encode()
+            or (not is_scanned and key != f"{platform}:{event.broadcast}".encode())
         ):
             return False
         outcome.clock_skew = max(outcome.clock_skew, lead)

@@ -90,19 +90,22 @@ class BatchResult:
 
     Args:
         batch: The batch.
+        is_retry: Whether it is worked off again after a defect: then nothing compiled is used.
 
     Attributes:
         batch: The same.
+        is_retry: The same.
         counters: What it did.
         deltas: What it changes in the scopes.
         misrouted: New keys that do not belong in the batch's partition.
         clock_skew: As in `counters`, in microseconds, until it is sent.
     """
 
-    __slots__ = ("_refused", "batch", "clock_skew", "counters", "deltas", "misrouted")
+    __slots__ = ("_refused", "batch", "clock_skew", "counters", "deltas", "is_retry", "misrouted")
 
-    def __init__(self, batch: Batch[Any]) -> None:
+    def __init__(self, batch: Batch[Any], *, is_retry: bool = False) -> None:
         self.batch = batch
+        self.is_retry = is_retry
         self.counters = BatchCounters()
         self.deltas = ScopeDeltas()
         self.misrouted: set[bytes] = set()
@@ -128,7 +131,7 @@ class BatchResult:
 
     def part(self) -> BatchResult:
         """Begin what becomes of a part of the batch."""
-        part = BatchResult(self.batch)
+        part = BatchResult(self.batch, is_retry=self.is_retry)
         part.misrouted = self.misrouted
         return part
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.audience import MINUTE
+from streams.codecs import new_scanner
 from streams.events import parse_same_broadcast, read
 from streams.rejections import Reason, Rejected
 from streams.routing import PartitionChecker
@@ -30,12 +31,14 @@ class EventValidator:
     Attributes:
         future: By how much an event may be ahead of its Kafka timestamp, in microseconds.
         router: Knows where keys belong.
+        scanner: The compiled reader of plain events; None where there is none.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.future = int(settings.future.total_seconds() * 1_000_000)
         self.router = PartitionChecker(settings.partitioner, settings.partitions)
+        self.scanner = new_scanner()
 
     def of_partitions(self, partitions: int | None) -> None:
         """Take note of how many partitions the viewer events really have, if that is known."""
@@ -46,8 +49,14 @@ class EventValidator:
         self, outcome: BatchResult, key: bytes, records: list[Any]
     ) -> list[TimedEvent] | None:
         """Judge the records of one key at once; None if one by one is how it must be done."""
+        if key in outcome.misrouted:
+            return None
+        clock = round(outcome.batch.read_at * 1000)
+        if self.scanner is not None and not outcome.is_retry:
+            scanned = self.scanner.events(key, records, clock)
+            return None if scanned is None else self._unless_ahead(outcome, *scanned)
         found = parse_same_broadcast([record.value for record in records])
-        if found is None or key in outcome.misrouted:
+        if found is None:
             return None
         events, ats = found
         if key != f"{events[0].platform}:{events[0].broadcast}".encode():
@@ -57,7 +66,11 @@ class EventValidator:
             return None
         timed_events = list(zip(events, ats, timestamps, strict=True))
         lead = max([at - timestamp * 1000 for _, at, timestamp in timed_events])
-        lead = max(lead, max(ats) - round(outcome.batch.read_at * 1000) * 1000)
+        return self._unless_ahead(outcome, timed_events, max(lead, max(ats) - clock * 1000))
+
+    def _unless_ahead(
+        self, outcome: BatchResult, timed_events: list[TimedEvent], lead: int
+    ) -> list[TimedEvent] | None:
         if lead > self.future:
             return None
         outcome.clock_skew = max(outcome.clock_skew, lead)

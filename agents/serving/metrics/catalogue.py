@@ -332,7 +332,10 @@ CLOCK_SKEW: Final = Metric(
     unit="seconds",
 )
 BUILD: Final = Metric(
-    "audience_build_info", "info", "The version that runs here.", ("version", "python", "faust")
+    "audience_build_info",
+    "info",
+    "The version that runs here; build is compiled or pure.",
+    ("version", "python", "faust", "build"),
 )
 
 # -- of the worker and its partitions --------------------------------------------------------------

@@ -10,6 +10,7 @@ from prometheus_client import Gauge, Info, disable_created_metrics
 
 from agents.serving.metrics import catalogue
 from agents.serving.metrics.stages import StageFamilies, make_counter
+from streams import compiled
 from streams.rejections import Reason
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class PipelineMetrics:
                 "version": _version("live-audience"),
                 "python": machine.python_version(),
                 "faust": _version("faust-streaming"),
+                "build": compiled.status().build,
             }
         )
         # Rates need a first value: what can be named beforehand stands at 0 from the start.

@@ -1,5 +1,7 @@
 import json
+import re
 
+from streams import compiled
 from streams.settings import Settings, load
 from streams.settings.display import env_name
 
@@ -22,6 +24,19 @@ def test_json(call):
     values = json.loads(call("config", "--json", "--set", "partitions=3").stdout)
     assert set(values) == {env_name(field) for field in Settings.model_fields}
     assert values["AUDIENCE_PARTITIONS"] == {"value": "3", "from": "--set"}
+    in_force = compiled.status().build
+    assert values["AUDIENCE_COMPILED"] == {"value": "yes", "from": "default", "in_force": in_force}
+
+
+def test_says_which_form_of_the_arithmetic_is_in_force(run):
+    # A process of its own: this one has chosen.
+    lines = run("config", text=True, env={"AUDIENCE_COMPILED": "NO"}).stdout.splitlines()
+    assert "AUDIENCE_COMPILED=no (environment; pure: AUDIENCE_COMPILED=no)" in lines
+    lines = run("config", "--set", "compiled=yes", text=True).stdout.splitlines()
+    (line,) = [line for line in lines if line.startswith("AUDIENCE_COMPILED=")]
+    wanted = r"AUDIENCE_COMPILED=yes \(--set; (compiled: \d+ modules|pure: .+)\)"
+    assert re.fullmatch(wanted, line)
+    assert "AUDIENCE_COMPILED=no" not in line
 
 
 def test_env_reads_back_as_the_same_settings(call, tmp_path):

@@ -68,7 +68,12 @@ class System:
             )
 
     async def worker(self, *program, **settings):
-        """Start a worker, or another program that is one."""
+        """Start a worker, or another program that is one.
+
+        Every second one is without its compiled modules: a fleet may be mixed.
+        """
+        if len(self.workers) % 2:
+            settings = {"compiled": "no", **settings}
         env = {f"AUDIENCE_{name.upper()}": v for name, v in {**self.given, **settings}.items()}
         command = program or ("-m", "agents.cli", "worker")
         worker = Process(sys.executable, *command, env=env, measured=False)

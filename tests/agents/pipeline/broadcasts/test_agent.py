@@ -432,6 +432,28 @@ class TestOurOwnDefects:
         later = bench.batch(now=NOW + 4_000, caught_up=True)
         assert [s["broadcast"] for s in bench.summaries(later)] == ["b"]
 
+    async def test_in_compiled_code(self, bench, logged):
+        """It costs no record: they are tried again by what is not compiled."""
+
+        class Defective:
+            def event(self, *_):
+                raise ZeroDivisionError("a defect")
+
+            events = event
+
+        told = [event(n, broadcast=f"b{b}", viewers=n + b) for n in range(20) for b in range(3)]
+        alone = event(0, broadcast="alone", viewers=1)
+        bench.work._validator.scanner = Defective()
+        batch = bench.batch(*told, alone, b"{")
+        assert batch.result.accepted == {"fliggy": 61}
+        assert batch.result.reasons == {"malformed": 1}
+        twin = Bench()
+        twin.batch(*told, alone)
+        assert bench.rows.committed == twin.rows.committed
+        assert [entry["event"] for entry in logged] == [
+            "internal error in a batch: retrying record by record"
+        ]
+
     async def test_when_a_row_cannot_be_read(self, bench, logged):
         bench.batch(event(0, viewers=1), event(0, broadcast="other", viewers=1))
         bench.rows.load(KEY, b"damaged")
