@@ -55,6 +55,7 @@ def settings_for(
         "carry": timedelta(minutes=2),
         "future": timedelta(minutes=2),
         "silence": None,
+        "minutes": "on",  # the board shows each broadcast from its beginning
         "http_port": free_port(settings.http_host, settings.http_port),
         # So many at least, or some of the broadcasts would be missing from the metrics.
         "top_broadcasts": max(settings.top_broadcasts, len(museums()) + 1),

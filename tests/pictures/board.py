@@ -77,7 +77,9 @@ async def draw(folder):
     now = time.time()
     async with (
         Broker(folder) as broker,
-        System(broker.bootstrap, "", PARTITIONS, create_time=True, rules={}) as system,
+        System(
+            broker.bootstrap, "", PARTITIONS, create_time=True, rules={}, minutes="on"
+        ) as system,
     ):
         worker = await system.worker()
         print("sending an evening")

@@ -7,8 +7,10 @@ import { doubts, peak } from "./rows.js";
 import { format, word } from "./settings.js";
 
 const AGAIN = 5_000;
-/** Minutes that are kept while the page stays open: two days. */
+/** Minutes that are shown: two days. */
 const MOST = 2_880;
+/** What was missing is asked for again so often. */
+const MISSING_AGAIN = 60_000;
 
 /** @param {import("./live.js").Live} live */
 export function broadcastPage(live, platform, broadcast) {
@@ -16,6 +18,7 @@ export function broadcastPage(live, platform, broadcast) {
   const path = `v1/broadcasts/${broadcastPath(platform, broadcast)}`;
   let figures = null;
   let minutes = [];
+  const history = new MinutesOf(path);
   let missing = false;
   let asked = 0;
   let closed = false;
@@ -63,11 +66,12 @@ export function broadcastPage(live, platform, broadcast) {
   async function look() {
     asked = Date.now();
     try {
-      const [found, history] = await Promise.all([ask(path), ask(`${path}/minutes`)]);
+      const found = await ask(path);
+      if (found !== null) await history.ask(found);
       if (closed) return;
       missing = found === null;
       figures = found ?? figures;
-      minutes = states(history, figures, minutes);
+      minutes = states(history, figures);
       draw();
     } catch {
       // The connection's state tells of it.
@@ -90,7 +94,7 @@ export function broadcastPage(live, platform, broadcast) {
       current.programme === null ? null : [" · ", h("a", { href: `#/programme/${encodeURIComponent(current.programme)}` }, current.programme)],
     );
     text(now, current.ended_at === null ? count(current.viewers) : word(current.status === "final" ? "statusFinal" : "statusEnded"));
-    fill(doubtful, doubts(current, live.now()));
+    fill(doubtful, doubts(current, live.now()), notHere(history.missing));
     const at = (time) => (time === null ? count(null) : full(Date.parse(time)));
     const peakAt = current.peak_at === null ? null : ` ${word("at", { time: at(current.peak_at) })}`;
     fill(
@@ -143,44 +147,94 @@ export function broadcastPage(live, platform, broadcast) {
   };
 }
 
+/** What is said of minutes that cannot be had. */
+function notHere(gaps) {
+  if (gaps.length === 0) return null;
+  const { full } = format();
+  const [first, last] = [gaps[0].first, gaps.at(-1).last].map((time) => full(Date.parse(time)));
+  return h("span", { class: "doubt", title: gaps.map((gap) => gap.why).join("\n") }, word("missingMinutes", { first, last }));
+}
+
+/** The minutes of a broadcast as the API has them: sealed ones, which stay, are asked for once. */
+class MinutesOf {
+  /** By their second. */
+  told = new Map();
+  /** @type {Array<{first: string, last: string, why: string}>} What the API cannot tell. */
+  missing = [];
+  carry = 0;
+
+  #path;
+  #run = null;
+  #sealed = null;
+  #whole = -Infinity;
+
+  /** @param {string} path Of the broadcast. */
+  constructor(path) {
+    this.#path = path;
+  }
+
+  /** @param {object} figures What the broadcast's figures are now. */
+  async ask(figures) {
+    const newest = Date.parse(figures.newest_at);
+    const again = this.missing.length > 0 && Date.now() - this.#whole > MISSING_AGAIN;
+    const whole = this.#sealed === null || again || figures.run !== this.#run;
+    const first = whole ? new Date(newest - MOST * 60_000).toISOString() : this.#sealed;
+    const found = await ask(`${this.#path}/minutes?from=${first}`);
+    if (found === null) return;
+    if (whole) {
+      this.told.clear();
+      this.missing = found.missing;
+      this.#whole = Date.now();
+    }
+    this.#run = found.run;
+    this.#sealed = found.sealed_until;
+    this.carry = found.carry;
+    for (const { minute, audience, high, revision } of found.minutes) {
+      const second = secondOf(minute);
+      this.told.set(second, { second, audience, high, corrected: revision > 0 });
+    }
+    for (const second of this.told.keys()) {
+      if (second < newest / 1000 - MOST * 60) this.told.delete(second);
+    }
+  }
+
+  /** Whether the API cannot tell of a minute. */
+  lacks(second) {
+    return this.missing.some((gap) => secondOf(gap.first) <= second && second <= secondOf(gap.last));
+  }
+}
+
+function secondOf(time) {
+  return Math.floor(Date.parse(time) / 60_000) * 60;
+}
+
 /**
  * Every minute from the first that is known to the last of the span, and how well it is known
  * (contract, section 3).
- * @param {object|null} found What the API keeps of its minutes.
+ * @param {MinutesOf} history
  * @param {object|null} figures
- * @param {Array<object>} before What was known when it was asked last: sealed minutes are not kept.
  */
-function states(found, figures, before) {
-  if (found === null || figures === null) return before;
-  const second = (time) => Math.floor(Date.parse(time) / 60000) * 60;
-  const started = second(figures.started_at);
-  const told = new Map();
-  for (const minute of before) if (["observed", "waiting"].includes(minute.state)) told.set(minute.second, minute);
-  for (const each of found.minutes) {
-    told.set(second(each.minute), {
-      second: second(each.minute),
-      audience: each.audience,
-      high: each.high,
-      corrected: each.revision > 0,
-    });
-  }
-  const known = [...told.keys()].sort((one, other) => one - other);
-  if (known.length === 0) return before;
-  const last = figures.ended_at === null ? known.at(-1) : second(figures.ended_at);
+function states(history, figures) {
+  const known = [...history.told.keys()].sort((one, other) => one - other);
+  if (figures === null || known.length === 0) return [];
+  const started = secondOf(figures.started_at);
+  const last = figures.ended_at === null ? known.at(-1) : secondOf(figures.ended_at);
   const minutes = [];
   let observed = null;
-  for (let at = Math.max(known[0], known.at(-1) - MOST * 60); at <= last; at += 60) {
-    const minute = told.get(at) ?? { second: at, audience: null, high: null, corrected: false };
+  for (let at = known[0]; at <= last; at += 60) {
+    const minute = history.told.get(at) ?? { second: at, audience: null, high: null, corrected: false };
     const heard = minute.audience !== null;
-    if (at < started) {
+    // In the minute of the start, what was told before it was told of the waiting room.
+    const waits = at < started || (at === started && figures.first_minute === null);
+    if (waits) {
       if (heard) minutes.push({ ...minute, state: "waiting" });
     } else if (heard) {
       observed = minute;
       minutes.push({ ...minute, state: "observed" });
-    } else if (observed !== null && at - observed.second <= found.carry * 60) {
+    } else if (observed !== null && at - observed.second <= history.carry * 60) {
       minutes.push({ ...minute, audience: observed.audience, state: "carried" });
     } else {
-      minutes.push({ ...minute, state: "hole" });
+      minutes.push({ ...minute, state: history.lacks(at) ? "missing" : "hole" });
     }
   }
   return minutes;

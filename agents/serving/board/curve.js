@@ -162,7 +162,8 @@ export function broadcastCurve(found, span) {
       data: [at, by("observed", "carried"), by("waiting"), by("carried"), by("observed")],
       options: options(
         [
-          { fill: colour("wash"), width: 0, points: { show: false } },
+          // Thin where it is carried: the observed minutes are drawn over it.
+          { stroke: colour("accent"), fill: colour("wash"), width: 1, points: { show: false } },
           { stroke: colour("faint"), width: 2, dash: [2, 4], points: { show: false } },
           { stroke: colour("accent"), width: 0, points: { show: true, size: 5, fill: colour("page"), stroke: colour("accent") } },
           { stroke: colour("accent"), width: 2.5, points: { show: minutes.length < 3 } },
@@ -183,7 +184,9 @@ export function broadcastCurve(found, span) {
 /** The word for how well a minute is known. */
 export function stateWord(minute) {
   if (minute.corrected) return "legendCorrected";
-  return { observed: "legendObserved", carried: "legendCarried", waiting: "legendWaiting" }[minute.state] ?? "legendHole";
+  return {
+    observed: "legendObserved", carried: "legendCarried", waiting: "legendWaiting", missing: "legendMissing",
+  }[minute.state] ?? "legendHole";
 }
 
 /** Bands behind the curve where no sample is. */
@@ -191,12 +194,16 @@ function background(plot, minutes, span) {
   const { ctx, bbox } = plot;
   ctx.save();
   ctx.fillStyle = colour("hole");
-  for (const minute of minutes) {
-    if (minute.state !== "hole") continue;
-    const left = plot.valToPos(minute.second - 30, "x", true);
+  let first = null;
+  minutes.forEach((minute, place) => {
+    if (minute.state !== "hole") return;
+    first ??= minute.second;
+    if (minutes[place + 1]?.state === "hole") return;
+    const left = plot.valToPos(first - 30, "x", true);
     const right = plot.valToPos(minute.second + 30, "x", true);
     ctx.fillRect(left, bbox.top, Math.max(1, right - left), bbox.height);
-  }
+    first = null;
+  });
   ctx.strokeStyle = colour("quiet");
   ctx.setLineDash([6, 4]);
   for (const at of [span.started, span.ended]) {

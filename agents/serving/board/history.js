@@ -14,13 +14,19 @@ export class DayHistory {
 
   #live;
   #key;
+  #replay;
   #asked = 0;
   #closed = false;
 
-  /** @param {import("./live.js").Live} live @param {string} key `world`, `venue:louvre`. */
-  constructor(live, key) {
+  /**
+   * @param {import("./live.js").Live} live
+   * @param {string} key `world`, `venue:louvre`.
+   * @param {number} [replay] How often a replay's are asked for, in milliseconds.
+   */
+  constructor(live, key, replay = AGAIN_REPLAY) {
     this.#live = live;
     this.#key = key;
+    this.#replay = replay;
   }
 
   /** Today in the chosen time zone, in seconds since 1970. */
@@ -40,7 +46,7 @@ export class DayHistory {
   }
 
   #pause() {
-    return this.#live.replays() ? AGAIN_REPLAY : AGAIN;
+    return this.#live.replays() ? this.#replay : AGAIN;
   }
 
   async #ask() {

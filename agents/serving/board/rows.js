@@ -122,7 +122,8 @@ function broadcastRow(live, { figures: first }) {
     viewers, top, firstMinute, coverage);
   let closed = false;
   let shown = -1;
-  ask(`v1/broadcasts/${broadcastPath(first.platform, first.broadcast)}/minutes`)
+  const from = new Date(Date.parse(first.newest_at) - SPARK * 60_000).toISOString();
+  ask(`v1/broadcasts/${broadcastPath(first.platform, first.broadcast)}/minutes?from=${from}`)
     .then((found) => {
       if (closed || found === null) return;
       for (const { minute, audience } of found.minutes) {

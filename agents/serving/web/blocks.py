@@ -18,7 +18,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.memory_records import MemoryRecords
 
 from agents.kafka import client_options
-from agents.serving.web.sealed import BlockError
+from agents.serving.web.sealed import MADE_ANEW, BlockError
 from streams.audience.kept import HEADER, decode_block
 from streams.errors import LiveAudienceError
 
@@ -140,15 +140,13 @@ def _block(content: bytes, name: bytes, place: Place) -> MinuteBlock:
         for record in records.next_batch():
             if record.offset < place.offset:
                 continue
-            if record.offset > place.offset or record.key != name:
-                raise BlockError(
-                    "what lies where they were is something else: the topic was made anew"
-                    if record.offset == place.offset
-                    else _GONE
-                )
+            if record.offset > place.offset:
+                raise BlockError(_GONE)
             value = dict(record.headers).get(HEADER)
+            if record.key != name or value is None:
+                raise BlockError(MADE_ANEW)
             try:
-                return decode_block(value or b"")
+                return decode_block(value)
             except msgspec.DecodeError as error:
                 raise BlockError(f"another version has written them: {error}") from error
     raise BlockError(_GONE)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from streams.audience.kept import KeptMinutes, MinuteBlock, Place
     from streams.audience.minute import Cell
 
+#: Why a place says nothing.
+MADE_ANEW: Final = "what lies where they were is something else: the topic was made anew"
 _LATE: Final = "Kafka did not give them in time: ask for fewer (`from`, `to`), or again"
 
 
@@ -154,5 +156,5 @@ def _outcome(task: asyncio.Future[MinuteBlock], place: Place) -> MinuteBlock | s
     except BlockError as error:
         return str(error)
     if (block.first, block.last) != (place.first, place.last):
-        return "what lies where they were is something else: the topic was made anew"
+        return MADE_ANEW
     return block

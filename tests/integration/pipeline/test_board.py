@@ -81,7 +81,9 @@ async def until(condition, seconds=30):
 
 async def test_the_board_shows_what_the_api_says(brokers, topic_prefix):
     now = int(time.time())
-    async with System(brokers, topic_prefix, PARTITIONS, create_time=True, rules={}) as system:
+    # Most of the evening's minutes are sealed when somebody looks.
+    sealed = {"rules": {}, "minutes": "on", "lateness": "5m"}
+    async with System(brokers, topic_prefix, PARTITIONS, create_time=True, **sealed) as system:
         worker = await system.worker()
         await system.send(list(evening(now)))
         url = await system.url(worker)
@@ -130,6 +132,8 @@ async def look_at_the_overview(running, url, api):
         platforms = page.locator(".platforms li")
         await expect(platforms.first).to_contain_text("fliggy")
         await expect(platforms.first.locator(".value")).to_have_text(figure(379_988))
+        curve = platforms.first.locator(".spark path")
+        await expect(curve).to_have_attribute("d", re.compile(r"M.*L"))
         assert await page.locator("main img, main script").count() == 0
         assert await board.accessibility() == []
         assert board.troubles == []
@@ -155,6 +159,10 @@ async def look_at_a_broadcast(running, url, api):
         await expect(states.filter(has_text="no sample")).to_have_count(4)
         await expect(states.filter(has_text="carried")).to_have_count(2)
         await expect(states.filter(has_text="before the start")).to_have_count(1)
+        # Sealed or open, all its minutes are there from the first.
+        await expect(states.filter(has_text="observed")).to_have_count(7)
+        await expect(states.last).to_contain_text(figure(1_200))
+        await expect(page.locator("main .doubts")).to_be_empty()
         assert await board.accessibility() == []
         await page.go_back()
         await expect(page.locator("#watching")).to_be_visible()

@@ -73,6 +73,8 @@ export default {
   legendCarried: "carried",
   legendHole: "no sample",
   legendWaiting: "before the start",
+  legendMissing: "not kept",
+  missingMinutes: "The minutes from {first} to {last} cannot be shown.",
   legendCorrected: "corrected",
   table: "As a table",
   minute: "Minute",

@@ -73,6 +73,8 @@ export default {
   legendCarried: "reportée",
   legendHole: "sans mesure",
   legendWaiting: "avant le début",
+  legendMissing: "non conservé",
+  missingMinutes: "Les minutes du {first} au {last} ne peuvent pas être montrées.",
   legendCorrected: "corrigée",
   table: "En tableau",
   minute: "Minute",

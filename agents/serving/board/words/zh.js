@@ -73,6 +73,8 @@ export default {
   legendCarried: "沿用",
   legendHole: "无数据",
   legendWaiting: "开播前",
+  legendMissing: "未保留",
+  missingMinutes: "无法显示 {first} 至 {last} 的分钟数据。",
   legendCorrected: "已更正",
   table: "表格",
   minute: "分钟",
