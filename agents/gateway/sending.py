@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -117,19 +117,34 @@ class Sender:
             for _ in outputs:
                 lost()
             raise Unacknowledged
-        tasks = {asyncio.create_task(self._send(output, lost)) for output in outputs}
-        done, late = await asyncio.wait(tasks, timeout=seconds)
-        if late or not all(task.result() for task in done):
+        # Without a task for each: what becomes of them in the end is seen to in `_append`.
+        sent: list[asyncio.Future[Any]] = []
+        try:
+            async with asyncio.timeout(seconds):
+                for output in outputs:
+                    # (One by one: where one fails, those before it are on their way.)
+                    sent.append(await self._append(output, lost))  # noqa: PERF401 - see above
+                await asyncio.wait(sent)
+        except TimeoutError:
+            raise Unacknowledged from None
+        finally:
+            for _ in outputs[len(sent) :]:
+                lost()
+        if any(each.cancelled() or each.exception() is not None for each in sent):
             raise Unacknowledged
 
-    async def _send(self, output: Output, lost: Callable[[], None]) -> bool:
+    async def _append(self, output: Output, lost: Callable[[], None]) -> asyncio.Future[Any]:
+        """Hand a record to the producer; what becomes of it is seen to, whoever still waits.
+
+        Raises:
+            Unacknowledged: the producer does not take it.
+        """
         producer = self._producer
         if producer is None:
-            lost()
-            return False
+            raise Unacknowledged
         self._waiting += 1
         try:
-            await producer.send_and_wait(
+            sent: asyncio.Future[Any] = await producer.send(
                 output.topic,
                 output.value,
                 output.key,
@@ -137,14 +152,30 @@ class Sender:
                 headers=list(output.headers),
             )
         except (KafkaError, OSError) as error:
-            lost()
-            log.warning("a record was not stored", topic=output.topic, reason=repr(error))
-            if not isinstance(error, KafkaTimeoutError | RequestTimedOutError):
-                self._begin_anew(producer)
-            return False
-        finally:
             self._waiting -= 1
-        return True
+            self._failed_to_store(producer, output.topic, error)
+            raise Unacknowledged from None
+        except asyncio.CancelledError:
+            self._waiting -= 1
+            raise
+
+        def done(future: asyncio.Future[Any]) -> None:
+            self._waiting -= 1
+            if future.cancelled():
+                lost()
+            elif (error := future.exception()) is not None:
+                lost()
+                self._failed_to_store(producer, output.topic, error)
+
+        sent.add_done_callback(done)
+        return sent
+
+    def _failed_to_store(
+        self, producer: AIOKafkaProducer, topic: str, error: BaseException
+    ) -> None:
+        log.warning("a record was not stored", topic=topic, reason=repr(error))
+        if not isinstance(error, KafkaTimeoutError | RequestTimedOutError):
+            self._begin_anew(producer)
 
     def _begin_anew(self, failed: AIOKafkaProducer) -> None:
         """Replace a producer: after some errors an idempotent one takes nothing any more."""
