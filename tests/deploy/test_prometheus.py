@@ -106,7 +106,7 @@ def test_the_kubernetes_example_but_for_the_discovery_itself(tmp_path):
     text = (PROMETHEUS / "scrape" / "kubernetes.yml").read_text(encoding="utf-8")
     discovery = re.compile(r"^    kubernetes_sd_configs:\n(?:      .*\n)+", re.MULTILINE)
     rest, count = discovery.subn("    static_configs: [{targets: [example.org]}]\n", text)
-    assert count == 1
+    assert count == 2  # workers and gateways
     (tmp_path / "rest.yml").write_text(rest, encoding="utf-8")
     check("promtool", "check", "config", tmp_path / "rest.yml")
 
