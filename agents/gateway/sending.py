@@ -55,6 +55,7 @@ class Sender:
         self._beginning: asyncio.Task[None] | None = None
         self._waiting = 0
         self._failed: set[asyncio.Task[None]] = set()
+        self._late: set[asyncio.Task[None]] = set()
 
     @property
     def not_ready_reason(self) -> str | None:
@@ -72,8 +73,10 @@ class Sender:
             self._beginning.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._beginning
-        if self._failed:
-            await asyncio.wait(self._failed, timeout=_PAUSE)
+        if self._failed or self._late:
+            await asyncio.wait(self._failed | self._late, timeout=_PAUSE)
+        for task in self._late:
+            task.cancel()
         producer, self._producer = self._producer, None
         if producer is not None:
             await _close(producer)
@@ -126,10 +129,14 @@ class Sender:
                     sent.append(await self._append(output, lost))  # noqa: PERF401 - see above
                 await asyncio.wait(sent)
         except TimeoutError:
+            # There is no room for it while Kafka is away: it waits on, for who never sends again.
+            for output in outputs[len(sent) :]:
+                self._append_later(output, lost)
             raise Unacknowledged from None
-        finally:
+        except Unacknowledged:
             for _ in outputs[len(sent) :]:
                 lost()
+            raise
         if any(each.cancelled() or each.exception() is not None for each in sent):
             raise Unacknowledged
 
@@ -169,6 +176,20 @@ class Sender:
 
         sent.add_done_callback(done)
         return sent
+
+    def _append_later(self, output: Output, lost: Callable[[], None]) -> None:
+        async def append() -> None:
+            try:
+                await self._append(output, lost)
+            except Unacknowledged:
+                lost()
+            except asyncio.CancelledError:
+                lost()
+                raise
+
+        task = asyncio.create_task(append())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
 
     def _failed_to_store(
         self, producer: AIOKafkaProducer, topic: str, error: BaseException
