@@ -12,7 +12,10 @@ from agents.cli.settings import loaded, set_option, with_settings
 from streams.errors import LiveAudienceError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from agents.gateway.config import Config
+    from agents.gateway.subscribing.subscriber import Subscriber
     from streams.settings import Settings
 
 
@@ -72,11 +75,16 @@ def check(settings: Settings, *, ask: bool) -> None:
     from agents.gateway.polling.trying import described, tried  # noqa: PLC0415 - as above
     from agents.gateway.reaching import unreached  # noqa: PLC0415 - as above
     from agents.gateway.server import tls_of  # noqa: PLC0415 - as above
-    from agents.gateway.service import edges_of, intakes_of  # noqa: PLC0415 - as above
+    from agents.gateway.service import (  # noqa: PLC0415 - as above
+        edges_of,
+        idle_subscribers,
+        intakes_of,
+    )
     from agents.gateway.topics import GatewayTopics  # noqa: PLC0415 - as above
 
     intakes_of(config, GatewayTopics.of(settings))
     edges = edges_of(config)
+    subscribers = idle_subscribers(settings, config)
     tls_of(config)
     for endpoint in config.endpoint:
         secret = "/SECRET" if endpoint.path_secrets else ""
@@ -104,6 +112,7 @@ def check(settings: Settings, *, ask: bool) -> None:
         click.echo(f"{poll.name}: {poll.source} was asked: {verdict.outcome}")
         if verdict.outcome != "answered":
             refused.append(f"{poll.name}: {poll.source} says: {verdict.outcome}, {verdict.why}")
+    refused += _looked_at(subscribers, ask=ask)
     if ask and config.public:
         found = asyncio.run(unreached(config))
         refused += found
@@ -113,6 +122,22 @@ def check(settings: Settings, *, ask: bool) -> None:
     if problems:
         raise LiveAudienceError("\n".join(problems))
     click.echo("The gateway can run.")
+
+
+def _looked_at(subscribers: Sequence[Subscriber], *, ask: bool) -> Iterator[str]:
+    """Say what is subscribed to; gives what a platform refuses."""
+    from agents.gateway.subscribing.trying import tried  # noqa: PLC0415 - as above
+
+    for each in subscribers:
+        name, source = each.endpoint.name, each.endpoint.source
+        click.echo(f"{name}: subscribes to {len(each.endpoint.subscribed):,} channels by itself")
+        found = asyncio.run(tried(each)) if ask else None
+        if found is None:
+            continue
+        said, is_taken = found
+        click.echo(f"{name}: {source} was asked: {said}")
+        if not is_taken:
+            yield f"{name}: {source} says: {said}"
 
 
 @command.command(cls=Command, examples=["live-audience gateway sources"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -55,6 +55,7 @@ class Sender:
         self._beginning: asyncio.Task[None] | None = None
         self._waiting = 0
         self._failed: set[asyncio.Task[None]] = set()
+        self._late: set[asyncio.Task[None]] = set()
 
     @property
     def not_ready_reason(self) -> str | None:
@@ -72,8 +73,10 @@ class Sender:
             self._beginning.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._beginning
-        if self._failed:
-            await asyncio.wait(self._failed, timeout=_PAUSE)
+        if self._failed or self._late:
+            await asyncio.wait(self._failed | self._late, timeout=_PAUSE)
+        for task in self._late:
+            task.cancel()
         producer, self._producer = self._producer, None
         if producer is not None:
             await _close(producer)
@@ -117,19 +120,38 @@ class Sender:
             for _ in outputs:
                 lost()
             raise Unacknowledged
-        tasks = {asyncio.create_task(self._send(output, lost)) for output in outputs}
-        done, late = await asyncio.wait(tasks, timeout=seconds)
-        if late or not all(task.result() for task in done):
+        # Without a task for each: what becomes of them in the end is seen to in `_append`.
+        sent: list[asyncio.Future[Any]] = []
+        try:
+            async with asyncio.timeout(seconds):
+                for output in outputs:
+                    # (One by one: where one fails, those before it are on their way.)
+                    sent.append(await self._append(output, lost))  # noqa: PERF401 - see above
+                await asyncio.wait(sent)
+        except TimeoutError:
+            # There is no room for it while Kafka is away: it waits on, for who never sends again.
+            for output in outputs[len(sent) :]:
+                self._append_later(output, lost)
+            raise Unacknowledged from None
+        except Unacknowledged:
+            for _ in outputs[len(sent) :]:
+                lost()
+            raise
+        if any(each.cancelled() or each.exception() is not None for each in sent):
             raise Unacknowledged
 
-    async def _send(self, output: Output, lost: Callable[[], None]) -> bool:
+    async def _append(self, output: Output, lost: Callable[[], None]) -> asyncio.Future[Any]:
+        """Hand a record to the producer; what becomes of it is seen to, whoever still waits.
+
+        Raises:
+            Unacknowledged: the producer does not take it.
+        """
         producer = self._producer
         if producer is None:
-            lost()
-            return False
+            raise Unacknowledged
         self._waiting += 1
         try:
-            await producer.send_and_wait(
+            sent: asyncio.Future[Any] = await producer.send(
                 output.topic,
                 output.value,
                 output.key,
@@ -137,14 +159,44 @@ class Sender:
                 headers=list(output.headers),
             )
         except (KafkaError, OSError) as error:
-            lost()
-            log.warning("a record was not stored", topic=output.topic, reason=repr(error))
-            if not isinstance(error, KafkaTimeoutError | RequestTimedOutError):
-                self._begin_anew(producer)
-            return False
-        finally:
             self._waiting -= 1
-        return True
+            self._failed_to_store(producer, output.topic, error)
+            raise Unacknowledged from None
+        except asyncio.CancelledError:
+            self._waiting -= 1
+            raise
+
+        def done(future: asyncio.Future[Any]) -> None:
+            self._waiting -= 1
+            if future.cancelled():
+                lost()
+            elif (error := future.exception()) is not None:
+                lost()
+                self._failed_to_store(producer, output.topic, error)
+
+        sent.add_done_callback(done)
+        return sent
+
+    def _append_later(self, output: Output, lost: Callable[[], None]) -> None:
+        async def append() -> None:
+            try:
+                await self._append(output, lost)
+            except Unacknowledged:
+                lost()
+            except asyncio.CancelledError:
+                lost()
+                raise
+
+        task = asyncio.create_task(append())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    def _failed_to_store(
+        self, producer: AIOKafkaProducer, topic: str, error: BaseException
+    ) -> None:
+        log.warning("a record was not stored", topic=topic, reason=repr(error))
+        if not isinstance(error, KafkaTimeoutError | RequestTimedOutError):
+            self._begin_anew(producer)
 
     def _begin_anew(self, failed: AIOKafkaProducer) -> None:
         """Replace a producer: after some errors an idempotent one takes nothing any more."""

@@ -137,6 +137,24 @@ def subscribers_of(
     return found
 
 
+def idle_subscribers(settings: Settings, config: Config) -> list[Subscriber]:
+    """Subscribers that are not at work, to look at them.
+
+    Raises:
+        LiveAudienceError: as `subscribers_of`.
+    """
+    topics = GatewayTopics.of(settings)
+    work = Processor(topics, Places(config), settings.partitioner, settings.partitions)
+    return subscribers_of(
+        settings,
+        config,
+        View(settings, topics.broadcasts.name, work, ()),
+        lambda: None,
+        Sender(settings),
+        GatewayMetrics(config, lambda: 0, lambda: None),
+    )
+
+
 class Gateway(mode.Service):
     """HTTP and the way to Kafka, as one of the app's services.
 

@@ -19,6 +19,7 @@ from agents.gateway.metrics import GatewayMetrics
 from agents.gateway.server import Hooks
 from agents.gateway.service import subscribers_of
 from agents.gateway.subscribing import listed
+from agents.gateway.subscribing.trying import tried
 from agents.gateway.topics import GatewayTopics
 from streams.settings import Settings
 
@@ -264,6 +265,8 @@ async def test_twitch_has_both_types_of_each_channel_and_what_it_revokes_is_made
             assert sorted(server.made.values()) == [1, 1, 2, 2]
             user, of = gone["condition"]["broadcaster_user_id"], gone["type"]
             assert server.made[user, of] == 2
+            looked = Gateway(endpoint, control, clock).subscriber
+            assert await tried(looked) == ("4 of 6 subscriptions are active", True)
             assert {row["status"] for row in server.rows} == {"enabled"}
             assert server.rows[:2] == others
             # Another gateway takes over, and finds all there.
@@ -273,6 +276,18 @@ async def test_twitch_has_both_types_of_each_channel_and_what_it_revokes_is_made
             assert idle.states() == {"active": 6}
             assert gateway.states() == {}
         assert sum(server.made.values()) == 8
+
+
+async def test_a_key_that_is_not_taken_is_seen_without_subscribing(monkeypatch):
+    monkeypatch.setenv("APP", "wrong-secret")
+    clock, control = Clock(START), Control()
+    async with EventSub(clock) as server:
+        gateway = Gateway(app("twitch", server, ["11"]), control, clock)
+        said, is_taken = await tried(gateway.subscriber)
+        assert (said, is_taken) == ("no token: status 403", False)
+        hub = Gateway(youtube(server), control, clock)
+        assert await tried(hub.subscriber) is None
+        assert server.made == Counter()
 
 
 async def test_kick_has_what_is_missing_in_its_list(monkeypatch):
