@@ -68,7 +68,7 @@ async def consume_all(brokers, topic, *, committed=True, seconds=30.0):
 
 async def each_of(brokers, topic, *, committed=True):
     """The records that are in a topic now, one by one as they come: each partition in order."""
-    async with _from_the_beginning(brokers, topic, committed) as (consumer, partitions):
+    async with _from_the_beginning(brokers, [topic], committed) as (consumer, partitions):
         end = await consumer.end_offsets(partitions)
         # The position passes the markers of transactions too, which are no records.
         waiting = {partition for partition in partitions if end[partition]}
@@ -79,23 +79,55 @@ async def each_of(brokers, topic, *, committed=True):
             waiting = {p for p in waiting if await consumer.position(p) < end[p]}
 
 
-async def following(brokers, topic, *, committed=True):
-    """The records of a topic as they come, for ever: lists, and an empty one each 0.2 s of none."""
-    async with _from_the_beginning(brokers, topic, committed) as (consumer, _):
+async def following(brokers, *topics, committed=True):
+    """The records of topics as they come, for ever: lists, and an empty one each 0.2 s of none."""
+    async with _from_the_beginning(brokers, topics, committed) as (consumer, _):
         while True:
             found = await consumer.getmany(timeout_ms=200)
             yield [record for batch in found.values() for record in batch]
 
 
+class Tables:
+    """The last value of each key of some topics, as they are by now: bytes, None where deleted.
+
+    To wait for something in them costs what comes meanwhile, however large they are.
+    """
+
+    def __init__(self, brokers, *topics):
+        self._changes = following(brokers, *topics)
+        self._last = {topic: {} for topic in topics}
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *error):
+        await self._changes.aclose()
+
+    def __getitem__(self, topic):
+        return self._last[topic]
+
+    async def until_not(self, wrong, seconds=30):
+        """Wait until a function finds nothing wrong in them any more; it says what is."""
+        found = wrong()
+        try:
+            async with asyncio.timeout(seconds):
+                while found:
+                    for record in await anext(self._changes):
+                        self._last[record.topic][record.key] = record.value
+                    found = wrong()
+        except TimeoutError:
+            raise AssertionError(found) from None
+
+
 @contextlib.asynccontextmanager
-async def _from_the_beginning(brokers, topic, committed):
+async def _from_the_beginning(brokers, topics, committed):
     async with AIOKafkaConsumer(
         bootstrap_servers=brokers,
         isolation_level="read_committed" if committed else "read_uncommitted",
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     ) as consumer:
-        partitions = await _partitions(consumer, topic)
+        partitions = [each for topic in topics for each in await _partitions(consumer, topic)]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         yield consumer, partitions

@@ -275,8 +275,8 @@ def _indicators(timing: Timing) -> list[Record]:
               audience_events_total{{platform!=""}} offset {duration(timing.stopped)}
             )
             """,
-            "Was known for so long, and sent nothing. A platform's first two scrapes, as after "
-            "all workers began anew, may show the same count without that.",
+            "Was known for so long, and sent nothing. The first two scrapes of a platform, as "
+            "after all workers began anew, may show the same count without that.",
         ),
         Record(
             "job_reason:audience_rejected:rate5m",

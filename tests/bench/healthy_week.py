@@ -19,6 +19,7 @@ from streams.routing import partition_for
 STEP = 15  # seconds from one scrape to the next
 PARTITIONS = 16
 WORKERS = ("w1", "w2", "w3")
+STAGES = ("broadcasts", "scopes")
 TOPICS = ("viewer-events", "scope-deltas")
 PLATFORMS = ("fliggy", "kuaishou", "twitch", "youtube")
 #: Tells everything five minutes late.
@@ -244,13 +245,12 @@ class Day:
         self.counts[owner]["audience_events_total", leg.platform] += 1
         self.live[leg.key] = leg, self._samples(leg)
 
-    @staticmethod
-    def _samples(leg):
+    def _samples(self, leg):
         block = render(leg.partition, leg.key, b"", leg.row)
-        # Times are counted from the day's beginning, as promtool's clock does.
+        # Times are counted from where it begins, as promtool's clock does.
         found = []
         for family in text_string_to_metric_families(b"".join(block.lines).decode()):
-            time = EPOCH if family.name.endswith("_timestamp_seconds") else 0
+            time = EPOCH + self.begin if family.name.endswith("_timestamp_seconds") else 0
             found += [(each.name, each.value - time, each.labels) for each in family.samples]
         return found
 
@@ -268,10 +268,11 @@ class Day:
             add(step, "audience_worker_ready", int(worker in self.group.ready(now)), **here)
             add(step, "audience_partitions_assigned", 2 * len(own), **here)
             add(step, "process_start_time_seconds", started[worker] - clock, **here)
-            for name in ("audience_fenced_total", "audience_sessions_lost_total"):
-                add(step, name, 0, **here)
+            for stage in STAGES:
+                for name in ("audience_fenced_total", "audience_sessions_lost_total"):
+                    add(step, name, 0, stage=stage, **here)
+                add(step, "audience_transactions_total", 0, stage=stage, outcome="failed", **here)
             add(step, "audience_producer_clock_skew_seconds", 0.4, **here)
-            add(step, "audience_transactions_total", 0, outcome="failed", **here)
             for reason in ("late", "error", "malformed", "invalid", "future", "misrouted"):
                 add(step, "audience_rejected_total", 0, reason=reason, **here)
             for (name, platform), count in self.counts[worker].items():
@@ -287,9 +288,10 @@ class Day:
                         add(step, name, value, topic=topic, partition=partition, **here)
             for partition in own:
                 # What waited during a hand-over is read within a scrape.
-                for stage in ("source", "scopes"):
-                    add(step, f"audience_{stage}_lag_records", 0, partition=partition, **here)
-                    add(step, f"audience_{stage}_lag_seconds", 0, partition=partition, **here)
+                for stage in STAGES:
+                    for unit in ("records", "seconds"):
+                        name = f"audience_source_lag_{unit}"
+                        add(step, name, 0, stage=stage, partition=partition, **here)
         self._figures(step, now, owners)
 
     def _figures(self, step, now, owners):

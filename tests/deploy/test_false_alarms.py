@@ -16,13 +16,13 @@ def hour():
 
 
 def lose_viewers(series):
-    """From the middle of the hour on, one broadcast has a fifth of its viewers."""
+    """Some minutes before workers are restarted, one broadcast has a fifth of its viewers."""
     names = [key for key in series.values if key[0] == "audience_viewers"]
     broadcast = dict(names[0][1])["broadcast"]
     for key in names:
         if dict(key[1])["broadcast"] == broadcast:
             for step, viewers in series.values[key].items():
-                if step * STEP > HOUR / 2 + 60:
+                if step * STEP > HOUR / 2 - 480:
                     series.values[key][step] = viewers / 5
 
 

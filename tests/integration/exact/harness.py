@@ -65,6 +65,7 @@ class Words:
             sys.executable,
             str(Path(__file__).with_name("words.py")),
             env={"WORDS": json.dumps({**self.options, **options})},
+            forked=True,
         ).start()
         self.workers.append(worker)
         return worker

@@ -41,7 +41,7 @@ def most(viewers, job=JOB):
 
 
 class Platforms:
-    """Sends for every broadcast each second, as platforms would each ten.
+    """Sends for every broadcast each two seconds, as platforms would each twenty.
 
     Attributes:
         viewers: What each broadcast tells; may change.
@@ -57,12 +57,13 @@ class Platforms:
         self._partitions = int(system.given["partitions"])
 
     async def run(self):
-        while True:
-            records = list(self.records())
-            if records:
-                await self.system.send(records)
-                self.sent += len(records)
-            await asyncio.sleep(1)
+        async with self.system.sender() as send:
+            while True:
+                records = list(self.records())
+                if records:
+                    await send(records)
+                    self.sent += len(records)
+                await asyncio.sleep(2)
 
     def records(self):
         for broadcast, viewers in self.viewers.items():

@@ -39,7 +39,8 @@ class Clock:
 async def worker_with(system, clock):
     """A worker by the given clock."""
     env = {f"AUDIENCE_{name.upper()}": value for name, value in system.given.items()}
-    worker = await Process(sys.executable, PROGRAM, env={**env, "CLOCK": str(clock.path)}).start()
+    env["CLOCK"] = str(clock.path)
+    worker = await Process(sys.executable, PROGRAM, env=env, forked=True).start()
     system.workers.append(worker)
     await worker.says('"restored"')
     yield worker

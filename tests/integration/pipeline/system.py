@@ -76,26 +76,36 @@ class System:
             settings = {"compiled": "no", **settings}
         env = {f"AUDIENCE_{name.upper()}": v for name, v in {**self.given, **settings}.items()}
         command = program or ("-m", "agents.cli", "worker")
-        worker = Process(sys.executable, *command, env=env, measured=False)
+        worker = Process(sys.executable, *command, env=env, measured=False, forked=True)
         self.workers.append(await worker.start())
         return worker
 
     async def send(self, records):
         """Send records in their order, each where and when it says."""
+        async with self.sender() as send:
+            await send(records)
+
+    @contextlib.asynccontextmanager
+    async def sender(self):
+        """What sends as `send` does, by one producer: for what is sent again and again."""
         async with AIOKafkaProducer(
             bootstrap_servers=self.brokers, linger_ms=20, max_request_size=2_000_000
         ) as producer:
-            sent = [
-                await producer.send(
-                    self.topics.events.name,
-                    record.value,
-                    record.key,
-                    partition=record.partition,
-                    timestamp_ms=record.timestamp,
-                )
-                for record in records
-            ]
-            await asyncio.gather(*sent)
+
+            async def send(records):
+                sent = [
+                    await producer.send(
+                        self.topics.events.name,
+                        record.value,
+                        record.key,
+                        partition=record.partition,
+                        timestamp_ms=record.timestamp,
+                    )
+                    for record in records
+                ]
+                await asyncio.gather(*sent)
+
+            yield send
 
     async def read(self, topic, seconds=120):
         return await consume_all(self.brokers, topic.name, seconds=seconds)

@@ -108,12 +108,12 @@ async def audience_and_events(platforms, server, told):
     refused = alert("EventsRefused", job="live-audience", reason="malformed")
     platforms.viewers[DROPPED] = VIEWERS[DROPPED] * 4 // 10
     platforms.silent.add(SILENT)
-    await platforms.send_malformed(100)
-    await told.until(dropped, ["firing"])
-    platforms.viewers[DROPPED] = VIEWERS[DROPPED]
+    await platforms.send_malformed(50)
+    await told.until(refused, ["firing"])
     await told.until(silent, ["firing"])
     platforms.silent.clear()
-    await told.until(refused, ["firing"])
+    await told.until(dropped, ["firing"])
+    platforms.viewers[DROPPED] = VIEWERS[DROPPED]
     for key in (dropped, silent, refused):
         await told.until(key, BOTH)
     louvre = ("venue-louvre", (("title", "1 firing: BroadcastAudienceDropped (louvre)"),))
@@ -164,7 +164,7 @@ async def a_killed_worker(system, server, ports, told):
     return {down: BOTH}
 
 
-async def test_outages_are_told_once_and_each_system_of_itself(brokers, topic_prefix, folders):
+async def test_each_system_is_told_of_by_itself(brokers, topic_prefix, folders):
     told = Told()
     ports = [free_port("127.0.0.1", 0) for _ in range(3)]
     async with (
@@ -191,20 +191,49 @@ async def test_outages_are_told_once_and_each_system_of_itself(brokers, topic_pr
                 await server.until(in_all(STAGING), sum(STAGED.values()))
                 assert told.statuses == {}
                 expected = await another_system_dies(platforms, staging, staged, server, told)
-                # A platform is silent against what it was before: so it stops before all do.
-                expected |= await a_platform_stops(platforms, server, told)
-                expected |= await all_input_stops(platforms, server, told)
                 expected |= await a_fetch_task_dies(workers[1], ports[1], server, told)
             assert told.statuses == expected
-            counted = (
-                f'sum(audience_event_latency_seconds_count{{job="{JOB}", stage="broadcasts"}})'
-            )
-            await server.until(counted, platforms.sent)
+            await all_counted(server, platforms)
             await no_sum_doubled(server, began, most(VIEWERS) | most(STAGED, STAGING))
-            span = f"[{time.time() - began:.0f}s]"
             for job, viewers in ((JOB, VIEWERS), (STAGING, STAGED)):
-                live = f'max_over_time(job:audience_live_broadcasts:sum{{job="{job}"}}{span})'
-                assert await server.value(live) == len(viewers)
+                await never_more_live(server, began, job, viewers)
+
+
+async def test_outages_of_the_input_are_told_once(brokers, topic_prefix, folders):
+    told = Told()
+    port = free_port("127.0.0.1", 0)
+    async with (
+        System(brokers, topic_prefix, PARTITIONS) as system,
+        receiving(told.take) as receiver,
+        Alertmanager(folders[1], receiver, SCALE) as manager,
+    ):
+        worker = await system.worker(http_port=str(port))
+        await worker.says("restored", 60)
+        server = Server(folders[0], [port], SCALE, manager.port)
+        platforms = Platforms(system, VIEWERS)
+        async with server:
+            began = time.time()
+            await server.until("sum(audience_worker_ready)", 1)
+            async with sending(platforms):
+                await server.until(IN_ALL, WORLD)
+                # A platform is silent against what it was before: so it stops before all do.
+                expected = await a_platform_stops(platforms, server, told)
+                expected |= await all_input_stops(platforms, server, told)
+            assert told.statuses == expected
+            await all_counted(server, platforms)
+            await no_sum_doubled(server, began, most(VIEWERS))
+            await never_more_live(server, began, JOB, VIEWERS)
+
+
+async def all_counted(server, platforms):
+    counted = f'sum(audience_event_latency_seconds_count{{job="{JOB}", stage="broadcasts"}})'
+    await server.until(counted, platforms.sent)
+
+
+async def never_more_live(server, began, job, viewers):
+    span = f"[{time.time() - began:.0f}s]"
+    live = f'max_over_time(job:audience_live_broadcasts:sum{{job="{job}"}}{span})'
+    assert await server.value(live) == len(viewers)
 
 
 def firing(name, **labels):

@@ -62,7 +62,9 @@ def environment(system):
 async def correct(system, *arguments, code=0):
     """What the command says, each space but one taken out, having ended with this code."""
     process = await Process(
-        sys.executable, "-m", "agents.cli", "correct", *arguments, env=environment(system)
+        *(sys.executable, "-m", "agents.cli", "correct", *arguments),
+        env=environment(system),
+        forked=True,
     ).start()
     assert await process.ended(60) == code, process.tail()
     return "\n".join(" ".join(line.split()) for line in process.lines)
@@ -250,6 +252,7 @@ async def test_one_that_comes_too_late_is_told(brokers, topic_prefix):
             *(sys.executable, "-m", "agents.cli", "correct", "fliggy", "louvre-1"),
             *("--minute", f"{DAY}T12:02Z", "--viewers", "1"),
             env=environment(system),
+            forked=True,
         ).start()
         await process.says("1 records of its partition are not in these figures yet")
         await process.says("waiting for a worker to read it")

@@ -23,7 +23,7 @@ async def test_a_worker_asks_for_its_own_topics_and_the_nearest_records(brokers,
     async with System(brokers, topic_prefix, 4, client_rack="zone-a") as system:
         env = {f"AUDIENCE_{name.upper()}": value for name, value in system.given.items()}
         program = str(Path(__file__).with_name("asking.py"))
-        worker = await Process(sys.executable, program, env=env).start()
+        worker = await Process(sys.executable, program, env=env, forked=True).start()
         system.workers.append(worker)
         await worker.says("looking at the topics")
         await system.send(events("started", "ended"))  # of three partitions nothing is written

@@ -51,7 +51,8 @@ def parts(count, shares):
 def command(system, *arguments):
     given = {**system.given, "partitions": str(NEW)}
     env = {f"AUDIENCE_{name.upper()}": value for name, value in given.items()}
-    return Process(sys.executable, "-m", "agents.cli", "state", *arguments, env=env, measured=False)
+    program = (sys.executable, "-m", "agents.cli", "state", *arguments)
+    return Process(*program, env=env, measured=False, forked=True)
 
 
 def grown(system):

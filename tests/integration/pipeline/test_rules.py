@@ -109,6 +109,7 @@ async def test_sums_hold_through_a_hand_over_and_every_rule_is_evaluated(
 
 async def go_on(system):
     """Send so often as producers would in this time."""
-    while True:
-        await system.send(list(records()))
-        await asyncio.sleep(1)
+    async with system.sender() as send:
+        while True:
+            await send(list(records()))
+            await asyncio.sleep(1)

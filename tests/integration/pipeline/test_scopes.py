@@ -1,6 +1,7 @@
 """Scopes on a real Kafka, through kills and rebalances: every last summary equals the oracle's."""
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections import defaultdict
@@ -11,6 +12,7 @@ import pytest
 from integration.pipeline.hard_log import hard_log
 from integration.pipeline.oracle import Oracle
 from integration.pipeline.system import System
+from kafka_tools import following
 
 from streams.audience.scope import ScopeHead
 from streams.audience.scope_codec import decode_scope
@@ -38,30 +40,39 @@ async def heads(system):
     """The scopes' heads by name, and how many sums are in them by partition."""
     last, positions = {}, {}
     for record in await system.read(system.topics.scopes_changelog):
-        if record.key == POSITION:
-            positions[record.partition] = orjson.loads(record.value)["offset"]
-        elif b"/" not in record.key:
-            last[record.key.decode(), record.partition] = record.value
+        _take_head(record, last, positions)
     rows = {name: decode_scope(value) for (name, _), value in last.items() if value is not None}
     assert all(isinstance(head, ScopeHead) for head in rows.values())
     return rows, positions
 
 
+def _take_head(record, last, positions):
+    if record.key == POSITION:
+        positions[record.partition] = orjson.loads(record.value)["offset"]
+    elif b"/" not in record.key:
+        last[record.key.decode(), record.partition] = record.value
+
+
 async def settled(system, seconds=240):
     """Wait until all sums are in the scopes, and what is due is published."""
     sums = {r.partition: r.offset + 1 for r in await system.read(system.topics.scope_deltas)}
+    heads, positions = {}, {}
+    changes = following(system.brokers, system.topics.scopes_changelog.name)
     end = time.monotonic() + seconds
-    while True:
-        rows, positions = await heads(system)
-        due = [name for name, head in rows.items() if head.publish_pending]
-        # A position may be past the markers of transactions behind the last record.
-        waiting = {n: (positions.get(n), to) for n, to in sums.items() if positions.get(n, 0) < to}
-        if not waiting and not due:
-            return
-        said = "\n".join(worker.tail(10) for worker in system.workers)
-        assert any(worker.running for worker in system.workers), said
-        assert time.monotonic() < end, f"{waiting} {due}\n{said}"
-        await asyncio.sleep(0.5)
+    async with contextlib.aclosing(changes):
+        async for records in changes:
+            for record in records:
+                _take_head(record, heads, positions)
+            # A position may be past the markers of transactions behind the last record.
+            waiting = {
+                n: (positions.get(n), to) for n, to in sums.items() if positions.get(n, 0) < to
+            }
+            rows = [] if waiting else [decode_scope(head) for head in heads.values() if head]
+            if not waiting and not any(head.publish_pending for head in rows):
+                return
+            said = "\n".join(worker.tail(10) for worker in system.workers)
+            assert any(worker.running for worker in system.workers), said
+            assert time.monotonic() < end, f"{waiting} {len(rows)}\n{said}"
 
 
 async def published(system):

@@ -183,6 +183,7 @@ async def test_into_other_topics_with_other_partitions(brokers, topic_prefix, tm
             *("-m", "agents.cli", "state", "export", str(path)),
             env={f"AUDIENCE_{name.upper()}": value for name, value in system.given.items()},
             measured=False,
+            forked=True,
         )
         await out.start()
         assert await out.ended(60) == 0, out.tail()
