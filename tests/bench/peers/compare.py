@@ -21,7 +21,8 @@ import environments
 import live_works
 import results
 import works
-from contestants import ALL, Contestant
+from contestant import Contestant
+from contestants import ALL
 
 from agents.broker import Broker
 from agents.cli.progress import Steps

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contestants import Contestant, Place
+from contestant import Contestant, Place
 from meters import Usage, spent, usage
 from probes import group_offsets
 from rounds import ROOT

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 import results
-from contestants import ALL, Contestant
+from contestant import Contestant
+from contestants import ALL
 from results import Run
 
 _MIB = 1024 * 1024

@@ -14,7 +14,7 @@ import checking
 import fleet as fleets
 import rounds
 import workload as events
-from contestants import Contestant, Kept, Place
+from contestant import Contestant, Kept, Place
 from rounds import Stage
 from running import Running, worked_off
 
