@@ -56,13 +56,21 @@ def _backlog(runs: Sequence[Run], work: str, title: str) -> str:
                 number(results.figure(mine, "cpu"), 2),
                 _spread(cpu),
                 number(results.figure(mine, "second_half", "cpu"), 2),
+                number(results.figure(mine, "second_half", "compiler") or None, 2),
                 number(results.figure(mine, "broker_cpu"), 2),
                 number(results.figure(mine, "memory"), unit=_MIB),
                 _rounds(mine),
             ]
         )
     head = ["", "events/s", "of the bare loop's", "second half", "CPU s per million"]
-    head += ["of the bare loop's", "second half", "the broker's", "peak MiB", "rounds (quiet)"]
+    head += [
+        "of the bare loop's",
+        "second half",
+        "of it Java's compiler",
+        "the broker's",
+        "peak MiB",
+        "rounds (quiet)",
+    ]
     return _section(title, chosen, head, rows)
 
 
