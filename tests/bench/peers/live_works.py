@@ -22,6 +22,7 @@ from streams.routing import partition_for
 BROADCASTS = 2_000
 _WARM = 8.0
 _SETTLED = 15.0
+_SENDING = 40.0
 _STALLED = 2.0
 _AFTER_END = 120.0
 
@@ -193,7 +194,7 @@ async def take_over(
             await _durable(place, workers, first)
             bench.show(f"{contestant.name}: two workers share the partitions", 0, 0)
             await asyncio.sleep(_SETTLED)
-            async with sender(place, rate, 60) as sending:
+            async with sender(place, rate, _SENDING) as sending:
                 sending.stdin.write(b"go\n")
                 await asyncio.sleep(_WARM)
                 ends = await _ends(stage.brokers, events_topic, partitions)
