@@ -10,6 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from rounds import Stage
 from subject import Subject
 
@@ -54,7 +55,7 @@ async def group_offsets(brokers: str, name: str) -> AsyncIterator[Callable[[], A
     client = AIOKafkaAdminClient(bootstrap_servers=brokers)
     await client.start()
     try:
-        coordinator = await client.find_coordinator(name)
+        coordinator = await _coordinator(client, name)
 
         async def ask() -> Offsets:
             offsets = await client.list_consumer_group_offsets(name, coordinator)
@@ -63,6 +64,16 @@ async def group_offsets(brokers: str, name: str) -> AsyncIterator[Callable[[], A
         yield ask
     finally:
         await client.close()
+
+
+async def _coordinator(client: AIOKafkaAdminClient, name: str) -> int:
+    """Find a group's coordinator; a new broker has none until its first group is there."""
+    async with asyncio.timeout(_PROBE_PATIENCE):
+        while True:
+            try:
+                return int(await client.find_coordinator(name))
+            except GroupCoordinatorNotAvailableError:
+                await asyncio.sleep(_ASK_EVERY)
 
 
 async def _scrape(worker: Subject, encoding: str) -> tuple[float, bytes]:

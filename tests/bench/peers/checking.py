@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from contestants import Contestant, Kept, Place, kept
+from contestant import Contestant, Kept, Place, kept
 
 sys.path.append(str(Path(__file__).parent / "programs"))
 

@@ -21,7 +21,8 @@ import environments
 import live_works
 import results
 import works
-from contestants import ALL, Contestant
+from contestant import Contestant
+from contestants import ALL
 
 from agents.broker import Broker
 from agents.cli.progress import Steps
@@ -109,8 +110,9 @@ class Session:
             case "take-over":
                 await self._take_over()
             case "broadcasts":
-                for count in (1_000, 10_000, 100_000, 1_000_000):
-                    await self._fleet(min(count, options.events))
+                sizes = (1_000, 10_000, 100_000, 1_000_000)
+                for count in sorted({min(size, options.events) for size in sizes}):
+                    await self._fleet(count)
             case "partitions":
                 for count in (1, 2, 4, 8):
                     await self._backlogs(work, "2000", count, self._growing())

@@ -12,9 +12,9 @@ from typing import Any
 import checking
 import probes
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from contestants import Contestant, Place
+from contestant import Contestant, Place
 from meters import spent, usage
-from running import LIMIT, LOOK, Running
+from running import LIMIT, LOOK, Look, Running
 from works import Bench, at_work, one_each, topic
 
 from streams.routing import partition_for
@@ -22,6 +22,7 @@ from streams.routing import partition_for
 BROADCASTS = 2_000
 _WARM = 8.0
 _SETTLED = 15.0
+_SENDING = 40.0
 _STALLED = 2.0
 _AFTER_END = 120.0
 
@@ -53,6 +54,7 @@ async def _told(process: asyncio.subprocess.Process) -> dict[str, Any]:
     line = await process.stdout.readline()
     if not line:
         raise RuntimeError("the sender has failed; what it said stands above")
+    process.stdin.close()
     await process.wait()
     return json.loads(line)
 
@@ -85,23 +87,36 @@ async def latency(
             sending.stdin.write(b"go\n")
             bench.show(f"{contestant.name}: {rate:,} events/s", 0, 0)
             await asyncio.sleep(_WARM)
-            before, broker, began = usage(running.pid), usage(stage.broker_pid), time.time()
+            before, sender_before = _look(running), usage(sending.pid)
             async with _follower(contestant, place) as follower:
                 found = await probes.latency_to(
                     follower.watch, stage, events_topic, seconds, bench.show
                 )
-            took = time.time() - began
-            now, broker_now = usage(running.pid), usage(stage.broker_pid)
+            after, sender_after = _look(running), usage(sending.pid)
             sent = await _told(sending)
-    cpu, broker_cpu = spent(before, now), spent(broker, broker_now)
+    took = after.at - before.at
+    cores = after.since(before, 1_000_000)  # CPU seconds, as of a million events
+    sender_cpu = spent(sender_before, sender_after)
+    others = cores["others"]
+    if others is not None and sender_cpu is not None:
+        others = round(max(0.0, others - sender_cpu / took), 3)
     return {
         **found,
-        "cores": None if cpu is None else round(cpu / took, 4),
-        "broker_cores": None if broker_cpu is None else round(broker_cpu / took, 4),
+        "cores": _share(cores["cpu"], took),
+        "broker_cores": _share(cores["broker_cpu"], took),
         "transactions": round(follower.markers / took, 2),
-        "memory": now.memory,
+        "memory": after.memory,
         "sent_late": sent["latest"],
+        "others": others,
     }
+
+
+def _look(running: Running) -> Look:
+    return Look.now([running], running.place.stage.broker_pid)
+
+
+def _share(seconds: float | None, of: float) -> float | None:
+    return None if seconds is None else round(seconds / of, 4)
 
 
 class _Follower:
@@ -179,7 +194,7 @@ async def take_over(
             await _durable(place, workers, first)
             bench.show(f"{contestant.name}: two workers share the partitions", 0, 0)
             await asyncio.sleep(_SETTLED)
-            async with sender(place, rate, 60) as sending:
+            async with sender(place, rate, _SENDING) as sending:
                 sending.stdin.write(b"go\n")
                 await asyncio.sleep(_WARM)
                 ends = await _ends(stage.brokers, events_topic, partitions)

@@ -1,7 +1,9 @@
 """One process of a contestant: started, listened to, watched until all is durable, ended."""
 
 import asyncio
+import contextlib
 import os
+import re
 import shutil
 import sys
 import time
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contestants import Contestant, Place
+from contestant import Contestant, Place
 from meters import Usage, spent, usage
 from probes import group_offsets
 from rounds import ROOT
@@ -121,6 +123,7 @@ class Look:
     broker: Usage
     own: float
     machine: float | None
+    compilers: float
 
     @classmethod
     def now(cls, workers: Sequence[Running], broker: int | None, at: float | None = None) -> "Look":
@@ -131,13 +134,15 @@ class Look:
             usage(broker),
             time.process_time(),
             machine(),
+            sum(compiler(each.pid) for each in workers),
         )
 
     def since(self, before: "Look", events: int) -> dict[str, float | None]:
         """Say what was done between two looks.
 
         Returns:
-            Events a second; CPU seconds per million events of all workers, and of the broker; the
+            Events a second; CPU seconds per million events of all workers, and of the broker; what
+            of the first was Java's compiler, which a process that runs for weeks has behind it; the
             cores that others were using, which tells how quiet the machine was.
         """
         cpu = [spent(a, b) for a, b in zip(before.workers, self.workers, strict=True)]
@@ -151,6 +156,7 @@ class Look:
             "events_per_second": round(events / seconds),
             "cpu": None if None in cpu else _round(sum(filter(None, cpu)) / events * 1e6),
             "broker_cpu": None if broker is None else _round(broker / events * 1e6),
+            "compiler": _round((self.compilers - before.compilers) / events * 1e6),
             "others": others,
         }
 
@@ -211,6 +217,17 @@ async def _first(workers: Sequence[Running]) -> float:
         for each in waiting:
             each.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def compiler(pid: int) -> float:
+    """CPU seconds of the threads of a process that are Java's compilers; 0 without (Linux only)."""
+    ticks = 0
+    for task in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            _, name, rest = re.split(r"[()]", task.read_text(), maxsplit=2)
+            if name.startswith(("C1 Compiler", "C2 Compiler")):
+                ticks += sum(map(int, rest.split()[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _round(value: float) -> float:

@@ -3,7 +3,8 @@
     python sender.py BROKERS TOPIC PARTITIONS BROADCASTS RATE SECONDS
 
 It prints `ready`, waits for a line, sends, and prints a line of JSON: how many it sent, in how many
-seconds, and how late the latest was handed over.
+seconds, and how late the latest was handed over. Then it waits for the end of its input, so that it
+can be looked at.
 """
 
 import asyncio
@@ -50,3 +51,4 @@ if __name__ == "__main__":
     sys.stdin.readline()
     _told = asyncio.run(send(_fleet, _brokers, _topic, _rate, float(sys.argv[6])))
     print(json.dumps(_told), flush=True)
+    sys.stdin.read()

@@ -14,7 +14,7 @@ import checking
 import fleet as fleets
 import rounds
 import workload as events
-from contestants import Contestant, Kept, Place
+from contestant import Contestant, Kept, Place
 from rounds import Stage
 from running import Running, worked_off
 
@@ -49,7 +49,8 @@ class Bench:
         return Stage(
             brokers=self.brokers,
             broker_pid=self.broker_pid,
-            prefix=f"peers-{self.tag}-{what}.",
+            # Never a name again: a topic that was just deleted is still known here and there.
+            prefix=f"peers-{self.tag}-{next(self._runs)}-{what}.",
             partitions=partitions,
             events=count,
             batch=defaults["batch_records"].default,
