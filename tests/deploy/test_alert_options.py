@@ -232,7 +232,7 @@ def test_two_systems_under_the_operators_name_of_a_job_each_by_itself_with_links
         "alert_rule_test": [
             {
                 "alertname": "BroadcastAudienceDropped",
-                "eval_time": "14m",
+                "eval_time": "18m",
                 "exp_alerts": [DROPPED],
             }
         ],
@@ -240,7 +240,7 @@ def test_two_systems_under_the_operators_name_of_a_job_each_by_itself_with_links
             {
                 "expr": "count by (alertname, namespace) "
                 '(ALERTS{alertstate="firing",alertname!="Watchdog"})',
-                "eval_time": "14m",
+                "eval_time": "18m",
                 "exp_samples": [
                     {"labels": f'{{alertname="{name}",namespace="{where}"}}', "value": 1}
                     for name, where in FIRING.items()

@@ -60,7 +60,7 @@ async def test_topics_stay_if_they_are_to_be_kept_also_after_a_failure(brokers, 
         await run(settings(tmp_path), brokers=brokers, keep=True, patience=0.2, screen=shown)
     prefix = prefix_of(file.getvalue())
     names = await topics_of(admin, prefix)
-    assert len(names) == 8
+    assert len(names) == 9
     assert f"Left as they are: the topics {prefix}*" in file.getvalue()
     await admin.delete_topics(names)
 

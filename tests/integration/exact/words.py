@@ -76,7 +76,7 @@ class ProgressCallback(mode.Service):
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._cancel)
 
     def _cancel(self):
-        words._consumer._fetcher._fetch_task.cancel()
+        words._session.consumer._fetcher._fetch_task.cancel()
 
     @mode.Service.task
     async def _tell(self):

@@ -48,7 +48,7 @@ async def send_slowly(system, log, seconds):
 
 def undisturbed(worker):
     """No session was lost: what ended was renewed in time."""
-    lost = [line for line in worker.lines if "session" in line or "fenced" in line]
+    lost = [line for line in worker.lines if "session lost" in line or "fenced" in line]
     assert not lost, "\n".join(lost)
 
 

@@ -11,7 +11,7 @@ from memory_pipeline import Line, fail_at_666
 
 from agents.pipeline.broadcasts import deltas as module
 from streams import rfc3339
-from streams.audience import MINUTE, Delta, Row
+from streams.audience import MINUTE, Row
 from streams.audience.scope_codec import decode_delta
 
 START = 26_500_000
@@ -234,17 +234,17 @@ class TestFailures:
     async def test_a_delta(self, line, monkeypatch):
         good = [record(0, viewers=5)]
         told(line, *good)
-        add_row = Delta.add_row
+        add_row = module.ScopeDeltas.add_row
 
-        def fail(delta, before, row, result):
-            add_row(delta, before, row, result)
+        def fail(deltas, platform, before, row, result):
+            add_row(deltas, platform, before, row, result)
             if row.newest == START + 1:
                 raise ZeroDivisionError
 
-        monkeypatch.setattr(Delta, "add_row", fail)
+        monkeypatch.setattr(module.ScopeDeltas, "add_row", fail)
         good.append(record(1, viewers=4, broadcast="b2"))
         told(line, record(1, viewers=9))
-        monkeypatch.setattr(Delta, "add_row", add_row)
+        monkeypatch.setattr(module.ScopeDeltas, "add_row", add_row)
         told(line, good[1])
         assert published(line) == summaries(*good)
 
