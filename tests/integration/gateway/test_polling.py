@@ -73,7 +73,11 @@ async def test_one_of_two_gateways_makes_the_calls_and_the_other_goes_on_for_it(
             assert first_of_it["kind"] == "started"
         # One of them makes all calls, so they are full; the other goes on when it is killed.
         answered = 'audience_gateway_polls_total{outcome="answered",poll="counts"}'
-        calls = {gateway: await gateway.metric(answered) for gateway in (first, second)}
+        # (Until both had joined, each may have been the one.)
+        before = {gateway: await gateway.metric(answered) for gateway in (first, second)}
+        both = now()
+        await gateways.until(lambda found: len(sampled(found, both)) >= SHOWS, 150)
+        calls = {g: (await g.metric(answered) or 0) - (n or 0) for g, n in before.items()}
         assert sorted(map(bool, calls.values())) == [False, True]
         (busy,) = (gateway for gateway, count in calls.items() if count)
         (other,) = {first, second} - {busy}
